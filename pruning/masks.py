@@ -1,0 +1,55 @@
+"""Which parameters live, as a value."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import torch
+from torch import nn
+
+from pruning.networks import prunable
+from pruning.ranking import Ranking
+from pruning.rules import Choice
+from pruning.units import METHODS
+
+
+class Masks(Mapping[str, torch.Tensor]):
+    """{parameter name: (parameter's shape) bool, True = kept}; parameters without a mask live whole."""
+
+    def __init__(self, kept: Mapping[str, torch.Tensor]):
+        for name, mask in kept.items():
+            if mask.dtype != torch.bool:
+                raise TypeError(f"the mask of {name} is {mask.dtype}, not bool")
+        self._kept = MappingProxyType(dict(kept))
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self._kept[name]
+
+    def __iter__(self):
+        return iter(self._kept)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    @classmethod
+    def of(cls, model: nn.Module, method: str, ranking: Ranking, choice: Choice) -> "Masks":
+        """Remove the units that the rule chose."""
+        removed = {name: ranking[name].removed(cut.count) for name, cut in choice.items()}
+        return cls(METHODS[method].function(model, removed))
+
+    def apply(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """Masked copies of the masked parameters, for `torch.func.functional_call`; the model stays as it is.
+
+        Raises
+        ------
+        ValueError : a mask does not have its parameter's shape.
+        """
+        parameters = dict(model.named_parameters())
+        for name, mask in self.items():
+            if mask.shape != parameters[name].shape:
+                raise ValueError(f"the mask of {name} has shape {tuple(mask.shape)}, not {tuple(parameters[name].shape)}")
+        return {name: torch.where(mask, parameters[name].detach(), 0.0) for name, mask in self.items()}
+
+    def whole(self, model: nn.Module) -> dict[str, torch.Tensor]:
+        """A mask for every prunable weight tensor, by name, those without one all True."""
+        return {f"{name}.weight": self.get(f"{name}.weight", torch.ones(layer.weight.shape, dtype=torch.bool))
+                for name, layer in prunable(model).items()}

@@ -1,0 +1,54 @@
+"""Residual networks for small images: 6n + 2 layers with 1x1 projection shortcuts (He et al. 2016, option B)."""
+
+from collections import OrderedDict
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pruning.networks.base import network
+
+
+class Block(nn.Module):
+    """Two 3x3 convolutions and a shortcut: the identity, or a 1x1 convolution where the shape changes."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.shortcut = nn.Identity()
+        if stride != 1 or inputs != outputs:
+            self.shortcut = nn.Sequential(OrderedDict(
+                conv=nn.Conv2d(inputs, outputs, 1, stride, bias=False), bn=nn.BatchNorm2d(outputs)))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        y = F.relu(self.bn1(self.conv1(x)))
+        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+
+
+def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
+    stages = OrderedDict(conv1=nn.Conv2d(channels, 16, 3, padding=1, bias=False),
+                         bn1=nn.BatchNorm2d(16), relu1=nn.ReLU())
+    inputs = 16
+    for group, outputs in enumerate((16, 32, 64), start=1):
+        for i in range((depth - 2) // 6):
+            stages[f"block{group}_{i}"] = Block(inputs, outputs, stride=2 if group > 1 and i == 0 else 1)
+            inputs = outputs
+    stages |= OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(inputs, classes))
+    model = nn.Sequential(stages)
+    for m in model.modules():
+        if isinstance(m, nn.Conv2d):
+            nn.init.kaiming_normal_(m.weight)
+    return model
+
+
+@network("resnet20", label="ResNet-20", source="He et al. 2016, for 32x32 images; projection shortcuts", slow=True)
+def resnet20(channels: int, size: int, classes: int) -> nn.Sequential:
+    return resnet(20, channels, classes)
+
+
+@network("resnet56", label="ResNet-56", source="He et al. 2016, for 32x32 images; projection shortcuts", slow=True)
+def resnet56(channels: int, size: int, classes: int) -> nn.Sequential:
+    return resnet(56, channels, classes)
