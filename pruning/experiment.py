@@ -85,8 +85,9 @@ def choose(recipe: Recipe) -> Choice:
     return RULES[recipe.rule].choose(ranking(recipe), recipe.value, recipe.scope)
 
 
+@cached(LRUCache(maxsize=100_000_000, getsizeof=lambda masks: masks.bytes), condition=threading.Condition())
 def masks(recipe: Recipe) -> Masks:
-    """Which parameters live; the same on every machine."""
+    """Which parameters live; the same on every machine. The last 100 MB of masks are remembered."""
     return Masks.of(model(recipe), recipe.method, ranking(recipe), choose(recipe))
 
 

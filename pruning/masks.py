@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -30,6 +31,10 @@ class Masks(Mapping[str, torch.Tensor]):
     def __len__(self) -> int:
         return len(self._kept)
 
+    @property
+    def bytes(self) -> int:
+        return sum(mask.numel() for mask in self.values()) + 1
+
     @classmethod
     def of(cls, model: nn.Module, method: str, ranking: Ranking, choice: Choice) -> "Masks":
         """Remove the units that the rule chose."""
@@ -48,6 +53,11 @@ class Masks(Mapping[str, torch.Tensor]):
             if mask.shape != parameters[name].shape:
                 raise ValueError(f"the mask of {name} has shape {tuple(mask.shape)}, not {tuple(parameters[name].shape)}")
         return {name: torch.where(mask, parameters[name].detach(), 0.0) for name, mask in self.items()}
+
+    def shares(self, model: nn.Module) -> dict[str, np.ndarray]:
+        """For each prunable layer the share of removed weights of each output unit, (outputs,) float32."""
+        return {name.removesuffix(".weight"): 1 - mask.flatten(1).float().mean(1).numpy()
+                for name, mask in self.whole(model).items()}
 
     def whole(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """A mask for every prunable weight tensor, by name, those without one all True."""

@@ -28,7 +28,7 @@ class Recipe:
     criterion: str = "magnitude"
     scope: str = "global"
     rule: str = "sparsity"
-    value: float = 0.9
+    value: float = 0.5
     layers: tuple[str, ...] | None = None
     images: int | None = None
     seed: int = 0

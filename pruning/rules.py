@@ -111,6 +111,32 @@ def sigma(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda layer: value * layer.std)
 
 
+@dataclass(frozen=True)
+class Views:
+    """One choice seen from every side: thresholds and sparsity are views of one thing.
+
+    ``removed`` of the ``units`` that take part; ``lowest`` and ``highest`` of the layers' thresholds, in the score and
+    in ``sigmas``: standard deviations of the layer's weights.
+    """
+
+    removed: int
+    units: int
+    lowest: float
+    highest: float
+    sigmas: tuple[float, float]
+
+    @property
+    def percentile(self) -> float:
+        return 100 * self.removed / self.units
+
+
+def views(ranking: Ranking, choice: Choice) -> Views:
+    thresholds = [cut.threshold for cut in choice.values()]
+    sigmas = [cut.threshold / ranking[name].std for name, cut in choice.items() if ranking[name].std] or [0.0]
+    return Views(sum(cut.count for cut in choice.values()), ranking.units, min(thresholds), max(thresholds),
+                 (min(sigmas), max(sigmas)))
+
+
 def value_for(rule: Rule, ranking: Ranking, count: int, scope: str) -> float:
     """The largest value of the rule, to float precision, that removes at most ``count`` units.
 

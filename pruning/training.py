@@ -90,8 +90,9 @@ def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = c
     done, seconds = _resume(partial, plan, model, optimizer)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=plan.rate, total_steps=plan.epochs * steps + 1,
                                                    pct_start=0.25, cycle_momentum=False)
-    schedule.last_epoch = done * steps - 1
-    schedule.step()
+    schedule.last_epoch = done * steps  # the rate follows from the step alone
+    for group, rate in zip(optimizer.param_groups, schedule.get_lr()):
+        group["lr"] = rate
     for epoch in range(done, plan.epochs):
         began = time.perf_counter()
         _epoch(model, optimizer, schedule, images, data, plan, half, epoch, steps, progress)

@@ -1,0 +1,26 @@
+"""The front door: page configuration and navigation. Nothing else."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from pruning.environment import check_torch
+from pruning.errors import PrunescopeError
+
+
+def main() -> None:
+    st.set_page_config("Prunescope", page_icon=str(Path(__file__).parent / "assets" / "icon.svg"), layout="wide", initial_sidebar_state="expanded")
+    st.html(Path(__file__).parent / "assets" / "style.html")
+    try:
+        check_torch()
+    except PrunescopeError as error:
+        st.error(str(error))
+        st.stop()
+    st.navigation([
+        st.Page("pages/explore.py", title="Explore", icon=":material/tune:", default=True),
+        st.Page("pages/about.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
+    ], position="top").run()
+
+
+if __name__ == "__main__":
+    main()

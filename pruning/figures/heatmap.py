@@ -1,0 +1,40 @@
+"""Where the removed weights are: a row per layer, its output units from left to right."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pruning.figures.style import SHARE, finish
+
+COLUMNS = 60
+
+
+def heatmap(shares: Mapping[str, np.ndarray]) -> go.Figure:
+    """``shares`` gives for each layer the share of removed weights of each output unit, (units,).
+
+    Each row is as wide as the picture: a layer with more than 60 units is binned (mean), one with fewer repeats.
+    """
+    rows, texts = [], []
+    for values in shares.values():
+        edges = np.arange(COLUMNS + 1) * len(values) // COLUMNS
+        starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
+        sums = np.concatenate([[0.0], np.cumsum(values)])
+        rows.append((sums[ends] - sums[starts]) / (ends - starts))
+        texts.append([f"unit {a}" if b == a + 1 else f"units {a} to {b - 1}" for a, b in zip(starts, ends)])
+    labels = [f"{name} ({len(values)})" for name, values in shares.items()]
+    figure = go.Figure(go.Heatmap(
+        z=np.array(rows, np.float32), y=labels, customdata=texts, **SHARE, ygap=1,
+        colorbar={"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12},
+        hovertemplate="%{y}, %{customdata}: %{z:.1%} removed<extra></extra>"))
+    finish(figure, x="output units of the layer, first to last", y="layer (output units)",
+           height=max(300, 60 + 17 * len(labels)))
+    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", dtick=1)
+    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
+    return figure
+
+
+def alt(shares: Mapping[str, np.ndarray]) -> str:
+    told = "; ".join(f"{name} {values.mean():.0%} (unit by unit {values.min():.0%} to {values.max():.0%})"
+                     for name, values in shares.items())
+    return f"Heatmap of the share of removed weights per layer and output unit: {told}."

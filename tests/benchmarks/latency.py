@@ -1,0 +1,31 @@
+"""From key press on the slider to the last repaint, in Chromium. `make bench` runs it."""
+
+import statistics
+import time
+
+WATCH = """() => {
+  window.__last = 0; window.__key = 0;
+  new MutationObserver(() => { window.__last = performance.now(); })
+    .observe(document.querySelector('[data-testid=stMain]'),
+             {subtree: true, childList: true, attributes: true, characterData: true});
+  addEventListener('keydown', () => { window.__key = performance.now(); }, true);
+}"""
+
+
+def slider_latencies(page, moves: int = 30, settle: float = 1.0) -> list[float]:
+    """Seconds from each key press to the last change of the page's main part (numbers, charts, table)."""
+    page.evaluate(WATCH)
+    slider = page.get_by_role("slider")
+    slider.focus()
+    taken = []
+    for move in range(moves):
+        page.keyboard.press("ArrowRight" if move % 30 < 15 else "ArrowLeft")
+        time.sleep(settle)
+        key, last = page.evaluate("() => [window.__key, window.__last]")
+        taken.append((last - key) / 1000)
+    return taken
+
+
+def summary(taken: list[float]) -> tuple[float, float]:
+    """Median and 95th percentile."""
+    return statistics.median(taken), sorted(taken)[int(0.95 * (len(taken) - 1))]
