@@ -1,2 +1,72 @@
+"""What the numbers mean: the words, the formulas, and where networks and data come from."""
+
+import pandas as pd
 import streamlit as st
-st.write("about")
+
+from pruning import checkpoints, datasets
+from pruning.cost import cost
+from pruning.criteria import CRITERIA
+from pruning.datasets import DATASETS
+from pruning.errors import PrunescopeError
+from pruning.networks import NETWORKS
+from pruning.rules import RULES, SCOPES
+from pruning.units import METHODS
+
+WORDS = {
+    "Sparsity": "Removed / all **prunable weights**: the weights of convolution and linear layers. Biases and batch norm "
+                "are never counted. Always as achieved, not as asked, and over the whole network even where only some "
+                "layers take part.",
+    "Test accuracy": "Correct / total on the full test set. A slow network first shows an estimate from the first 1,000 "
+                     "test images with its 95% interval (Wilson), and measures the rest while you look.",
+    "Compression": "All parameters / parameters left. It counts numbers, not bytes: a file of a masked network is only "
+                   "smaller if it stores the zeros cleverly.",
+    "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x MACs. MACs left are "
+            "theoretical: ordinary kernels do not skip single zero weights.",
+    "Score, criterion": "How important a unit is. A low score goes first, always.",
+    "Threshold": "All units that score below it are removed, none that score above it. For an exact sparsity it is the "
+                 "lowest score that was kept.",
+    "σ": "The standard deviation (population) of all weights of a layer.",
+    "Dense": "The network before pruning. Every mask is made from the dense weights, so moving the slider back and forth "
+             "never adds up.",
+}
+
+
+def formulas(registry) -> None:
+    for entry in registry.values():
+        st.markdown(f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*")
+
+
+st.title("What the numbers mean")
+words, choices = st.columns([3, 2], gap="large")
+with words:
+    st.markdown("\n\n".join(f"**{word}.** {meaning}" for word, meaning in WORDS.items()))
+with choices:
+    st.markdown("##### Criteria")
+    formulas(CRITERIA)
+    st.markdown("##### Rules")
+    formulas(RULES)
+    st.markdown("##### Scopes and methods")
+    st.markdown("\n\n".join([*(f"**{name}**: {text}." for name, text in SCOPES.items()),
+                             *(f"**{entry.label}**: {entry.help}" for entry in METHODS.values())]))
+st.markdown("##### Networks")
+try:
+    cards = [checkpoints.card(*pair) for pair in checkpoints.shipped()]
+except PrunescopeError as error:
+    st.error(str(error))
+    cards = []
+st.dataframe(pd.DataFrame([{
+    "network": NETWORKS[card.network].label, "dataset": DATASETS[card.dataset].label,
+    "test accuracy": card.test_accuracy, "parameters": cost(card.network, card.dataset).parameters,
+    "prunable weights": cost(card.network, card.dataset).prunable_weights,
+    "MACs per image": cost(card.network, card.dataset).macs, "epochs": card.epochs,
+    "source": NETWORKS[card.network].source,
+} for card in cards]), hide_index=True, column_config={
+    "test accuracy": st.column_config.NumberColumn(format="percent"),
+    **{name: st.column_config.NumberColumn(format="localized")
+       for name in ("parameters", "prunable weights", "MACs per image")}})
+st.markdown("##### Data")
+st.dataframe(pd.DataFrame([{
+    "dataset": d.label, "source": d.source, "training": d.train_images - d.validation_images,
+    "validation": d.validation_images, "test": d.test_images,
+    "where": "built in" if not d.download_bytes else "here" if datasets.available(d.name) else "not downloaded yet",
+} for d in DATASETS.values()]), hide_index=True)

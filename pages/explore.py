@@ -31,12 +31,12 @@ def page() -> None:
     numbers = st.container(key="numbers")
     frame = st.container(key="pictures")
     with frame:
-        layer = pictures(recipe, experiment.masks(recipe))  # drawn while the job measures
+        pictures(recipe, experiment.masks(recipe))  # drawn while the job measures
         left, right = st.columns(2)
+    with left:
+        show_mask(recipe, experiment.masks(recipe))
     slow = NETWORKS[recipe.network].slow
     job.wait(lambda outcome: slow and outcome.accuracy.images >= FIRST)
-    with left:
-        show_mask(recipe, experiment.masks(recipe), layer)
     if job.done:
         outcome = measured(job)
         with numbers:
@@ -100,8 +100,7 @@ def live_numbers(job: Job) -> None:
     show_numbers(job.progress)
 
 
-def pictures(recipe: Recipe, masks: Masks) -> str:
-    """Histogram and heatmap; gives the layer whose mask is to be shown."""
+def pictures(recipe: Recipe, masks: Masks) -> None:
     model = experiment.model(recipe)
     kept = masks.whole(model)
     left, right = st.columns(2)
@@ -125,10 +124,9 @@ def pictures(recipe: Recipe, masks: Masks) -> str:
         st.markdown("##### Share removed, unit by unit")
         shares = masks.shares(model)
         st.plotly_chart(heatmap.heatmap(shares), key="heatmap", alt=heatmap.alt(shares), **CHART)
-    return shown
 
 
-def show_mask(recipe: Recipe, masks: Masks, layer: str) -> None:
+def show_mask(recipe: Recipe, masks: Masks) -> None:
     model = experiment.model(recipe)
     layers = prunable(model)
     st.markdown("##### Mask of a layer")

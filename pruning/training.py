@@ -88,14 +88,10 @@ def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = c
     steps = len(images) // plan.batch
     partial = Path(folder) / f"{checkpoints.stem(network, dataset)}.partial"
     done, seconds = _resume(partial, plan, model, optimizer)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=plan.rate, total_steps=plan.epochs * steps + 1,
-                                                   pct_start=0.25, cycle_momentum=False)
-    schedule.last_epoch = done * steps  # the rate follows from the step alone
-    for group, rate in zip(optimizer.param_groups, schedule.get_lr()):
-        group["lr"] = rate
+    rates = _rates(plan, steps)
     for epoch in range(done, plan.epochs):
         began = time.perf_counter()
-        _epoch(model, optimizer, schedule, images, data, plan, half, epoch, steps, progress)
+        _epoch(model, optimizer, rates[epoch * steps:], images, data, plan, half, epoch, steps, progress)
         seconds += time.perf_counter() - began
         _remember(partial, plan, model, optimizer, epoch + 1, seconds)
     test, validation = datasets.load(dataset, "test"), datasets.load(dataset, "validation")
@@ -114,13 +110,27 @@ def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = c
     return card
 
 
-def _epoch(model: nn.Module, optimizer, schedule, images: Images, data: Dataset, plan: Plan, half: bool, epoch: int,
+def _rates(plan: Plan, steps: int) -> list[float]:
+    """The learning rate of every step, so that a resumed run needs no schedule's state."""
+    stand_in = torch.optim.SGD([torch.zeros(1)], lr=plan.rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(stand_in, max_lr=plan.rate, total_steps=plan.epochs * steps + 1,
+                                                   pct_start=0.25, cycle_momentum=False)
+    rates = []
+    for _ in range(plan.epochs * steps):
+        rates.append(schedule.get_last_lr()[0])
+        stand_in.step()
+        schedule.step()
+    return rates
+
+
+def _epoch(model: nn.Module, optimizer, rates: list[float], images: Images, data: Dataset, plan: Plan, half: bool, epoch: int,
            steps: int, progress: Callable) -> None:
     model.train()
     generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
     order = torch.randperm(len(images), generator=generator)
     total = 0.0
     for step in range(steps):
+        optimizer.param_groups[0]["lr"] = rates[step]
         chosen = order[step * plan.batch:(step + 1) * plan.batch]
         x = normalise(augment(images.pixels[chosen], plan, generator), data)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
@@ -128,7 +138,6 @@ def _epoch(model: nn.Module, optimizer, schedule, images: Images, data: Dataset,
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        schedule.step()
         total += loss.item()
         progress(epoch + 1, plan.epochs, step + 1, steps, total / (step + 1))
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import plotly.graph_objects as go
 
 from pruning.experiment import Outcome
-from pruning.figures.style import MARK, METHOD, QUIET, finish
+from pruning.figures.style import MARK, METHOD, QUIET, layout
 
 
 def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome | None) -> go.Figure:
@@ -13,34 +13,32 @@ def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome |
 
     Accuracies from fewer images than all carry their 95% interval.
     """
-    figure = go.Figure()
+    line, visited = (sorted(points, key=lambda o: o.sparsity) for points in (line, visited))
     known = [*line, *visited, *([now] if now else [])]
-    if known:
-        colour = METHOD[known[0].recipe.method]
-        figure.add_hline(known[0].dense_accuracy, line={"color": QUIET, "dash": "dot"})
-        _points(figure, sorted(line, key=lambda o: o.sparsity), "curve", mode="lines+markers",
-                line={"color": colour, "width": 2}, marker={"color": colour, "size": 5})
-        _points(figure, sorted(visited, key=lambda o: o.sparsity), "visited", mode="markers",
-                marker={"color": colour, "size": 8, "symbol": "circle-open", "line_width": 2})
-        _points(figure, [now] if now else [], "now", mode="markers",
-                marker={"color": MARK, "size": 12, "symbol": "diamond"})
-    finish(figure, x="sparsity (share of prunable weights removed)", y="test accuracy", height=300, showlegend=True)
-    figure.update_xaxes(range=[-0.02, 1.02], tickformat=".0%", zeroline=False)
-    figure.update_yaxes(range=[0, 1.03], tickformat=".0%")
-    return figure
+    colour = METHOD[known[0].recipe.method] if known else None
+    traces = [
+        _points(line, "curve", mode="lines+markers", line={"color": colour, "width": 2}, marker={"color": colour, "size": 5}),
+        _points(visited, "visited", mode="markers",
+                marker={"color": colour, "size": 8, "symbol": "circle-open", "line": {"width": 2}}),
+        _points([now] if now else [], "now", mode="markers", marker={"color": MARK, "size": 12, "symbol": "diamond"}),
+    ]
+    dense = [{"type": "line", "x0": 0, "x1": 1, "y0": known[0].dense_accuracy, "y1": known[0].dense_accuracy,
+              "line": {"color": QUIET, "dash": "dot"}}] if known else []
+    return go.Figure([trace for trace in traces if trace["x"]], layout(
+        x={"title": "sparsity (share of prunable weights removed)", "range": [-0.02, 1.02], "tickformat": ".0%"},
+        y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, height=300, showlegend=True, shapes=dense))
 
 
-def _points(figure: go.Figure, outcomes: list[Outcome], name: str, **style) -> None:
-    if not outcomes:
-        return
+def _points(outcomes: list[Outcome], name: str, **style) -> dict:
     values = [o.accuracy.value for o in outcomes]
-    low, high = zip(*(o.accuracy.interval for o in outcomes))
-    partial = any(not o.accuracy.complete for o in outcomes)
-    bars = {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, values)],
-            "arrayminus": [v - low for v, low in zip(values, low)], "thickness": 1.5, "width": 3}
-    figure.add_scatter(x=[o.sparsity for o in outcomes], y=values, name=name, error_y=bars if partial else None,
-                       customdata=[f"{o.accuracy.images:,} images" for o in outcomes],
-                       hovertemplate="%{x:.2%} removed: %{y:.2%} of %{customdata}<extra></extra>", **style)
+    bars = None
+    if any(not o.accuracy.complete for o in outcomes):
+        low, high = zip(*(o.accuracy.interval for o in outcomes))
+        bars = {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, values)],
+                "arrayminus": [v - low for v, low in zip(values, low)], "thickness": 1.5, "width": 3}
+    return {"type": "scatter", "name": name, "x": [o.sparsity for o in outcomes], "y": values, "error_y": bars,
+            "customdata": [f"{o.accuracy.images:,} images" for o in outcomes],
+            "hovertemplate": "%{x:.2%} removed: %{y:.2%} of %{customdata}<extra></extra>", **style}
 
 
 def alt(points: Iterable[Outcome]) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import SHARE, finish
+from pruning.figures.style import SHARE, layout
 
 COLUMNS = 60
 
@@ -23,15 +23,14 @@ def heatmap(shares: Mapping[str, np.ndarray]) -> go.Figure:
         rows.append((sums[ends] - sums[starts]) / (ends - starts))
         texts.append([f"unit {a}" if b == a + 1 else f"units {a} to {b - 1}" for a, b in zip(starts, ends)])
     labels = [f"{name} ({len(values)})" for name, values in shares.items()]
-    figure = go.Figure(go.Heatmap(
-        z=np.array(rows, np.float32), y=labels, customdata=texts, **SHARE, ygap=1,
-        colorbar={"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12},
-        hovertemplate="%{y}, %{customdata}: %{z:.1%} removed<extra></extra>"))
-    finish(figure, x="output units of the layer, first to last", y="layer (output units)",
-           height=max(300, 60 + 17 * len(labels)))
-    figure.update_yaxes(autorange="reversed", showgrid=False, type="category", dtick=1)
-    figure.update_xaxes(showticklabels=False, showgrid=False, zeroline=False)
-    return figure
+    picture = {
+        "type": "heatmap", "z": np.array(rows, np.float32), "y": labels, "customdata": texts, "ygap": 1, **SHARE,
+        "colorbar": {"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12},
+        "hovertemplate": "%{y}, %{customdata}: %{z:.1%} removed<extra></extra>"}
+    return go.Figure([picture], layout(
+        x={"title": "output units of the layer, first to last", "showticklabels": False, "ticks": "", "showgrid": False},
+        y={"title": "layer (output units)", "autorange": "reversed", "showgrid": False, "type": "category", "dtick": 1},
+        height=max(300, 90 + 17 * len(labels)), left=30 + 7 * max(map(len, labels)), right=84))
 
 
 def alt(shares: Mapping[str, np.ndarray]) -> str:

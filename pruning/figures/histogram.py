@@ -3,31 +3,29 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import KEPT, MARK, REMOVED, finish
+from pruning.figures.style import KEPT, MARK, REMOVED, layout
 
 
 def histogram(weights: np.ndarray, kept: np.ndarray, *, threshold: float | None = None, log: bool = False,
               bins: int = 161) -> go.Figure:
     """Counts of ``weights`` (n,), split by ``kept`` (n,) bool; lines at +-``threshold``. Bins are made here, so that
-    the browser gets 161 numbers and not n."""
+    the browser gets 161 numbers and not n. All weights are drawn in one colour and the kept ones over them."""
     limit = float(np.abs(weights).max()) or 1.0
     counts, edges = np.histogram(weights, bins, (-limit, limit))
     alive, _ = np.histogram(weights[kept], edges)
-    centres, width = (edges[:-1] + edges[1:]) / 2, edges[1] - edges[0]
-    figure = go.Figure()
-    for name, height, base, colour in (("kept", alive, np.zeros_like(alive), KEPT),
-                                       ("removed", counts - alive, alive, REMOVED)):
-        figure.add_bar(x=centres.astype(np.float32), y=height.astype(np.int32), base=None if log else base,
-                       width=width, name=name, marker={"color": colour, "line_width": 0},
-                       hovertemplate=f"%{{y:,}} {name} near %{{x:.4f}}<extra></extra>")
-    if threshold is not None:
-        for side in (-threshold, threshold):
-            if abs(side) <= limit:
-                figure.add_vline(side, line={"color": MARK, "width": 2, "dash": "dash"})
-    finish(figure, x="weight", y="weights in bin (log scale)" if log else "weights in bin", height=300,
-           barmode="overlay", bargap=0)
-    figure.update_yaxes(type="log" if log else "linear", rangemode="tozero", tickformat="~s")
-    return figure
+    left = np.repeat(edges, 2)[1:-1].astype(np.float32)  # each bin's two corners: one path draws faster than 161 bars
+    areas = [{
+        "type": "scatter", "mode": "lines", "name": name, "x": left, "y": np.repeat(heights, 2).astype(np.int32),
+        "fill": "tozeroy", "fillcolor": colour, "line": {"color": colour, "width": 1},
+        "hovertemplate": f"%{{y:,}} {what} near %{{x:.4f}}<extra></extra>",
+    } for name, what, heights, colour in (("removed", "weights", counts, REMOVED), ("kept", "kept", alive, KEPT))]
+    lines = [{"type": "line", "x0": side, "x1": side, "y0": 0, "y1": 1, "yref": "paper",
+              "line": {"color": MARK, "width": 2, "dash": "dash"}}
+             for side in ((-threshold, threshold) if threshold is not None else ()) if abs(side) <= limit]
+    return go.Figure(areas, layout(
+        x={"title": "weight"}, height=300, shapes=lines,
+        y={"title": "weights in bin (log scale)" if log else "weights in bin", "type": "log" if log else "linear",
+           "rangemode": "tozero", "tickformat": "~s"}))
 
 
 def alt(weights: np.ndarray, kept: np.ndarray, where: str) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
-from pruning.figures.style import KEPT, REMOVED, SHARE, finish
+from pruning.figures.style import KEPT, REMOVED, SHARE, layout
 
 LARGEST = 1000  # pixels a side; beyond, a pixel is the mean of several weights
 GAP = 255  # palette entry between kernels; 0 (kept) to 254 (removed) are shares
@@ -31,28 +31,27 @@ def mask(kept: np.ndarray) -> go.Figure:
     full = picture.shape
     picture = _shrunk(picture)
     scale = [whole / small for whole, small in zip(full, picture.shape)]
-    figure = go.Figure(go.Image(source=_png(picture), hoverinfo="skip", x0=(scale[1] - 1) / 2, dx=scale[1],
-                                y0=(scale[0] - 1) / 2, dy=scale[0]))
-    finish(figure, x=x[0], y=y[0], height=300)
-    for axis, (_, count, step) in ((figure.update_xaxes, x), (figure.update_yaxes, y)):
-        shown = np.unique(np.linspace(0, count - 1, min(count, 6)).astype(int))
-        axis(tickvals=shown * step + (step - 2) / 2 if step > 1 else shown, ticktext=[str(i) for i in shown],
-             showgrid=False, zeroline=False)
+    image = {"type": "image", "source": _png(picture), "hoverinfo": "skip", "x0": (scale[1] - 1) / 2, "dx": scale[1],
+             "y0": (scale[0] - 1) / 2, "dy": scale[0]}
     # Kernels keep their shape; a matrix fills the picture.
-    figure.update_yaxes(autorange="reversed", scaleanchor="x" if kept.ndim == 4 else False, constrain="domain")
-    figure.update_xaxes(constrain="domain")
-    return figure
+    shape = {"autorange": "reversed", "scaleanchor": "x" if kept.ndim == 4 else False}
+    return go.Figure([image], layout(x=_axis(*x), y=_axis(*y) | shape, height=300))
+
+
+def _axis(title: str, count: int, step: int) -> dict:
+    shown = np.unique(np.linspace(0, count - 1, min(count, 6)).astype(int))
+    return {"title": title, "tickvals": shown * step + max(0, step - 2) / 2, "ticktext": [str(i) for i in shown],
+            "showgrid": False, "constrain": "domain"}
 
 
 def pixels(kept: np.ndarray, channels: int, size: int) -> go.Figure:
     """For a linear layer that reads the image, (outputs, channels x size x size): the share removed at each pixel."""
     share = 1 - kept.reshape(-1, size, size).mean(0)
-    figure = go.Figure(go.Heatmap(z=share.astype(np.float32), **SHARE, showscale=False,
-                                  hovertemplate="row %{y}, column %{x}: %{z:.1%} removed<extra></extra>"))
-    finish(figure, x="pixel column", y="pixel row", height=300)
-    figure.update_yaxes(autorange="reversed", scaleanchor="x", showgrid=False, constrain="domain")
-    figure.update_xaxes(showgrid=False, constrain="domain")
-    return figure
+    picture = {"type": "heatmap", "z": share.astype(np.float32), "showscale": False, **SHARE,
+               "hovertemplate": "row %{y}, column %{x}: %{z:.1%} removed<extra></extra>"}
+    shape = {"showgrid": False, "constrain": "domain"}
+    return go.Figure([picture], layout(x={"title": "pixel column"} | shape, height=300,
+                                       y={"title": "pixel row", "autorange": "reversed", "scaleanchor": "x"} | shape))
 
 
 def alt(kept: np.ndarray, layer: str) -> str:
