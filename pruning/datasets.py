@@ -115,7 +115,7 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
     """``part`` ("train" or "test") of a Keras-layout file, checked: pixels (N, C, H, W) uint8, labels (N,) int64."""
     remedy = f"delete it and run `python -m pruning download {dataset.name}`"
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
         raise DatasetError(f"{path} is broken or not a {dataset.label} file ({error}): {remedy}") from error

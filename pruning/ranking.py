@@ -24,8 +24,8 @@ class Ranked:
 
     def below(self, threshold: float) -> int:
         """How many units score strictly less: the search runs in float32, where ``s < t`` is ``s < smallest u >= t``."""
-        limit = np.float32(min(threshold, np.finfo(np.float32).max))
-        if limit < threshold:
+        limit = np.float32(threshold) if threshold <= float(np.finfo(np.float32).max) else np.float32(np.inf)
+        if float(limit) < threshold:  # as Python floats: numpy would round the threshold first
             limit = np.nextafter(limit, np.float32(np.inf))
         return int(np.searchsorted(self.values, limit, "left"))
 
@@ -57,7 +57,7 @@ class Ranking(Mapping[str, Ranked]):
             if np.isnan(flat).any():
                 raise ValueError(f"layer {name} has scores that are not numbers")
             order = np.argsort(flat, kind="stable").astype(np.int32)
-            layers[name] = Ranked(order, flat[order], float(weights[name].double().std(correction=0)))
+            layers[name] = Ranked(order, flat[order], float(weights[name].detach().double().std(correction=0)))
         return cls(layers)
 
     def __getitem__(self, name: str) -> Ranked:

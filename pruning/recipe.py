@@ -89,7 +89,7 @@ class Recipe:
     def to_query(self) -> dict[str, str]:
         """For a link, in the words of the command line: ``network=lenet5&...&sparsity=0.9``."""
         query = {name: getattr(self, name) for name in ("network", "dataset", "method", "criterion", "scope")}
-        query[self.rule] = f"{self.value:.6g}"
+        query[self.rule] = repr(self.value)
         if self.layers:
             query["layers"] = ",".join(self.layers)
         return query | ({"seed": str(self.seed)} if self.seed else {})

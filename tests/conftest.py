@@ -1,0 +1,30 @@
+"""Fixtures for all tests. Real MNIST and CIFAR-10 are used where PRUNESCOPE_DATA has them."""
+
+import pytest
+import torch
+from hypothesis import settings
+
+from pruning import datasets
+from pruning.recipe import Recipe
+
+torch.manual_seed(0)
+settings.register_profile("all", deadline=None)  # how long a test takes is no property of the code
+settings.load_profile("all")
+
+
+@pytest.fixture
+def real():
+    """Call with dataset names: skips, naming what is missing, where one of them is not there."""
+
+    def need(*names: str) -> None:
+        missing = [name for name in names if not datasets.available(name)]
+        if missing:
+            pytest.skip(f"needs {', '.join(missing)} in {datasets.data_dir()} (PRUNESCOPE_DATA)")
+
+    return need
+
+
+@pytest.fixture
+def recipe() -> Recipe:
+    """A quick one on built-in data."""
+    return Recipe("lenet300", "digits", value=0.8)

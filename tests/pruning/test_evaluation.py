@@ -1,0 +1,65 @@
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+from sklearn.metrics import accuracy_score
+
+from pruning import checkpoints, datasets, evaluation
+from pruning.datasets import DATASETS, Images, normalise
+from pruning.evaluation import Accuracy, count_correct, forward
+from pruning.networks import NETWORKS, build
+
+
+@settings(max_examples=50)
+@given(images=st.integers(1, 9_999), share=st.floats(0, 1))
+def test_the_interval_is_wilsons(images, share):
+    correct = round(share * images)
+    p, z = correct / images, 1.959963984540054
+    middle = (p + z * z / (2 * images)) / (1 + z * z / images)
+    half = z / (1 + z * z / images) * math.sqrt(p * (1 - p) / images + z * z / (4 * images**2))
+    low, high = Accuracy(correct, images, 10_000).interval
+    assert low == pytest.approx(middle - half, abs=1e-12) and high == pytest.approx(middle + half, abs=1e-12)
+
+
+def test_all_images_leave_no_interval():
+    assert Accuracy(9_000, 10_000, 10_000).interval == (0.9, 0.9)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 100, 360, 1000])
+def test_correct_over_total_whatever_the_batch(batch):
+    """The mean of batch accuracies with a short last batch would differ."""
+    model, data, images = checkpoints.load("lenet300", "digits"), DATASETS["digits"], datasets.load("digits", "test")
+    with torch.inference_mode():
+        predicted = model(normalise(images.pixels, data)).argmax(1)
+    correct = sum(count_correct(model, {}, images, data, batch=batch))
+    assert correct / len(images) == accuracy_score(images.labels, predicted)
+    assert evaluation.accuracy(model, images, data) == correct / len(images)
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("channels, size", [(1, 28), (3, 32)])
+def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
+    model = build(name, channels=channels, size=size).eval().double().requires_grad_(False)
+    x = torch.rand(3, channels, size, size, dtype=torch.float64)
+    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
+    for parameters in ({}, replaced):
+        expected = torch.func.functional_call(model, parameters, (x,))
+        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_pooling_where_a_row_is_left_over():
+    stages = torch.nn.Sequential()
+    stages.add_module("conv", torch.nn.Conv2d(2, 3, 3, padding=1))
+    stages.add_module("pool", torch.nn.MaxPool2d(2))
+    stages = stages.double().requires_grad_(False)
+    x = torch.rand(2, 2, 7, 9, dtype=torch.float64)
+    torch.testing.assert_close(forward(stages, {})(x), stages(x))
+
+
+def test_scoring_leaves_batch_norm_alone():
+    model = build("resnet20", channels=1, size=28).train()
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    images = datasets.load("digits", "test")
+    evaluation.accuracy(model, Images(images.pixels[:20], images.labels[:20]), DATASETS["digits"])
+    assert model.training and all(torch.equal(before[key], value) for key, value in model.state_dict().items())

@@ -1,0 +1,92 @@
+import json
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from pruning.criteria import CRITERIA
+from pruning.datasets import DATASETS
+from pruning.networks import NETWORKS, layer_names
+from pruning.recipe import Recipe, criteria_for, rules_for
+from pruning.rules import RULES, SCOPES
+from pruning.units import METHODS
+
+
+@st.composite
+def recipes(draw) -> Recipe:
+    network = draw(st.sampled_from(list(NETWORKS)))
+    method = draw(st.sampled_from(list(METHODS)))
+    criterion = draw(st.sampled_from(criteria_for(method)))
+    rule = draw(st.sampled_from(rules_for(criterion)))
+    names = layer_names(network)
+    return Recipe(network, draw(st.sampled_from(list(DATASETS))), method, criterion, draw(st.sampled_from(list(SCOPES))),
+                  rule, draw(st.floats(0, 1)), draw(st.none() | st.lists(st.sampled_from(names), min_size=1).map(tuple)),
+                  draw(st.none() | st.integers(1, 360)), draw(st.integers(0, 2**32 - 1)))
+
+
+@settings(max_examples=200)
+@given(recipe=recipes())
+def test_json_and_link_give_the_same_recipe_back(recipe):
+    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
+    from_link = Recipe.from_query(recipe.to_query(), Recipe("resnet56", "digits", images=recipe.images))
+    assert from_link == recipe
+    assert hash(Recipe.from_dict(recipe.to_dict())) == hash(recipe)
+
+
+def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
+    assert Recipe(layers=("fc3", "conv1")) == Recipe(layers=("conv1", "fc3"))
+    assert Recipe(layers=("fc3", "conv1")).layers == ("conv1", "fc3")
+    assert Recipe(layers=layer_names("lenet5")) == Recipe(layers=None)
+
+
+@pytest.mark.parametrize("fields, message", [
+    ({"network": "vgg"}, "unknown network 'vgg': choose from lenet300"),
+    ({"network": "__class__"}, "unknown network"),
+    ({"dataset": "svhn"}, "unknown dataset 'svhn': choose from digits"),
+    ({"method": "neurons"}, "unknown method 'neurons': choose from weight"),
+    ({"criterion": "l3"}, "unknown criterion 'l3': choose from magnitude"),
+    ({"scope": "all"}, "unknown scope 'all': choose from global, layer"),
+    ({"rule": "top"}, "unknown rule 'top': choose from sparsity, threshold"),
+    ({"value": 1.5}, "sparsity must be between 0 and 1, not 1.5"),
+    ({"value": float("nan")}, "sparsity must be between 0 and 1, not nan"),
+    ({"value": -0.1}, "not -0.1"),
+    ({"value": "0.5"}, "sparsity must be"),
+    ({"rule": "threshold", "value": -1}, "threshold must be a number, 0 or more, not -1"),
+    ({"layers": ()}, "no layer chosen: choose from conv1"),
+    ({"layers": ("conv9",)}, "unknown layer 'conv9' of lenet5: choose from conv1"),
+    ({"images": 0}, "images must be a whole number from 1 to 10000, not 0"),
+    ({"images": 10_001}, "images must be"),
+    ({"images": True}, "images must be"),
+    ({"seed": -1}, "seed must be"),
+])
+def test_bad_input_says_what_is_valid(fields, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe(**fields)
+
+
+@pytest.mark.parametrize("query, message", [
+    ({"sparsity": "lots"}, "sparsity must be a number, not 'lots'"),
+    ({"sparsity": "nan"}, "sparsity must be between 0 and 1"),
+    ({"sparsity": "0.5", "sigma": "1"}, "one rule, not sparsity and sigma"),
+    ({"layers": ","}, "no layer chosen"),
+    ({"network": "../../etc/passwd"}, "unknown network"),
+    ({"seed": "x"}, "seed must be a number"),
+])
+def test_bad_links_say_what_is_wrong(query, message):
+    with pytest.raises(ValueError, match=message):
+        Recipe.from_query(query, Recipe())
+
+
+def test_files_with_unknown_fields_or_shapes_are_refused():
+    with pytest.raises(ValueError, match="unknown recipe field 'sparsty'"):
+        Recipe.from_dict({"sparsty": 0.5})
+    with pytest.raises(ValueError, match="layers must be a list of names"):
+        Recipe.from_dict({"layers": "conv1"})
+
+
+def test_every_registered_thing_is_described():
+    for registry in (NETWORKS, DATASETS, METHODS, CRITERIA, RULES):
+        for name, entry in registry.items():
+            assert entry.name == name and entry.label
+    for entry in (*CRITERIA.values(), *RULES.values()):
+        assert entry.formula and entry.help.endswith(".") and entry.source
+    assert all(set(c.applies_to) <= set(METHODS) for c in CRITERIA.values())
