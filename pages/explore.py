@@ -38,7 +38,7 @@ def page() -> None:
     slow = NETWORKS[recipe.network].slow
     job.wait(lambda outcome: slow and outcome.accuracy.images >= FIRST)
     if job.done:
-        outcome = measured(job)
+        outcome = job.result
         with numbers:
             show_numbers(outcome)
         remember(recipe)
@@ -49,17 +49,6 @@ def page() -> None:
     with right:
         show_curve(recipe, outcome)
     show_table(outcome)
-
-
-def measured(job: Job) -> Outcome:
-    """The job's outcome; what went wrong outside the program is said, and the page ends here."""
-    try:
-        return job.result
-    except Cancelled:  # a newer position of the slider took over
-        st.stop()
-    except PrunescopeError as error:
-        st.error(str(error))
-        st.stop()
 
 
 def show_numbers(outcome: Outcome) -> None:
@@ -205,4 +194,9 @@ def show_table(outcome: Outcome) -> None:
     })
 
 
-page()
+try:
+    page()
+except Cancelled:  # a newer position of the slider took over
+    pass
+except PrunescopeError as error:
+    st.error(str(error))

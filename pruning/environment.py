@@ -1,29 +1,32 @@
 """Is what is installed fit to run?"""
 
-from importlib.metadata import PackageNotFoundError, requires, version
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from packaging.requirements import Requirement
-from packaging.version import Version
 
 from pruning.errors import PrunescopeError
+
+PINS = Path(__file__).parents[1] / "requirements.txt"
 
 
 def check_torch() -> None:
     """Raise PrunescopeError, saying what to install, if torch and torchvision are not a pair that works together.
 
-    Their package records are compared first; only a suspicious pair is put to the test, since the import takes
-    a second.
+    The pinned pair is known to work. Any other is put to the test, which takes a second: a torch for processors only,
+    beside a torchvision for graphics cards, has the right version number and yet lacks operators.
     """
+    lines = [line for line in PINS.read_text().splitlines() if line.startswith("torch")]
+    pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines)}
+    remedy = "run `pip install --force-reinstall " + " ".join(f"{name}=={pin}" for name, pin in pins.items()) + "`"
     try:
-        torch, vision = version("torch"), version("torchvision")
+        there = {name: version(name) for name in pins}
     except PackageNotFoundError as error:
-        raise PrunescopeError(f"{error.name} is not installed: run `pip install -r requirements.txt`") from error
-    wanted = next((r.specifier for r in map(Requirement, requires("torchvision") or ()) if r.name == "torch"), None)
-    same_build = Version(torch).local == Version(vision).local  # "cpu" beside none: operators will be missing
-    if same_build and (wanted is None or wanted.contains(torch)):
+        raise PrunescopeError(f"{error.name} is not installed: {remedy}") from error
+    if there == pins:
         return
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        raise PrunescopeError(f"torch {torch} and torchvision {vision} do not work together: run `pip install "
-                              f"--force-reinstall torch{wanted or ''} torchvision=={vision}` from one index") from error
+        raise PrunescopeError(" and ".join(f"{name} {number}" for name, number in there.items())
+                              + f" do not work together: {remedy}") from error

@@ -44,6 +44,7 @@ def save_program(recipe: Recipe, path: Path) -> None:
     model = checkpoints.load(recipe.network, recipe.dataset)  # a copy of its own, so it may be changed
     model.load_state_dict(experiment.masks(recipe).apply(experiment.model(recipe)), strict=False)
     example = torch.zeros(2, data.channels, data.size, data.size)
+    model = model.to(memory_format=torch.contiguous_format)
     program = torch.export.export(_Program(model, data).eval(), (example,),
                                   dynamic_shapes={"pixels": {0: torch.export.Dim("images", min=1)}})
     with whole(path) as temporary:

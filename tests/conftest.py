@@ -1,10 +1,11 @@
 """Fixtures for all tests. Real MNIST and CIFAR-10 are used where PRUNESCOPE_DATA has them."""
 
+from pruning import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
+
 import pytest
 import torch
 from hypothesis import settings
 
-from pruning import datasets
 from pruning.recipe import Recipe
 
 torch.manual_seed(0)

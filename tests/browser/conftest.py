@@ -1,0 +1,96 @@
+"""A server on a free port and a Chromium; both are started here and only these are stopped."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.browser.chromium import find
+
+ROOT = Path(__file__).parents[2]
+ARTEFACTS = ROOT / "tests" / "artefacts"
+QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+
+
+@contextmanager
+def serving():
+    """The application's address, on a free port."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    ARTEFACTS.mkdir(exist_ok=True)
+    with (ARTEFACTS / "server.log").open("wb") as log:
+        server = subprocess.Popen(
+            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address",
+             "127.0.0.1"], cwd=ROOT, stdout=log, stderr=log)
+        try:
+            address, deadline = f"http://127.0.0.1:{port}", time.time() + 60
+            while True:
+                try:
+                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+                    break
+                except OSError:
+                    assert server.poll() is None and time.time() < deadline, (ARTEFACTS / "server.log").read_text()
+                    time.sleep(0.1)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(20)
+
+
+@contextmanager
+def chromium():
+    """A running browser."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=find(), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def address():
+    with serving() as there:
+        yield there
+
+
+@pytest.fixture(scope="session")
+def browser():
+    if not find():
+        message = "NO CHROMIUM: run `python tests/browser/chromium.py` to install one"
+        pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
+    with chromium() as running:
+        yield running
+
+
+@pytest.fixture
+def visit(browser, address):
+    """Call with a path and a query: a fresh visitor's page, settled, that has shown no error."""
+    contexts = []
+
+    def go(query: str = "", *, width: int = 1400, height: int = 1000, scheme: str = "light"):
+        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme,
+                                            accept_downloads=True))
+        page = contexts[-1].new_page()
+        page.goto(f"{address}/{query}")
+        settle(page)
+        return page
+
+    yield go
+    for context in contexts:
+        context.close()
+
+
+def settle(page) -> None:
+    """Wait for the script to end and the numbers to stand; an error on the page fails the test."""
+    page.wait_for_timeout(300)
+    page.wait_for_selector(QUIET, timeout=60_000)
+    page.wait_for_timeout(300)
+    assert page.locator("[data-testid=stException]").count() == 0

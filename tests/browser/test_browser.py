@@ -1,0 +1,130 @@
+"""The application in a real browser."""
+
+import re
+
+import pytest
+
+from pruning import experiment
+from pruning.recipe import Recipe
+from tests.browser.conftest import ARTEFACTS, settle
+
+DIGITS = "?network=lenet5&dataset=digits"
+
+
+def number(page, label: str) -> str:
+    metric = page.locator("[data-testid=stMetric]").filter(has_text=label)
+    return metric.locator("[data-testid=stMetricValue]").inner_text()
+
+
+def charts(page):
+    return page.locator("[data-testid=stMain] .js-plotly-plot")
+
+
+def test_open(visit):
+    page = visit()
+    assert number(page, "Sparsity") == "50.00%" and charts(page).count() == 4
+    assert page.title() == "Explore · Prunescope" or "Prunescope" in page.title() or page.title() == "Explore"
+
+
+def test_the_slider_by_keyboard_moves_the_numbers_the_pictures_and_the_link(visit):
+    page = visit(f"{DIGITS}&sparsity=0.8")
+    before = charts(page).nth(1).inner_html()
+    slider = page.get_by_role("slider")
+    slider.focus()
+    for _ in range(3):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function("location.search.includes('sparsity=0.803')")
+    settle(page)
+    outcome = experiment.run(Recipe("lenet5", "digits", value=0.803))
+    assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
+    assert number(page, "Sparsity") == "80.30%" and number(page, "MACs left") == f"{outcome.macs:,}"
+    assert charts(page).nth(1).inner_html() != before
+
+
+def test_a_link_shows_the_same_page_in_another_browser(visit):
+    first = visit(f"{DIGITS}&scope=layer&layers=conv2,fc1&sparsity=0.6")
+    slider = first.get_by_role("slider")
+    slider.focus()
+    first.keyboard.press("ArrowLeft")
+    first.wait_for_function("location.search.includes('sparsity=0.599')")
+    settle(first)
+    second = visit(first.url.partition("/?")[2] and "?" + first.url.partition("?")[2])
+    for label in ("Test accuracy", "Sparsity", "Parameters left", "MACs left"):
+        assert number(first, label) == number(second, label)
+    assert first.url == second.url
+
+
+def test_settings_survive_a_change_of_page(visit):
+    page = visit(f"{DIGITS}&sigma=1.5")
+    before = number(page, "Sparsity")
+    page.get_by_role("link", name="What the numbers mean").click()
+    page.get_by_role("heading", name="What the numbers mean").wait_for()
+    page.get_by_role("link", name="Explore", exact=False).first.click()
+    page.locator("[data-testid=stMetric]").first.wait_for()
+    settle(page)
+    assert number(page, "Sparsity") == before and "sigma=1.5" in page.url
+
+
+def test_a_layer_that_lost_everything_is_said_beside_the_accuracy(visit):
+    page = visit(f"{DIGITS}&sparsity=1.0")
+    assert "conv1 has lost all its weights" in page.locator("[data-testid=stAlert]").first.inner_text()
+
+
+def test_the_curve_can_be_computed(visit):
+    page = visit(f"{DIGITS}&sparsity=0.45&scope=layer")
+    page.get_by_role("button", name="Compute the curve").click()
+    page.get_by_role("button", name="Compute the curve").wait_for(state="detached")
+    page.locator("[data-testid=stMain] .legendtext", has_text="curve").wait_for(timeout=60_000)
+    page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=60_000)
+
+
+def test_the_table_can_be_downloaded(visit):
+    page = visit(f"{DIGITS}&sparsity=0.5")
+    with page.expect_download() as waiting:
+        page.get_by_role("button", name="Download CSV").click()
+    lines = open(waiting.value.path()).read().splitlines()
+    assert lines[0].startswith("name,kind,shape,weights,kept,sparsity") and len(lines) == 6
+
+
+@pytest.mark.parametrize("width", [1400, 900])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_screenshots(visit, width, scheme):
+    """Kept for a person to look at; here only that nothing is wider than the window and every chart has its words."""
+    for name, query in (("explore", f"{DIGITS}&sparsity=0.8"), ("about", "about")):
+        page = visit(query, width=width, scheme=scheme, height=1500)
+        page.wait_for_timeout(500)
+        page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png")
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        for label in page.locator("[data-testid=stMetricValue]").all():
+            assert label.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), label.inner_text()
+    described = page.locator("[data-testid=stPlotlyChart]").all()
+    assert all(chart.get_attribute("aria-label") for chart in described)
+
+
+def test_a_slow_network_shows_an_estimate_and_refines_it_while_the_page_stays_live(visit, real):
+    real("cifar10")
+    page = visit()
+    page.goto(f"{page.url.partition('?')[0]}?network=resnet20&dataset=cifar10&sparsity=0.31")
+    estimate = page.get_by_text(re.compile("Estimate from the first .* of 10,000 test images, 95% interval"))
+    estimate.wait_for(timeout=60_000)
+    assert number(page, "Test accuracy").startswith("≈")
+    page.get_by_role("slider").focus()
+    page.keyboard.press("ArrowRight")  # supersedes the computation that is under way
+    page.wait_for_function("location.search.includes('sparsity=0.311')")
+    page.get_by_text(re.compile("of all 10,000 test images are classified correctly")).wait_for(timeout=90_000)
+    settle(page)
+    outcome = experiment.run(Recipe("resnet20", "cifar10", value=0.311))
+    assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
+
+
+def test_two_visitors_each_see_their_own(visit):
+    first, second = visit(f"{DIGITS}&sparsity=0.3"), visit(f"{DIGITS}&sparsity=0.9")
+    for page, key in ((first, "ArrowRight"), (second, "ArrowLeft")) * 3:
+        page.get_by_role("slider").focus()
+        page.keyboard.press(key)
+    for page, value in ((first, 0.303), (second, 0.897)):
+        page.wait_for_function(f"location.search.includes('sparsity={value}')")
+        settle(page)
+        outcome = experiment.run(Recipe("lenet5", "digits", value=value))
+        assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
+        assert number(page, "Sparsity") == f"{value:.2%}"
