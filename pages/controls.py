@@ -1,6 +1,7 @@
 """The sidebar: what pages share. It reads and shows a recipe; the link, the widgets and the recipe always agree."""
 
 import math
+import re
 import uuid
 from dataclasses import replace
 
@@ -22,6 +23,11 @@ KEEP = {"persist_state": "session"}
 @st.cache_resource
 def jobs() -> Jobs:
     return Jobs()
+
+
+def plain(text: str) -> str:
+    """Text that may come from a link, as Markdown that shows it and does nothing else."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:300])
 
 
 def visitor() -> str:
@@ -71,7 +77,7 @@ def _from_link() -> Recipe | None:
                       else f"has no checkpoint for {NETWORKS[asked.network].label}")
             raise ValueError(f"{DATASETS[asked.dataset].label} {reason}")
     except ValueError as error:
-        st.session_state["message"] = f"The link could not be followed: {error}. This is the default instead."
+        st.session_state["message"] = f"The link could not be followed: {plain(str(error))}. This is the default instead."
         asked = default
     for name in ("network", "dataset", "method", "criterion", "scope", "rule"):
         st.session_state[name] = getattr(asked, name)

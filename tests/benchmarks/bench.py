@@ -1,0 +1,132 @@
+"""`make bench`: what must be fast, each beside the plain PyTorch way of doing it, in one run on one machine.
+
+The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test images through a
+DataLoader with ToTensor and Normalize.
+"""
+
+import copy
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch.nn.utils import prune
+from torch.utils.data import DataLoader
+from torchvision import transforms
+
+from pruning import checkpoints, datasets, experiment
+from pruning.datasets import DATASETS
+from pruning.networks import prunable
+from pruning.ranking import Ranking
+from pruning.recipe import Recipe
+from pruning.rules import RULES
+
+
+def median(work: Callable, values) -> float:
+    """Median seconds of ``work(value)``, after one call that does not count."""
+    work(values[0])
+    taken = []
+    for value in values:
+        began = time.perf_counter()
+        work(value)
+        taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
+
+
+class Plain(torch.utils.data.Dataset):
+    def __init__(self, dataset: str):
+        self.images = datasets.load(dataset, "test")
+        self.arrays = self.images.pixels.permute(0, 2, 3, 1).numpy()
+        about = DATASETS[dataset]
+        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(about.mean, about.std)])
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: int):
+        return self.transform(self.arrays[index]), self.images.labels[index]
+
+
+def plain_way(network: str, dataset: str) -> Callable[[float], float]:
+    loader = DataLoader(Plain(dataset), batch_size=250)
+    trained = checkpoints.load(network, dataset)
+
+    def point(sparsity: float) -> float:
+        model = copy.deepcopy(trained)
+        prune.global_unstructured([(layer, "weight") for layer in prunable(model).values()], prune.L1Unstructured,
+                                  amount=sparsity)
+        correct = 0
+        with torch.no_grad():
+            for x, y in loader:
+                correct += int((model(x).argmax(1) == y).sum())
+        return correct / len(loader.dataset)
+
+    return point
+
+
+def search_in_11_million() -> tuple[float, float]:
+    """A slider move on ResNet-18's 11 million weights: our search, and the peer's pass over the weights."""
+    generator = torch.Generator().manual_seed(0)
+    shapes = [(64, 3, 7, 7)] + [(512, 512, 3, 3)] * 4 + [(256, 256, 3, 3)] * 2 + [(512, 256, 3, 3)]
+    weights = {f"conv{i}": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)}
+    ranking = Ranking.of({name: w.abs() for name, w in weights.items()}, weights)
+    values = np.linspace(0.05, 0.95, 31).tolist()
+    ours = max(median(lambda v: rule.choose(ranking, v * rule.limit(ranking), scope), values)
+               for rule in RULES.values() for scope in ("global", "layer"))
+
+    def threshold(sparsity: float) -> None:
+        every = torch.cat([w.abs().flatten() for w in weights.values()])
+        torch.topk(every, round(sparsity * len(every)), largest=False)
+
+    print(f"({ranking.units:,} weights in the first row)")
+    return ours, median(threshold, values[::10])
+
+
+def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
+    from tests.benchmarks.latency import slider_latencies, summary
+    from tests.browser.conftest import chromium, serving, settle
+
+    with serving() as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{address}/?dataset={dataset}&{query}")
+        settle(page)
+        page.wait_for_timeout(3000)
+        return summary(slider_latencies(page))
+
+
+def row(work: str, ours: float, peer: str = "", theirs: float = 0.0) -> None:
+    ratio = f"{theirs / ours:8.1f}x" if theirs else ""
+    print(f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {f'{1000 * theirs:10.1f} ms' if theirs else '':13} {ratio}",
+          flush=True)
+
+
+def main() -> None:
+    print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}\n")
+    ours, theirs = search_in_11_million()
+    row("slider move: the choice, slowest rule and scope", ours, "topk over all weights", theirs)
+    values = [0.5, 0.6, 0.7, 0.8, 0.9]
+    for network, dataset in checkpoints.shipped():
+        if not datasets.available(dataset):
+            print(f"{network} on {dataset}: skipped, {dataset} is not in {datasets.data_dir()}")
+            continue
+        recipe, peer = Recipe(network, dataset), plain_way(network, dataset)
+        images = DATASETS[dataset].test_images
+        outcomes = {}
+        ours = median(lambda v: outcomes.update({v: experiment.run(replace(recipe, value=v)).accuracy.value}), values)
+        # One image may lie on the border between two classes, where another order of adding tips it.
+        assert abs(peer(0.7) - outcomes[0.7]) <= 2 / images, "the peer measures another accuracy"
+        row(f"mask and accuracy, {network} on {dataset}, {images:,} images", ours, "prune, DataLoader, ToTensor",
+            median(peer, values[:3]))
+    browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]
+    if datasets.available("mnist"):
+        browsed.append(("mnist", "network=lenet5&sparsity=0.8", "LeNet-5 on MNIST, 10,000 images"))
+    for dataset, query, label in browsed:
+        middle, slow = in_the_browser(dataset, query)
+        row(f"key press to repaint in Chromium, {label}: median", middle)
+        row(f"key press to repaint in Chromium, {label}: 95th percentile", slow)
+
+
+if __name__ == "__main__":
+    main()
