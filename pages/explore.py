@@ -55,10 +55,12 @@ def show_numbers(outcome: Outcome) -> None:
     accuracy, dense = outcome.accuracy, outcome.dense
     low, high = accuracy.interval
     change = 100 * (accuracy.value - outcome.dense_accuracy)
-    columns = st.columns(4)
     about = "" if accuracy.complete else "≈ "
-    columns[0].metric("Test accuracy", f"{about}{accuracy.value:.2%}", f"{change:+.2f} points against dense",
-                      delta_color="off" if abs(change) < 0.005 else "normal",
+    columns = st.columns(4)
+    still = abs(change) < 0.005
+    columns[0].metric("Test accuracy", f"{about}{accuracy.value:.2%}",
+                      f"{change:+.2f} points against dense{'' if accuracy.complete else ' (estimate)'}",
+                      delta_color="off" if still else "normal", delta_arrow="off" if still else "auto",
                       help=f"Correct / total on the test set. Dense: {outcome.dense_accuracy:.2%}.")
     columns[1].metric("Sparsity", f"{outcome.sparsity:.2%}", f"{outcome.removed:,} weights removed", delta_color="off",
                       delta_arrow="off", help=f"Removed / all {dense.prunable_weights:,} prunable weights, as achieved.")
