@@ -187,6 +187,7 @@ def show_table(outcome: Outcome) -> None:
     button.download_button("Download CSV", layers.to_csv(index=False), f"{outcome.recipe.network}-layers.csv", "text/csv",
                            icon=":material/download:", width="stretch", on_click="ignore")
     st.dataframe(layers, hide_index=True, column_config={
+        "name": st.column_config.TextColumn("layer", width="medium"),
         "sparsity": st.column_config.ProgressColumn("sparsity", format="percent", min_value=0, max_value=1),
         "threshold": st.column_config.NumberColumn("threshold (score)", format="%.5f"),
         "weights": st.column_config.NumberColumn(format="localized"),

@@ -21,16 +21,18 @@ def heatmap(shares: Mapping[str, np.ndarray]) -> go.Figure:
         starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
         sums = np.concatenate([[0.0], np.cumsum(values)])
         rows.append((sums[ends] - sums[starts]) / (ends - starts))
-        texts.append([f"unit {a}" if b == a + 1 else f"units {a} to {b - 1}" for a, b in zip(starts, ends)])
-    labels = [f"{name} ({len(values)})" for name, values in shares.items()]
+        texts.append([f"unit {a}" + (f" to {b - 1}" if b > a + 1 else "") + f" of {len(values)}"
+                      for a, b in zip(starts, ends)])
+    labels = list(shares)
     picture = {
         "type": "heatmap", "z": np.array(rows, np.float32), "y": labels, "customdata": texts, "ygap": 1, **SHARE,
         "colorbar": {"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12},
         "hovertemplate": "%{y}, %{customdata}: %{z:.1%} removed<extra></extra>"}
     return go.Figure([picture], layout(
         x={"title": "output units of the layer, first to last", "showticklabels": False, "ticks": "", "showgrid": False},
-        y={"title": "layer (output units)", "autorange": "reversed", "showgrid": False, "type": "category", "dtick": 1},
-        height=max(300, 90 + 17 * len(labels)), left=30 + 7 * max(map(len, labels)), right=84))
+        y={"title": "layer", "autorange": "reversed", "showgrid": False, "type": "category", "dtick": 1,
+           "tickfont": {"size": 11}},
+        height=max(300, 90 + 17 * len(labels)), left=34 + 6 * max(map(len, labels)), right=84))
 
 
 def alt(shares: Mapping[str, np.ndarray]) -> str:

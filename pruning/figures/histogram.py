@@ -10,7 +10,8 @@ def histogram(weights: np.ndarray, kept: np.ndarray, *, threshold: float | None 
               bins: int = 161) -> go.Figure:
     """Counts of ``weights`` (n,), split by ``kept`` (n,) bool; lines at +-``threshold``. Bins are made here, so that
     the browser gets 161 numbers and not n. All weights are drawn in one colour and the kept ones over them."""
-    limit = float(np.abs(weights).max()) or 1.0
+    limit = float(np.quantile(np.abs(weights), 0.999)) or 1.0
+    weights = np.clip(weights, -limit, limit)  # a few large weights would squeeze all others into one line
     counts, edges = np.histogram(weights, bins, (-limit, limit))
     alive, _ = np.histogram(weights[kept], edges)
     left = np.repeat(edges, 2)[1:-1].astype(np.float32)  # each bin's two corners: one path draws faster than 161 bars
@@ -23,7 +24,7 @@ def histogram(weights: np.ndarray, kept: np.ndarray, *, threshold: float | None 
               "line": {"color": MARK, "width": 2, "dash": "dash"}}
              for side in ((-threshold, threshold) if threshold is not None else ()) if abs(side) <= limit]
     return go.Figure(areas, layout(
-        x={"title": "weight"}, height=300, shapes=lines,
+        x={"title": "weight (the outermost bins hold the largest 0.1%, too)"}, height=300, shapes=lines,
         y={"title": "weights in bin (log scale)" if log else "weights in bin", "type": "log" if log else "linear",
            "rangemode": "tozero", "tickformat": "~s"}))
 

@@ -41,7 +41,7 @@ def test_heatmap_bins_many_units_and_repeats_few():
     assert z.z.shape == (2, heatmap.COLUMNS) and (z.zmin, z.zmax) == (0, 1)
     np.testing.assert_allclose(z.z[0], many.reshape(60, 5).mean(1), rtol=1e-5)
     np.testing.assert_allclose(z.z[1], np.repeat(few, 20))
-    assert z.customdata[0][0] == "units 0 to 4" and z.customdata[1][0] == "unit 0"
+    assert z.customdata[0][0] == "unit 0 to 4 of 300" and z.customdata[1][0] == "unit 0 of 3"
     assert "fc2 50% (unit by unit 0% to 100%)" in heatmap.alt({"fc2": few})
 
 
