@@ -1,24 +1,17 @@
 """Explore: one network, one recipe, and everything that follows from it."""
 
-from dataclasses import replace
 from functools import partial
 
-import numpy as np
 import streamlit as st
 
 from pages import controls
-from pruning import curves, experiment
-from pruning.datasets import DATASETS
+from pages.panels import FIRST, show_curve, show_heatmap, show_histogram, show_mask, visit
+from pages.session import jobs, visitor
+from pruning import experiment
 from pruning.errors import Cancelled, PrunescopeError
 from pruning.experiment import Outcome
-from pruning.figures import curve, heatmap, histogram, mask
 from pruning.jobs import Job
-from pruning.masks import Masks
-from pruning.networks import NETWORKS, prunable
-from pruning.recipe import Recipe
-
-FIRST = 1_000  # images, for the estimate that a slow network shows first
-CHART = {"config": {"displaylogo": False}}
+from pruning.networks import NETWORKS
 
 
 def page() -> None:
@@ -27,24 +20,26 @@ def page() -> None:
         st.warning(message)
     if recipe is None:
         return
-    job = controls.jobs().follow((controls.visitor(), "point"), recipe, partial(experiment.run, recipe))
+    job = jobs().follow((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
     numbers = st.container(key="numbers")
-    frame = st.container(key="pictures")
-    with frame:
-        pictures(recipe, experiment.masks(recipe))  # drawn while the job measures
+    with st.container(key="pictures"):  # drawn while the job measures
         left, right = st.columns(2)
-    with left:
-        show_mask(recipe, experiment.masks(recipe))
+        with left:
+            show_histogram(recipe)
+        with right:
+            show_heatmap(recipe)
+        left, right = st.columns(2)
+        with left:
+            show_mask(recipe)
     slow = NETWORKS[recipe.network].slow
     job.wait(lambda outcome: slow and outcome.accuracy.images >= FIRST)
-    if job.done:
-        outcome = job.result
-        with numbers:
+    with numbers:
+        if job.done:
+            outcome = job.result
+            visit(recipe)
             show_numbers(outcome)
-        remember(recipe)
-    else:
-        outcome = job.progress
-        with numbers:
+        else:
+            outcome = job.progress
             live_numbers(job)
     with right:
         show_curve(recipe, outcome)
@@ -53,26 +48,28 @@ def page() -> None:
 
 def show_numbers(outcome: Outcome) -> None:
     accuracy, dense = outcome.accuracy, outcome.dense
-    low, high = accuracy.interval
     change = 100 * (accuracy.value - outcome.dense_accuracy)
-    about = "" if accuracy.complete else "≈ "
+    if not accuracy.complete:  # the first images may be easier than all: no change is told from them
+        delta = {"delta": f"dense: {outcome.dense_accuracy:.2%}", "delta_color": "off", "delta_arrow": "off"}
+    elif abs(change) < 0.005:
+        delta = {"delta": "as dense", "delta_color": "off", "delta_arrow": "off"}
+    else:
+        delta = {"delta": f"{change:+.2f} points against dense"}
     columns = st.columns(4)
-    still = abs(change) < 0.005
-    columns[0].metric("Test accuracy", f"{about}{accuracy.value:.2%}",
-                      f"{change:+.2f} points against dense{'' if accuracy.complete else ' (estimate)'}",
-                      delta_color="off" if still else "normal", delta_arrow="off" if still else "auto",
+    columns[0].metric("Test accuracy", f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}", **delta,
                       help=f"Correct / total on the test set. Dense: {outcome.dense_accuracy:.2%}.")
-    columns[1].metric("Sparsity", f"{outcome.sparsity:.2%}", f"{outcome.removed:,} weights removed", delta_color="off",
-                      delta_arrow="off", help=f"Removed / all {dense.prunable_weights:,} prunable weights, as achieved.")
-    columns[2].metric("Parameters left", short(outcome.parameters), f"{outcome.compression:.2f}x compression",
-                      delta_color="off", delta_arrow="off",
+    quiet = {"delta_color": "off", "delta_arrow": "off"}
+    columns[1].metric("Sparsity", f"{outcome.sparsity:.2%}", f"{outcome.removed:,} weights removed", **quiet,
+                      help=f"Removed / all {dense.prunable_weights:,} prunable weights, as achieved.")
+    columns[2].metric("Parameters left", short(outcome.parameters), f"{outcome.compression:.2f}x compression", **quiet,
                       help=f"{outcome.parameters:,} of {dense.parameters:,}, biases and batch norm included.")
-    columns[3].metric("MACs left", short(outcome.macs), f"of {short(dense.macs)} per image", delta_color="off",
-                      delta_arrow="off", help=f"{outcome.macs:,} of {dense.macs:,} multiply-accumulates for one image; "
-                      "FLOPs = 2 x MACs. In theory: ordinary kernels do not skip single zero weights.")
+    columns[3].metric("MACs left", short(outcome.macs), f"of {short(dense.macs)} per image", **quiet,
+                      help=f"{outcome.macs:,} of {dense.macs:,} multiply-accumulates for one image; FLOPs = 2 x MACs. "
+                      "In theory: ordinary kernels do not skip single zero weights.")
     if accuracy.complete:
         st.caption(f"{accuracy.correct:,} of all {accuracy.images:,} test images are classified correctly.")
     else:
+        low, high = accuracy.interval
         st.caption(f"Estimate from the first {accuracy.images:,} of {accuracy.total:,} test images, 95% interval "
                    f"{low:.1%} to {high:.1%}; measuring the rest ...")
     for text in outcome.warnings:
@@ -89,95 +86,6 @@ def live_numbers(job: Job) -> None:
     if job.done:
         st.rerun()
     show_numbers(job.progress)
-
-
-def pictures(recipe: Recipe, masks: Masks) -> None:
-    model = experiment.model(recipe)
-    kept = masks.whole(model)
-    left, right = st.columns(2)
-    names = list(prunable(model))
-    with left:
-        st.markdown("##### Weights")
-        choice, switch = st.columns([3, 2], vertical_alignment="center")
-        shown = choice.selectbox("Layers of the histogram", ["all layers", *names], key=f"histogram of {recipe.network}",
-                                 label_visibility="collapsed", **controls.KEEP)
-        log = switch.toggle("Log counts", key="log counts", **controls.KEEP)
-        chosen = names if shown == "all layers" else [shown]
-        state = model.state_dict()
-        weights = np.concatenate([state[f"{name}.weight"].numpy().ravel() for name in chosen])
-        alive = np.concatenate([kept[f"{name}.weight"].numpy().ravel() for name in chosen])
-        choice_made = experiment.choose(recipe)
-        thresholds = {choice_made[name].threshold for name in chosen if name in choice_made}
-        st.plotly_chart(histogram.histogram(weights, alive, log=log,
-                                            threshold=thresholds.pop() if len(thresholds) == 1 else None),
-                        key="histogram", alt=histogram.alt(weights, alive, shown), **CHART)
-    with right:
-        st.markdown("##### Share removed, unit by unit")
-        shares = masks.shares(model)
-        st.plotly_chart(heatmap.heatmap(shares), key="heatmap", alt=heatmap.alt(shares), **CHART)
-
-
-def show_mask(recipe: Recipe, masks: Masks) -> None:
-    model = experiment.model(recipe)
-    layers = prunable(model)
-    st.markdown("##### Mask of a layer")
-    name = st.selectbox("Layer of the mask", list(layers), key=f"mask of {recipe.network}",
-                            label_visibility="collapsed", **controls.KEEP)
-    kept = masks.whole(model)[f"{name}.weight"].numpy()
-    data = DATASETS[recipe.dataset]
-    reads_image = kept.ndim == 2 and name == next(iter(layers))
-    columns = st.columns([3, 2]) if reads_image else [st.container()]
-    columns[0].plotly_chart(mask.mask(kept), key="mask", alt=mask.alt(kept, name), **CHART)
-    if reads_image:
-        columns[1].plotly_chart(mask.pixels(kept, data.channels, data.size), key="pixels",
-                                alt=f"Share of removed weights of {name} at each input pixel", **CHART)
-
-
-def remember(recipe: Recipe) -> None:
-    """The settings this visitor has looked at, for the curve: the last 200."""
-    visited = st.session_state.setdefault("visited", [])
-    if recipe not in visited:
-        visited[:] = [*visited[-199:], recipe]
-
-
-def family(recipe: Recipe) -> Recipe:
-    """What the points of one curve have in common: all but the rule's value."""
-    return replace(recipe, value=0.0)
-
-
-def show_curve(recipe: Recipe, now: Outcome) -> None:
-    jobs, owner = controls.jobs(), (controls.visitor(), "curve")
-    base = replace(family(recipe), images=FIRST if NETWORKS[recipe.network].slow else None)
-    key = ("curve", base)
-    line = jobs.known(key) or ()
-    visited = [known for r in st.session_state.get("visited", []) if family(r) == family(recipe)
-               and (known := jobs.known(r))]
-    st.markdown("##### Accuracy against sparsity")
-    button = st.container(height=40, border=False)
-    running = jobs.following(owner)
-    if running and running.key != key:
-        jobs.leave(owner)
-        running = None
-    if not line and not running and button.button("Compute the curve", icon=":material/show_chart:", width="stretch"):
-        running = jobs.follow(owner, key, partial(curves.curve, base, known=jobs.known))
-    if running:
-        with button:
-            live_curve(running, owner)
-        line = running.progress.points if running.progress else ()
-    figure = curve.curve(line=line, visited=visited, now=now)
-    st.plotly_chart(figure, key="curve", alt=curve.alt([*line, *visited, now]), **CHART)
-
-
-@st.fragment(run_every=0.5)
-def live_curve(job: Job, owner: tuple) -> None:
-    if job.done:
-        st.rerun()
-    share = job.progress.share if job.progress else 0.0
-    bar, stop = st.columns([3, 2], vertical_alignment="center")
-    bar.progress(share, f"{share:.0%}")
-    if stop.button("Cancel", width="stretch"):
-        controls.jobs().leave(owner)
-        st.rerun()
 
 
 def show_table(outcome: Outcome) -> None:

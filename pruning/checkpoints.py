@@ -103,7 +103,13 @@ def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
     return model.eval().to(memory_format=torch.channels_last)
 
 
+@lru_cache
+def shared_card(network: str, dataset: str) -> Card:
+    """The card of the `shared` network; like that one it stays as it is until the process ends."""
+    return card(network, dataset)
+
+
 @lru_cache(maxsize=8)
 def shared(network: str, dataset: str) -> nn.Sequential:
-    """The one copy in memory that everybody reads. Never modify it: mask with functional_call."""
+    """The one copy in memory that everybody reads, in many threads. Nothing may modify it, not even for a moment."""
     return load(network, dataset)

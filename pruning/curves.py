@@ -30,16 +30,22 @@ def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
 
 def curve(recipe: Recipe, report: Callable[[Progress], None] = lambda progress: None,
           known: Callable[[Recipe], Outcome | None] = lambda recipe: None,
+          keep: Callable[[Recipe, Outcome], None] = lambda recipe, outcome: None,
           sparsities: tuple[float, ...] = SPARSITIES) -> tuple[Outcome, ...]:
-    """An outcome for each sparsity, of this recipe's rule; ``known`` gives those that need no computing."""
+    """An outcome for each sparsity, of this recipe's rule; ``known`` gives those that need no computing, ``keep``
+    is told those that were computed."""
     points: list[Outcome] = []
     for sparsity in sparsities:
-        point = at_sparsity(recipe, sparsity)
+        point = at_sparsity(recipe, sparsity).key
 
         def partly(outcome: Outcome) -> None:
             share = outcome.accuracy.images / (recipe.images or outcome.accuracy.total)
             report(Progress(tuple(points), len(sparsities), (len(points) + share) / len(sparsities)))
 
-        points.append(known(point) or experiment.run(point, partly))
+        outcome = known(point)
+        if outcome is None:
+            outcome = experiment.run(point, partly)
+            keep(point, outcome)
+        points.append(outcome)
         report(Progress(tuple(points), len(sparsities), len(points) / len(sparsities)))
     return tuple(points)

@@ -117,7 +117,7 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, RuntimeError) as error:
         raise DatasetError(f"{path} is broken or not a {dataset.label} file ({error}): {remedy}") from error
     except FileNotFoundError:
         raise

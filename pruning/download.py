@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -32,6 +33,7 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
     place = path.parent
     try:
         place.mkdir(parents=True, exist_ok=True)
+        _sweep(place, name)
         folder = Path(tempfile.mkdtemp(dir=place, prefix=f".{name}-"))
     except OSError as error:
         raise DatasetError(f"{dataset.label} cannot be written to {place} ({error.strerror}): "
@@ -54,8 +56,15 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
     return path
 
 
+def _sweep(place: Path, name: str) -> None:
+    """Remove what a download that was killed left behind: anything of ours that has not grown for an hour."""
+    for rest in place.glob(f".{name}[-.]*"):
+        if time.time() - max(p.stat().st_mtime for p in (rest, *rest.rglob("*"))) > 3600:
+            shutil.rmtree(rest) if rest.is_dir() else rest.unlink()
+
+
 def _offline(label: str, path: Path, error: Exception) -> str:
-    reason = str(error).strip().split("\n")[0]
+    reason = str(error).strip().split("\n")[-1].strip(" :") or type(error).__name__
     return (f"{label} could not be downloaded ({reason}): check the connection and try again, "
             f"or put a Keras {path.name} at {path}")
 

@@ -1,8 +1,9 @@
 """Accuracy: correct / total, measured batch by batch on masked parameters, never in place."""
 
+import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import partial, reduce
+from functools import reduce
 
 import torch
 from torch import nn
@@ -52,13 +53,15 @@ def count_correct(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], 
     for start in range(0, len(images), batch):
         with torch.inference_mode():
             logits = network(normalise(images.pixels[start:start + batch], dataset))  # (B, classes)
-            yield int((logits.argmax(1) == images.labels[start:start + batch]).sum())
+            correct = int((logits.argmax(1) == images.labels[start:start + batch]).sum())
+        yield correct
 
 
 def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
     """The network with some parameters replaced, as a function from images (N, C, H, W) to logits.
 
-    The same sums as the network's own, stage by stage, but a convolution with 2x2 max-pooling behind it becomes one
+    A stage whose parameters are replaced is a copy: `torch.func.functional_call` would put the replacements into the
+    shared network for the length of the call, where another visitor's thread finds them. The same sums as the network's own, stage by stage, but a convolution with 2x2 max-pooling behind it becomes one
     step: on two cores those two take nine tenths of a LeNet-5's time.
     """
     steps: list[Callable[[torch.Tensor], torch.Tensor]] = []
@@ -72,12 +75,14 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Cal
             steps.append(_pooled(stage, own))
             skip = True
         else:
-            steps.append(partial(_replaced, stage, own) if own else stage)
+            steps.append(_replaced(stage, own) if own else stage)
     return lambda x: reduce(lambda value, step: step(value), steps, x)
 
 
-def _replaced(stage: nn.Module, own: dict[str, torch.Tensor], x: torch.Tensor) -> torch.Tensor:
-    return torch.func.functional_call(stage, own, (x,))
+def _replaced(stage: nn.Module, own: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A copy of the stage that shares all its tensors but the replaced ones."""
+    tensors = (*stage.named_parameters(), *stage.named_buffers())
+    return copy.deepcopy(stage, {id(tensor): own.get(name, tensor) for name, tensor in tensors})
 
 
 def _pools(stage: nn.Module, following: nn.Module | None) -> bool:

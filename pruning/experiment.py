@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
+import numpy as np
 import pandas as pd
 from cachetools import LRUCache, cached
 from torch import nn
@@ -69,8 +70,8 @@ def model(recipe: Recipe) -> nn.Sequential:
 
 def ranking(recipe: Recipe) -> Ranking:
     """The sorted scores of the layers that take part; scored and sorted once per checkpoint and criterion."""
-    seed = recipe.seed if CRITERIA[recipe.criterion].seeded else 0
-    return _ranking(recipe.network, recipe.dataset, recipe.method, recipe.criterion, seed).only(recipe.chosen_layers)
+    key = recipe.key
+    return _ranking(key.network, key.dataset, key.method, key.criterion, key.seed).only(key.chosen_layers)
 
 
 @cached(LRUCache(maxsize=32), condition=threading.Condition())
@@ -113,7 +114,7 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
     parameters = chosen.apply(trained)
     layers = layer_table(recipe, chosen)
     outcome = Outcome(recipe, Accuracy(0, 0, data.test_images),
-                      checkpoints.card(recipe.network, recipe.dataset).test_accuracy,
+                      checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy,
                       cost(recipe.network, recipe.dataset), layers, warnings(layers), 0.0)
     correct = seen = 0
     batch = 250
@@ -142,10 +143,31 @@ def layer_table(recipe: Recipe, chosen: Masks) -> pd.DataFrame:
 
 
 def warnings(layers: pd.DataFrame) -> tuple[str, ...]:
-    """What a reader of the accuracy must know."""
-    def sentence(name: str) -> str:
-        if "." in name:
-            return f"{name} has lost all its weights: only the other path of its block still carries the image."
-        return f"{name} has lost all its weights: the network now answers the same for every image."
+    """What a reader of the accuracy must know: which layers have lost everything, and whether any path is left."""
+    names, lost = list(layers["name"]), list(layers.loc[layers["kept"] == 0, "name"])
+    if not lost:
+        return ()
+    subject = ", ".join(lost) if len(lost) <= 4 else f"{lost[0]}, {lost[1]} and {len(lost) - 2} other layers"
+    has = f"{subject} {'has lost all its' if len(lost) == 1 else 'have lost all their'} weights: "
+    if any("." not in name for name in lost) or any(_closed(block, names, lost) for block in _blocks(lost)):
+        return (has + "the network now answers the same for every image.",)
+    return (has + f"only the other path of {'its block' if len(lost) == 1 else 'their blocks'} still carries the image.",)
 
-    return tuple(sentence(name) for name in layers.loc[layers["kept"] == 0, "name"])
+
+def _blocks(names: list[str]) -> set[str]:
+    return {name.partition(".")[0] for name in names}
+
+
+def _closed(block: str, names: list[str], lost: list[str]) -> bool:
+    """Whether neither path of a residual block lets the image through; an identity shortcut always does."""
+    shortcut = {name for name in names if name.startswith(f"{block}.shortcut.")}
+    main = {name for name in names if name.startswith(f"{block}.")} - shortcut
+    return bool(shortcut & set(lost)) and bool(main & set(lost))
+
+
+def weights(recipe: Recipe, layer: str | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """The dense weights of a layer, or of all prunable ones, and which of them are kept: (n,) float32, (n,) bool."""
+    kept = masks(recipe).whole(model(recipe))
+    tensors = {name: module.weight for name, module in prunable(model(recipe)).items() if layer in (None, name)}
+    return (np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors.values()]),
+            np.concatenate([kept[f"{name}.weight"].numpy().ravel() for name in tensors]))

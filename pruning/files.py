@@ -7,6 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+UMASK = os.umask(0)  # can only be read by setting it, which concerns every thread: once, at the start
+os.umask(UMASK)
+
 
 @contextmanager
 def whole(path: Path) -> Iterator[Path]:
@@ -18,9 +21,7 @@ def whole(path: Path) -> Iterator[Path]:
     temporary = Path(name)
     try:
         yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)  # mkstemp made it private
+        temporary.chmod(0o666 & ~UMASK)  # mkstemp made it private
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -8,6 +8,7 @@ slider's short work is not held up by another visitor's long one.
 
 import heapq
 import itertools
+import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
@@ -15,11 +16,12 @@ from typing import Any
 
 from cachetools import LRUCache
 
-from pruning.errors import Cancelled
+from pruning.errors import Cancelled, PrunescopeError
 
 
 class Turns:
-    """A lock that is handed to whoever has held it for the shortest time so far."""
+    """A lock that is handed on by who has held it least. Waiting counts for as much as not having held it, so that
+    long work still gets its turns among many visitors' short ones."""
 
     def __init__(self):
         self._free = threading.Condition()
@@ -29,7 +31,7 @@ class Turns:
 
     def take(self, held: float) -> None:
         with self._free:
-            mine = (held, next(self._tickets))
+            mine = (time.monotonic() + held, next(self._tickets))
             heapq.heappush(self._waiting, mine)
             self._free.wait_for(lambda: not self._taken and self._waiting[0] == mine)
             heapq.heappop(self._waiting)
@@ -64,6 +66,15 @@ class Job:
         return self._result
 
     @property
+    def size(self) -> int:
+        """In results: a curve counts its points."""
+        return len(self._result) if isinstance(self._result, tuple) else 1
+
+    @property
+    def error(self) -> BaseException | None:
+        return self._error
+
+    @property
     def failed(self) -> bool:
         return self._error is not None
 
@@ -93,12 +104,15 @@ class Job:
     def run(self) -> None:
         self._begin()
         try:
-            self._result = self._work(self.report) if self.followers else None
             if not self.followers:
-                self._error = Cancelled("nobody wants this any more")
+                raise Cancelled("nobody wants this any more")
+            self._result = self._work(self.report)
         except Exception as error:  # raised again by `result`, in the thread that asks
             self._error = error
+            if not isinstance(error, PrunescopeError):
+                logging.getLogger(__name__).exception("work on %s failed", self.key)
         finally:
+            self._work = None  # what it holds is not needed any more
             self._rest()
 
     def finish(self) -> None:
@@ -115,7 +129,7 @@ class Jobs:
         self._turns = Turns()
         self._running: dict[Hashable, Job] = {}
         self._followed: dict[Hashable, Job] = {}
-        self._finished: LRUCache = LRUCache(remember)
+        self._finished: LRUCache = LRUCache(remember, getsizeof=lambda job: job.size)
 
     def follow(self, owner: Hashable, key: Hashable, work: Callable[[Callable], Any]) -> Job:
         """The job of this key: remembered, running, or started now."""
@@ -151,6 +165,13 @@ class Jobs:
         with self._lock:
             job = self._finished.get(key)
             return job.result if job else None
+
+    def remember(self, key: Hashable, result: Any) -> None:
+        """Keep a result that came about inside other work."""
+        job = Job(key, None, self._turns)
+        job._result, job.done = result, True
+        with self._lock:
+            self._finished[key] = job
 
     def _run(self, job: Job) -> None:
         job.run()

@@ -1,5 +1,6 @@
 """Scores, sorted once, so that every later choice is a search and not a pass over the weights."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -57,7 +58,7 @@ class Ranking(Mapping[str, Ranked]):
             if np.isnan(flat).any():
                 raise ValueError(f"layer {name} has scores that are not numbers")
             order = np.argsort(flat, kind="stable").astype(np.int32)
-            layers[name] = Ranked(order, flat[order], float(weights[name].detach().double().std(correction=0)))
+            layers[name] = Ranked(order, flat[order], _std(weights[name].detach().double().flatten()))
         return cls(layers)
 
     def __getitem__(self, name: str) -> Ranked:
@@ -98,3 +99,9 @@ class Ranking(Mapping[str, Ranked]):
             counts[name] += taken
             ties -= taken
         return counts
+
+
+def _std(values: torch.Tensor) -> float:
+    """Population standard deviation of (n,), exactly rounded sums: the same whatever the machine and its threads."""
+    mean = math.fsum(values.tolist()) / len(values)
+    return math.sqrt(math.fsum(((values - mean) ** 2).tolist()) / len(values))

@@ -1,7 +1,7 @@
 """What to do, as one frozen value: the cache key, the link, the saved file and the argument of every experiment."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -70,6 +70,12 @@ class Recipe:
     @property
     def chosen_layers(self) -> tuple[str, ...]:
         return self.layers or layer_names(self.network)
+
+    @property
+    def key(self) -> "Recipe":
+        """The recipe by which results are remembered: without what makes no difference to them."""
+        return replace(self, seed=self.seed if CRITERIA[self.criterion].seeded else 0,
+                       scope=self.scope if RULES[self.rule].scopes else "global")
 
     def to_dict(self) -> dict:
         """For JSON: every field; ``layers`` spelled out."""

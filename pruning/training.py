@@ -4,17 +4,18 @@ import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
 from pruning import checkpoints, datasets
 from pruning.datasets import DATASETS, Dataset, Images, normalise
+from pruning.errors import CheckpointError
 from pruning.evaluation import accuracy
 from pruning.files import whole
 from pruning.networks import NETWORKS, build
@@ -154,11 +155,14 @@ def _resume(partial: Path, plan: Plan, model: nn.Module, optimizer) -> tuple[int
     """Epochs and seconds that an interrupted run of the same plan has behind it; (0, 0) without one."""
     if not partial.is_file():
         return 0, 0.0
-    with safe_open(partial, "pt") as file:
-        about = file.metadata()
-        if replace(plan, **json.loads(about["plan"])) != plan:
-            return 0, 0.0
-        tensors = {name: file.get_tensor(name) for name in file.keys()}
+    try:
+        with safe_open(partial, "pt") as file:
+            about = file.metadata()
+            if json.loads(about["plan"]) != asdict(plan):
+                return 0, 0.0
+            tensors = {name: file.get_tensor(name) for name in file.keys()}
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(f"{partial} cannot be read ({error}): delete it to start over") from error
     model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
     for name, parameter in model.named_parameters():
         buffer = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])  # keeps the memory format

@@ -10,13 +10,18 @@ from pathlib import Path
 def find() -> str | None:
     """The path of a Chromium or Chrome, the system's first, then Playwright's own; None without one."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if there := shutil.which(name):
+        if (there := shutil.which(name)) and _starts(there):
             return there
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
-    return own if own and Path(own).is_file() else None
+    return own if own and Path(own).is_file() and _starts(own) else None
+
+
+def _starts(path: str) -> bool:
+    """A browser without its system libraries is none."""
+    return subprocess.run([path, "--version"], capture_output=True).returncode == 0
 
 
 def install() -> None:

@@ -6,7 +6,7 @@ import time
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from pruning import experiment
+from pruning import checkpoints, experiment
 from pruning.recipe import Recipe
 
 LENET = {"network": "lenet300", "dataset": "digits"}
@@ -104,7 +104,7 @@ def test_another_rule_keeps_the_sparsity():
 def test_threshold_and_sparsity_are_two_views_of_one_thing():
     at = opened(**LENET, sparsity="0.8")
     views = at.sidebar.caption[0].value
-    assert "80.00th" in views and "σ" in views
+    assert "80.00%" in views and "σ" in views
     threshold = experiment.choose(Recipe("lenet300", "digits", value=0.8))["fc1"].threshold
     assert f"{threshold:.4g}" in views
 
@@ -112,7 +112,7 @@ def test_threshold_and_sparsity_are_two_views_of_one_thing():
 def test_no_layer_is_said_and_nothing_is_lost():
     at = opened(**LENET)
     at.sidebar.multiselect[0].set_value([]).run()
-    assert not at.exception and "No layer chosen: choose from fc1, fc2, fc3" in at.sidebar.error[0].value
+    assert not at.exception and "No layer chosen: choose from fc1, fc2, fc3" in at.sidebar.error[0].value.replace("\\", "")
     at.sidebar.multiselect[0].set_value(["fc2"]).run()
     assert numbers(at)["Sparsity"] == f"{15_000 / 266_200:.2%}"
 
@@ -158,9 +158,9 @@ def test_the_curve_is_computed_on_request():
 def test_histogram_and_mask_follow_the_chosen_layer():
     at = opened(**LENET, sparsity="0.5")
     assert len(charts(at)) == 5  # the first layer also as a picture of its input pixels
-    at.main.selectbox(key="mask of lenet300").set_value("fc2").run()
+    at.main.selectbox(key="mask").set_value("fc2").run()
     assert len(charts(at)) == 4
-    at.main.selectbox(key="histogram of lenet300").set_value("fc3").run()
+    at.main.selectbox(key="histogram").set_value("fc3").run()
     assert at.get("plotly_chart")[0].proto.alt.startswith("Histogram of the 1,000 weights of fc3")
     at.main.toggle[0].set_value(True).run()
     assert charts(at)[0]["layout"]["yaxis"]["type"] == "log"
@@ -174,8 +174,52 @@ def test_a_broken_checkpoint_is_a_message_and_not_a_crash(monkeypatch):
         raise CheckpointError("lenet300-digits.safetensors is not the file that its card describes")
 
     monkeypatch.setattr(checkpoints, "shared", broken)
-    at = opened(**LENET, threshold="0.02")
-    assert not at.exception and "is not the file that its card describes" in at.error[0].value
+    for rule in ({"threshold": "0.02"}, {"sparsity": "0.5"}):  # met in the sidebar, or in the page
+        at = opened(**LENET, **rule)
+        assert not at.exception and "is not the file that its card describes" in at.error[0].value.replace("\\", "")
+    monkeypatch.undo()
+    monkeypatch.setenv("PRUNESCOPE_DATA", "/nowhere")
+    at.sidebar.selectbox(key="network").set_value("lenet5").run()
+    assert numbers(at)["Sparsity"] == "50.00%"  # another network works
+
+
+@pytest.mark.parametrize("network, dataset", [pair for pair in checkpoints.shipped() if pair[1] == "digits"])
+def test_every_shipped_network_opens_and_has_its_curve(network, dataset):
+    at = opened(network=network, dataset=dataset, sparsity="0.9")
+    assert numbers(at)["Sparsity"] == "90.00%"
+    at.main.button[0].click().run()
+    assert not at.exception and not at.error and "Cancel" in [button.label for button in at.main.button]
+    next(button for button in at.main.button if button.label == "Cancel").click().run()
+    assert numbers(at)["Sparsity"] == "90.00%" and "Compute the curve" in [button.label for button in at.main.button]
+
+
+def test_the_link_carries_what_is_looked_at():
+    at = opened(**LENET, histogram="fc2", mask="fc3", log="True", sparsity="0.5")
+    assert at.main.selectbox(key="histogram").value == "fc2" and at.main.selectbox(key="mask").value == "fc3"
+    assert at.main.toggle[0].value is True
+    at.main.selectbox(key="mask").set_value("fc2").run()
+    assert dict(at.query_params)["mask"] == "fc2" and dict(at.query_params)["histogram"] == "fc2"
+    at = opened(**LENET, histogram="conv1", mask="<b>")
+    assert at.main.selectbox(key="histogram").value == "all layers" and at.main.selectbox(key="mask").value == "fc1"
+
+
+def test_a_download_that_fails_is_said_once_and_everything_else_goes_on(monkeypatch):
+    from pages import controls
+    from pruning.errors import DatasetError
+
+    def offline(name, report):
+        report(0.5)
+        raise DatasetError("MNIST could not be downloaded (offline): check the connection and try again")
+
+    monkeypatch.setattr(controls, "download", offline)
+    at = opened(**LENET)
+    at.sidebar.button[0].click().run()
+    deadline = time.time() + 20
+    while not at.sidebar.error:
+        assert time.time() < deadline
+        at.run()
+    assert "check the connection" in at.sidebar.error[0].value.replace("\\", "")
+    assert numbers(at)["Sparsity"] == "50.00%" and at.sidebar.button[0].label == "Download MNIST (12 MB)"
 
 
 def test_a_torchvision_that_does_not_fit_is_one_sentence(monkeypatch):

@@ -50,7 +50,7 @@ def test_layers_that_do_not_take_part_have_no_threshold(capsys):
 def test_text_has_the_numbers_and_the_warnings(capsys):
     assert run([*BASE, "--sparsity", "1"]) == 0
     text = capsys.readouterr().out
-    assert "100.00% of 266,200 prunable weights" in text and "warning: fc1 has lost all its weights" in text
+    assert "100.00% of 266,200 prunable weights" in text and "warning: fc1, fc2, fc3 have lost" in text
 
 
 @pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])

@@ -112,6 +112,9 @@ def broken(what: str, path, arrays: dict) -> str:
     elif what == "labels":
         np.savez(path, **arrays | {"y_test": arrays["y_test"] + 1})
         return "labels"
+    elif what == "not an archive":
+        with path.open("wb") as file:
+            np.save(file, arrays["x_test"])
     elif what == "missing array":
         np.savez(path, **{k: v for k, v in arrays.items() if k != "y_test"})
     elif what == "pickle":
@@ -120,7 +123,7 @@ def broken(what: str, path, arrays: dict) -> str:
 
 
 @pytest.mark.parametrize("what", ["not a zip", "truncated", "flipped byte", "shape", "type", "labels", "missing array",
-                                  "pickle"])
+                                  "pickle", "not an archive"])
 def test_a_wrong_file_is_refused_in_one_sentence_that_names_it(what, folder):
     path = folder / "mnist.npz"
     part = broken(what, path, fake())

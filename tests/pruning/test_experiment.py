@@ -1,4 +1,5 @@
 import threading
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +9,7 @@ import torch
 from pruning import checkpoints, curves, experiment
 from pruning.datasets import DATASETS
 from pruning.errors import Cancelled, DatasetError
+from pruning.evaluation import forward
 from pruning.networks import prunable
 from pruning.recipe import Recipe
 from pruning.rules import RULES, SCOPES
@@ -57,17 +59,28 @@ def test_layers_that_do_not_take_part_stay_whole_and_count_in_the_denominator():
 @pytest.mark.parametrize("scope", SCOPES)
 def test_nothing_and_everything(recipe, scope):
     dense = experiment.run(replace(recipe, value=0.0, scope=scope))
-    assert dense.accuracy.value == dense.dense_accuracy and dense.sparsity == 0 and not dense.warnings
+    assert abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360 and dense.sparsity == 0 and not dense.warnings
     empty = experiment.run(replace(recipe, value=1.0, scope=scope))
-    assert empty.sparsity == 1 and empty.macs == 0 and empty.parameters == 410 and len(empty.warnings) == 3
-    assert "fc1 has lost all its weights: the network now answers the same for every image." in empty.warnings
+    assert empty.sparsity == 1 and empty.macs == 0 and empty.parameters == 410 and empty.warnings == (
+        "fc1, fc2, fc3 have lost all their weights: the network now answers the same for every image.",)
 
 
-def test_a_layer_inside_a_block_can_be_lost_and_the_rest_goes_on():
-    outcome = experiment.run(Recipe("resnet20", "digits", value=1.0, layers=("block1_0.conv1",)))
-    assert outcome.warnings == (
-        "block1_0.conv1 has lost all its weights: only the other path of its block still carries the image.",)
-    assert outcome.accuracy.value > 0.2
+@pytest.mark.parametrize("lost, constant", [
+    (("block2_0.conv1",), False), (("block2_0.shortcut.conv",), False), (("block1_0.conv1", "block1_0.conv2"), False),
+    (("block2_0.conv2", "block2_0.shortcut.conv"), True), (("fc",), True), (("block2_0.conv1", "conv1"), True),
+])
+def test_a_warning_says_the_network_is_dead_exactly_where_it_is(lost, constant):
+    recipe = Recipe("resnet20", "digits", value=1.0, layers=lost)
+    (told,) = experiment.run(replace(recipe, images=10)).warnings
+    logits = forward(experiment.model(recipe), experiment.masks(recipe).apply(experiment.model(recipe)))(
+        torch.rand(4, 1, 28, 28))
+    assert constant == bool(torch.allclose(logits, logits[:1].expand_as(logits), atol=1e-6))
+    assert constant == ("the same for every image" in told)
+
+
+def test_many_lost_layers_are_one_warning():
+    (told,) = experiment.run(Recipe("resnet20", "digits", value=1.0, images=10)).warnings
+    assert told.startswith("conv1, block1_0.conv1 and 20 other layers have lost all their weights")
 
 
 @pytest.mark.parametrize("network, dataset", checkpoints.shipped())
@@ -81,8 +94,13 @@ def test_the_cached_network_is_never_modified(network, dataset, real):
     assert checkpoints.shared(network, dataset) is shared
 
 
-def test_two_recipes_in_two_threads_50_times_always_get_their_own_result():
-    recipes = [Recipe("lenet5", "digits", value=0.3), Recipe("lenet5", "digits", rule="sigma", value=1.9, scope="layer")]
+@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
+def test_two_recipes_in_two_threads_50_times_always_get_their_own_result(network):
+    recipes = [Recipe(network, "digits", value=0.3, images=100), Recipe(network, "digits", rule="sigma", value=1.9)]
+    if network == "resnet20":
+        recipes[1] = replace(recipes[1], images=100)
+    shared = checkpoints.shared(network, "digits")
+    before = {key: value.clone() for key, value in shared.state_dict().items()}
     alone = [(o.accuracy.correct, o.removed) for o in map(experiment.run, recipes)]
     assert alone[0] != alone[1]
     together = [[], []]
@@ -95,8 +113,10 @@ def test_two_recipes_in_two_threads_50_times_always_get_their_own_result():
     threads = [threading.Thread(target=go, args=[i]) for i in (0, 1)]
     for thread in threads:
         thread.start()
-    for thread in threads:
-        thread.join()
+    while any(thread.is_alive() for thread in threads):  # a third visitor reads the network meanwhile
+        assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
+        time.sleep(0.001)
+    assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
     assert together == [[alone[0]] * 50, [alone[1]] * 50]
 
 
@@ -111,11 +131,12 @@ def test_masks_are_made_from_the_dense_weights_every_time(recipe):
 
 
 def test_scores_are_sorted_once(recipe, monkeypatch):
-    experiment.ranking(recipe)
+    experiment.choose(recipe)
     monkeypatch.setattr(np, "argsort", lambda *_, **__: pytest.fail("sorted again"))
     monkeypatch.setattr(np, "sort", lambda *_, **__: pytest.fail("sorted again"))
     for value in np.linspace(0, 1, 11):
-        experiment.choose(replace(recipe, value=float(value), scope="layer"))
+        for scope in SCOPES:
+            experiment.choose(replace(recipe, value=float(value), scope=scope))
         experiment.choose(replace(recipe, value=float(value), rule="threshold"))
 
 
@@ -163,8 +184,12 @@ def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
 
 def test_a_curve_takes_known_points_as_they_are(recipe, monkeypatch):
     known = experiment.run(replace(recipe, value=0.5))
+    kept = {}
+    both = curves.curve(recipe, known=lambda r: known if r.value == 0.5 else None, keep=kept.__setitem__,
+                        sparsities=(0.5, 0.6))
+    assert both[0] is known and list(kept.values()) == [both[1]] and list(kept) == [replace(recipe, value=0.6)]
     monkeypatch.setattr(experiment, "run", lambda *_: pytest.fail("computed again"))
-    assert curves.curve(recipe, known=lambda r: known if r.value == 0.5 else None, sparsities=(0.5,)) == (known,)
+    assert curves.curve(recipe, known=lambda r: known, sparsities=(0.5,)) == (known,)
 
 
 def test_prunable_layers_of_every_checkpoint_are_those_of_its_recipe(recipe):

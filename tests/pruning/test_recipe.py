@@ -32,6 +32,12 @@ def test_json_and_link_give_the_same_recipe_back(recipe):
     assert hash(Recipe.from_dict(recipe.to_dict())) == hash(recipe)
 
 
+def test_results_are_remembered_without_what_makes_no_difference():
+    assert Recipe(seed=1).key == Recipe(seed=2).key
+    assert Recipe(rule="sigma", scope="layer").key == Recipe(rule="sigma").key
+    assert Recipe(scope="layer").key != Recipe(scope="global").key and Recipe(value=0.1).key != Recipe(value=0.2).key
+
+
 def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     assert Recipe(layers=("fc3", "conv1")) == Recipe(layers=("conv1", "fc3"))
     assert Recipe(layers=("fc3", "conv1")).layers == ("conv1", "fc3")

@@ -1,0 +1,90 @@
+"""What a visitor's session is made of: who they are, the work they follow, and the link that carries what they see."""
+
+import re
+import uuid
+from dataclasses import replace
+
+import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from pruning import checkpoints, datasets
+from pruning.datasets import DATASETS
+from pruning.jobs import Jobs
+from pruning.networks import NETWORKS
+from pruning.recipe import Recipe
+
+KEEP = {"persist_state": "session"}  # widgets that survive a change of page
+VIEW = ("histogram", "mask", "log")  # what is looked at, besides the recipe: carried by the link, too
+
+
+@st.cache_resource
+def jobs() -> Jobs:
+    """Measurements, of all visitors."""
+    return Jobs()
+
+
+@st.cache_resource
+def downloads() -> Jobs:
+    """Downloads, of all visitors; they do not wait for measurements, nor measurements for them."""
+    return Jobs()
+
+
+def visitor() -> str:
+    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
+
+
+def plain(text: str) -> str:
+    """Text that may come from a link, as Markdown that shows it and does nothing else."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:300])
+
+
+def there() -> dict[str, list[str]]:
+    """The networks that can be shown, each with the datasets that are there and that it was trained on."""
+    found: dict[str, list[str]] = {}
+    for network, dataset in checkpoints.shipped():
+        if datasets.available(dataset):
+            found.setdefault(network, []).append(dataset)
+    return found
+
+
+def current() -> Recipe | None:
+    """The recipe of the last run; in a new session, or after the browser's Back button, that of the link."""
+    if "recipe" not in st.session_state or get_script_run_ctx().is_history_navigation:
+        st.session_state["recipe"] = _from_link()
+    return st.session_state["recipe"]
+
+
+def put_link(recipe: Recipe) -> None:
+    """Let the address bar say what is shown."""
+    view = {name: str(value) for name in VIEW if (value := st.session_state.get(name)) not in (None, False, "all layers")}
+    query = view | recipe.to_query()
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+
+
+def _from_link() -> Recipe | None:
+    """What the address bar asks for; what it gets wrong is said, and the page opens with the defaults."""
+    found, query = there(), st.query_params.to_dict()
+    if not found:
+        st.error("There is no checkpoint: train one with `python -m pruning train lenet5 digits`.")
+        return None
+    network = "lenet5" if "lenet5" in found else next(iter(found))
+    default = Recipe(network=network, dataset=found[network][-1])
+    try:
+        asked = Recipe.from_query(query, default)
+        if "dataset" not in query and asked.dataset not in found.get(asked.network, []):
+            asked = replace(asked, dataset=found.get(asked.network, [asked.dataset])[-1])
+        if asked.dataset not in found.get(asked.network, []):
+            reason = ("is not on this machine" if not datasets.available(asked.dataset)
+                      else f"has no checkpoint for {NETWORKS[asked.network].label}")
+            raise ValueError(f"{DATASETS[asked.dataset].label} {reason}")
+    except ValueError as error:
+        st.session_state["message"] = f"The link could not be followed: {plain(str(error))}. This is the default instead."
+        asked = default
+    for name in ("network", "dataset", "method", "criterion", "scope", "rule"):
+        st.session_state[name] = getattr(asked, name)
+    st.session_state[f"layers of {asked.network}"] = list(asked.chosen_layers)
+    st.session_state.pop("slider shape", None)  # so that the slider takes the link's value
+    st.session_state.update({name: query[name] for name in ("histogram", "mask") if name in query})
+    st.session_state["log"] = query.get("log") == "True"
+    return asked
