@@ -42,7 +42,7 @@ class Masks(Mapping[str, torch.Tensor]):
         return cls(METHODS[method].function(model, removed))
 
     def apply(self, model: nn.Module) -> dict[str, torch.Tensor]:
-        """Masked copies of the masked parameters, for `evaluation.forward`; the model stays as it is.
+        """Masked copies of the masked parameters, for `inference.forward`; the model stays as it is.
 
         Raises
         ------

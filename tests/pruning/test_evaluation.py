@@ -7,8 +7,8 @@ from sklearn.metrics import accuracy_score
 
 from pruning import checkpoints, datasets, evaluation
 from pruning.datasets import DATASETS, Images, normalise
-from pruning.evaluation import Accuracy, count_correct, forward
-from pruning.networks import NETWORKS, build
+from pruning.evaluation import Accuracy, count_correct
+from pruning.networks import build
 
 
 @settings(max_examples=50)
@@ -35,26 +35,6 @@ def test_correct_over_total_whatever_the_batch(batch):
     correct = sum(count_correct(model, {}, images, data, batch=batch))
     assert correct / len(images) == accuracy_score(images.labels, predicted)
     assert evaluation.accuracy(model, images, data) == correct / len(images)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("channels, size", [(1, 28), (3, 32)])
-def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
-    model = build(name, channels=channels, size=size).eval().double().requires_grad_(False)
-    x = torch.rand(3, channels, size, size, dtype=torch.float64)
-    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
-    for parameters in ({}, replaced):
-        expected = torch.func.functional_call(model, parameters, (x,))
-        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
-
-
-def test_pooling_where_a_row_is_left_over():
-    stages = torch.nn.Sequential()
-    stages.add_module("conv", torch.nn.Conv2d(2, 3, 3, padding=1))
-    stages.add_module("pool", torch.nn.MaxPool2d(2))
-    stages = stages.double().requires_grad_(False)
-    x = torch.rand(2, 2, 7, 9, dtype=torch.float64)
-    torch.testing.assert_close(forward(stages, {})(x), stages(x))
 
 
 def test_scoring_leaves_batch_norm_alone():

@@ -9,7 +9,7 @@ import torch
 from pruning import checkpoints, curves, experiment
 from pruning.datasets import DATASETS
 from pruning.errors import Cancelled, DatasetError
-from pruning.evaluation import forward
+from pruning.inference import forward
 from pruning.networks import prunable
 from pruning.recipe import Recipe
 from pruning.rules import RULES, SCOPES

@@ -8,7 +8,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FLOORS = [  # from the ground up; a room uses those below it
     {"errors", "registry", "files"}, {"environment"}, {"networks", "datasets"}, {"download", "units", "criteria", "cost"},
-    {"evaluation"}, {"checkpoints"}, {"training"}, {"ranking"}, {"rules"}, {"masks"}, {"recipe"}, {"experiment"},
+    {"inference"}, {"evaluation"}, {"checkpoints"}, {"training"}, {"ranking"}, {"rules"}, {"masks"}, {"recipe"}, {"experiment"},
     {"curves", "export"}, {"jobs"}, {"figures"}, {"__main__"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}

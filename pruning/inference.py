@@ -1,0 +1,109 @@
+"""A network with some parameters replaced, as a fast function. The shared network stays as it is, at every moment."""
+
+import copy
+import hashlib
+import threading
+from collections.abc import Callable, Mapping
+from functools import reduce
+
+import torch
+from cachetools import LRUCache
+from torch import nn
+from torch.nn import functional as F
+
+Step = Callable[[torch.Tensor], torch.Tensor]
+
+REMEMBERED = 300_000_000  # bytes of first convolutions' outputs
+_memory: LRUCache = LRUCache(REMEMBERED, getsizeof=lambda entry: entry[1].nbytes)
+_lock = threading.Lock()
+
+
+def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Step:
+    """The network, in eval mode, with some ``parameters`` replaced by name: images (N, C, H, W) to logits.
+
+    A stage whose parameters are replaced is a copy: `torch.func.functional_call` would put the replacements into the
+    shared network for the length of the call, where another visitor's thread finds them. The sums are the network's
+    own, stage by stage, but a convolution with 2x2 max-pooling behind it is one step: on two cores those two take nine
+    tenths of a LeNet-5's time.
+    """
+    return _chain(_steps(model, parameters))
+
+
+def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int) -> Step:
+    """`prepare`, then `forward`, for batches of the same ``images`` that come again with other parameters.
+
+    The output of a first convolution is remembered by its weights and the batch. Its few weights are large, so most
+    slider moves leave them alone, and it takes half of a LeNet-5's time. Batches must be views of one tensor that is
+    never written to.
+    """
+    first, *rest = _steps(model, parameters)
+    (name, stage), (_, following), *_ = model.named_children()
+    if not isinstance(stage, nn.Conv2d):
+        return _chain([prepare, first, *rest])
+    own = {key: parameters.get(f"{name}.{key}", value).detach() for key, value in stage.named_parameters()}
+    told = [str(stage), str(following), *(value.contiguous().numpy().tobytes() for value in own.values())]
+    weights = hashlib.sha256(repr(told).encode()).digest()
+
+    def step(batch: torch.Tensor) -> torch.Tensor:
+        key = (weights, batch.data_ptr(), batch.shape)
+        with _lock:
+            entry = _memory.get(key)
+        if entry is None:
+            # The entry holds the batch: while its address is a key, its memory cannot become another tensor's.
+            entry = (batch, first(prepare(batch)))
+            if entry[1].nbytes / len(batch) * images <= REMEMBERED / 2:
+                with _lock:
+                    _memory[key] = entry
+        return entry[1]
+
+    return _chain([step, *rest])
+
+
+def _chain(steps: list[Step]) -> Step:
+    return lambda x: reduce(lambda value, step: step(value), steps, x)
+
+
+def _steps(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Step]:
+    steps: list[Step] = []
+    stages = list(model.children())
+    for (name, stage), before, following in zip(model.named_children(), [None, *stages], [*stages[1:], None]):
+        own = {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}
+        if _pools(stage, following):
+            steps.append(_pooled(stage, own))
+        elif not _pools(before, stage):  # else it is in the step before
+            steps.append(_replaced(stage, own) if own else stage)
+    return steps
+
+
+def _replaced(stage: nn.Module, own: Mapping[str, torch.Tensor]) -> nn.Module:
+    """A copy of the stage that shares all its tensors but the replaced ones."""
+    tensors = (*stage.named_parameters(), *stage.named_buffers())
+    return copy.deepcopy(stage, {id(tensor): own.get(name, tensor) for name, tensor in tensors})
+
+
+def _pools(stage: nn.Module | None, following: nn.Module | None) -> bool:
+    return (isinstance(stage, nn.Conv2d) and stage.stride == (1, 1) and stage.dilation == (1, 1) and stage.groups == 1
+            and stage.padding_mode == "zeros" and isinstance(following, nn.MaxPool2d)
+            and following.kernel_size == following.stride == 2 and following.padding == 0)
+
+
+def _pooled(stage: nn.Conv2d, own: Mapping[str, torch.Tensor]) -> Step:
+    """Convolution and 2x2 max-pooling: four convolutions of stride 2, one for each pixel of a pool, and their maximum.
+
+    The kernel, moved by 0 or 1 in each direction, gives four kernels that are one larger; the rest of them is zero.
+    """
+    weight, bias = own.get("weight", stage.weight).detach(), own.get("bias", stage.bias)
+    outputs, inputs, height, width = weight.shape
+    moved = weight.new_zeros(2, 2, outputs, inputs, height + 1, width + 1)
+    for down in (0, 1):
+        for right in (0, 1):
+            moved[down, right, :, :, down:down + height, right:right + width] = weight
+    moved = moved.flatten(0, 2).contiguous(memory_format=torch.channels_last)  # (4 x outputs, inputs, ...)
+    bias = None if bias is None else bias.detach().repeat(4)
+
+    def step(x: torch.Tensor) -> torch.Tensor:
+        y = F.conv2d(x, moved, bias, stride=2, padding=stage.padding)  # (N, 4 x outputs, H / 2, W / 2)
+        y = torch.maximum(y[:, :2 * outputs], y[:, 2 * outputs:])
+        return torch.maximum(y[:, :outputs], y[:, outputs:])
+
+    return step

@@ -1,0 +1,72 @@
+import pytest
+import torch
+
+from pruning import inference
+from pruning.inference import forward, reusing
+from pruning.networks import NETWORKS, build
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("channels, size", [(1, 28), (3, 32)])
+def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
+    model = build(name, channels=channels, size=size).eval().double().requires_grad_(False)
+    x = torch.rand(3, channels, size, size, dtype=torch.float64)
+    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
+    for parameters in ({}, replaced):
+        expected = torch.func.functional_call(model, parameters, (x,))
+        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_pooling_where_a_row_is_left_over():
+    stages = torch.nn.Sequential()
+    stages.add_module("conv", torch.nn.Conv2d(2, 3, 3, padding=1))
+    stages.add_module("pool", torch.nn.MaxPool2d(2))
+    stages = stages.double().requires_grad_(False)
+    x = torch.rand(2, 2, 7, 9, dtype=torch.float64)
+    torch.testing.assert_close(forward(stages, {})(x), stages(x))
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_reusing_the_first_layer_gives_what_computing_it_gives(name):
+    """Many weights, biases and batches, some of them again: never another's output."""
+    model = build(name, channels=1, size=28).eval().requires_grad_(False)
+    first = next(key for key, _ in model.named_parameters())
+    pixels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8)
+    prepare = lambda x: x.float() / 255  # noqa: E731
+    generator = torch.Generator().manual_seed(0)
+    masks = [torch.rand(model.get_parameter(first).shape, generator=generator) < share for share in (0.3, 0.6, 0.9)]
+    other = pixels.clone().flip(0)
+    for _ in range(2):
+        for mask in masks:
+            parameters = {first: torch.where(mask, model.get_parameter(first), 0)}
+            network, plain = reusing(model, parameters, prepare, 40), forward(model, parameters)
+            for images in (pixels, other):
+                for start, stop in ((0, 20), (20, 40), (0, 10)):
+                    torch.testing.assert_close(network(images[start:stop]), plain(prepare(images[start:stop])))
+
+
+def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
+    model, prepared = build("lenet5", channels=1, size=28).eval().requires_grad_(False), []
+    pixels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8)
+
+    def prepare(x):
+        prepared.append(len(x))
+        return x.float() / 255
+
+    for scale in (1.0, 0.5, 0.25):
+        reusing(model, {"fc1.weight": model.fc1.weight * scale}, prepare, 40)(pixels)
+    assert prepared == [40]
+    reusing(model, {"conv1.weight": model.conv1.weight * 0.5}, prepare, 40)(pixels)
+    assert prepared == [40, 40]
+
+
+def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch):
+    monkeypatch.setattr(inference, "_memory", inference.LRUCache(100_000, getsizeof=lambda entry: entry[1].nbytes))
+    monkeypatch.setattr(inference, "REMEMBERED", 100_000)
+    model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
+    for _ in range(10):  # 6 x 14 x 14 x 4 bytes an image
+        reusing(model, {}, lambda x: x.float(), 8)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+    assert 0 < inference._memory.currsize <= 100_000
+    before = len(inference._memory)
+    reusing(model, {}, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+    assert len(inference._memory) == before
