@@ -30,10 +30,11 @@ def serving():
             [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address",
              "127.0.0.1"], cwd=ROOT, stdout=log, stderr=log)
         try:
+            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             address, deadline = f"http://127.0.0.1:{port}", time.time() + 60
             while True:
                 try:
-                    urllib.request.urlopen(f"{address}/_stcore/health", timeout=2).close()
+                    direct.open(f"{address}/_stcore/health", timeout=2).close()
                     break
                 except OSError:
                     assert server.poll() is None and time.time() < deadline, (ARTEFACTS / "server.log").read_text()

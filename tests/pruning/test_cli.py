@@ -1,6 +1,7 @@
 import json
 import subprocess
 import sys
+import urllib.request
 
 import pytest
 import torch
@@ -112,6 +113,7 @@ def test_bad_input_is_one_line_and_status_2(capsys, arguments, message):
 
 def test_what_is_missing_outside_is_one_line_and_status_1(capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("PRUNESCOPE_DATA", "unused")
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
     for name in ("http_proxy", "https_proxy"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     assert run(["prune", "--network", "lenet5", "--dataset", "mnist", "--sparsity", "0.5", "--data-dir", str(tmp_path)]) == 1

@@ -1,3 +1,5 @@
+import urllib.request
+
 import numpy as np
 import pytest
 import torch
@@ -196,6 +198,7 @@ def test_a_download_of_the_wrong_thing_leaves_nothing(folder, monkeypatch):
 
 def test_really_offline(folder, monkeypatch):
     """torchvision's own code, with a proxy that nobody answers at."""
+    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(DatasetError, match="check the connection"):

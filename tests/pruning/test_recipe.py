@@ -27,7 +27,7 @@ def recipes(draw) -> Recipe:
 @given(recipe=recipes())
 def test_json_and_link_give_the_same_recipe_back(recipe):
     assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-    from_link = Recipe.from_query(recipe.to_query(), Recipe("resnet56", "digits", images=recipe.images))
+    from_link = Recipe.from_query(recipe.to_query(), Recipe("resnet56", recipe.dataset, images=recipe.images))
     assert from_link == recipe
     assert hash(Recipe.from_dict(recipe.to_dict())) == hash(recipe)
 
