@@ -5,11 +5,11 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.session import KEEP, current, downloads, plain, put_link, there
-from pruning import checkpoints, datasets, experiment
+from pages.data import offer_download, show_card
+from pages.session import KEEP, current, plain, put_link, there
+from pruning import datasets, experiment
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
-from pruning.download import download
 from pruning.errors import PrunescopeError
 from pruning.networks import NETWORKS, layer_names
 from pruning.recipe import Recipe, criteria_for, rules_for
@@ -49,10 +49,10 @@ def _draw(before: Recipe) -> Recipe:
     found = there()
     network = _registered("Network", list(found), "network", NETWORKS)
     dataset = _registered("Dataset", found[network], "dataset", DATASETS, otherwise=-1)
-    _card(network, dataset)
+    show_card(network, dataset)
     for name in DATASETS:
         if not datasets.available(name):
-            _missing(name)
+            offer_download(name)
     method = _registered("Method", list(METHODS), "method", METHODS, help=_helps(METHODS))
     criterion = _registered("Criterion", criteria_for(method), "criterion", CRITERIA, help=_helps(CRITERIA))
     rule = _registered("Rule", rules_for(criterion), "rule", RULES, help=_helps(RULES))
@@ -119,35 +119,3 @@ def _views(asked: Recipe) -> None:
 def _helps(registry: Registry) -> str:
     return "  \n".join(f"**{entry.label}**" + (f" ${entry.formula}$" if hasattr(entry, "formula") else "")
                        + f": {entry.help}" for entry in registry.values())
-
-
-def _card(network: str, dataset: str) -> None:
-    card = checkpoints.shared_card(network, dataset)
-    with st.expander(f"Checkpoint: {card.test_accuracy:.2%} on test"):
-        st.markdown(
-            f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), validation "
-            f"{card.validation_accuracy:.2%}.  \n{card.epochs} epochs, batch {card.batch}, {card.seconds:,.0f} s, seed "
-            f"{card.seed}.  \n{card.optimizer}; {card.schedule}; {card.augmentation}; {card.precision}; "
-            f"torch {card.versions['torch']}.  \nsha256 `{card.weights_sha256[:16]}`")
-
-
-def _missing(name: str) -> None:
-    """A button for a dataset that is not there; one download at a time for all visitors, which nobody can break off."""
-    running = downloads().following(name)
-    if running is None:
-        label = f"Download {DATASETS[name].label} ({DATASETS[name].download_bytes / 1e6:.0f} MB)"
-        if st.button(label, icon=":material/download:", width="stretch"):
-            running = downloads().follow(name, name, lambda report: download(name, report))
-            st.session_state[f"download of {name}"] = running
-    if running:
-        _downloading(name)
-    elif (job := st.session_state.get(f"download of {name}")) and job.failed:
-        st.error(plain(str(job.error)))
-
-
-@st.fragment(run_every=0.5)
-def _downloading(name: str) -> None:
-    running = downloads().following(name)
-    if running is None:
-        st.rerun()
-    st.progress(running.progress or 0.0, f"Downloading {DATASETS[name].label}")

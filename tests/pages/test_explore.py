@@ -204,14 +204,14 @@ def test_the_link_carries_what_is_looked_at():
 
 
 def test_a_download_that_fails_is_said_once_and_everything_else_goes_on(monkeypatch):
-    from pages import controls
+    from pages import data
     from pruning.errors import DatasetError
 
     def offline(name, report):
         report(0.5)
         raise DatasetError("MNIST could not be downloaded (offline): check the connection and try again")
 
-    monkeypatch.setattr(controls, "download", offline)
+    monkeypatch.setattr(data, "download", offline)
     at = opened(**LENET)
     at.sidebar.button[0].click().run()
     deadline = time.time() + 20
