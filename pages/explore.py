@@ -1,5 +1,6 @@
 """Explore: one network, one recipe, and everything that follows from it."""
 
+import time
 from functools import partial
 
 import streamlit as st
@@ -20,6 +21,7 @@ def page() -> None:
         st.warning(message)
     if recipe is None:
         return
+    let_newer_pass()
     job = jobs().follow((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
     numbers = st.container(key="numbers")
     with st.container(key="pictures"):  # drawn while the job measures
@@ -44,6 +46,18 @@ def page() -> None:
     with right:
         show_curve(recipe, outcome)
     show_table(outcome)
+
+
+def let_newer_pass() -> None:
+    """In a quick run of moves only the last is measured and drawn; a browser that draws them all falls behind.
+
+    A move that comes alone does not wait. Where a newer one came meanwhile, this run ends at its next element.
+    """
+    now = time.monotonic()
+    alone = now - st.session_state.get("last move", 0.0) > 0.35
+    st.session_state["last move"] = now
+    if not alone:
+        time.sleep(0.15)
 
 
 def show_numbers(outcome: Outcome) -> None:
