@@ -184,7 +184,18 @@ def test_a_broken_checkpoint_is_a_message_and_not_a_crash(monkeypatch):
 
 
 @pytest.mark.parametrize("network, dataset", [pair for pair in checkpoints.shipped() if pair[1] == "digits"])
-def test_every_shipped_network_opens_and_has_its_curve(network, dataset):
+def test_every_shipped_network_opens_and_its_curve_can_be_cancelled(network, dataset, monkeypatch):
+    from pruning import curves
+
+    plain = curves.curve
+
+    def slow(recipe, report, **more):
+        plain(recipe, report, sparsities=(0.5,), **more)
+        while True:
+            time.sleep(0.01)
+            report(curves.Progress((), 19, 0.1))
+
+    monkeypatch.setattr(curves, "curve", slow)
     at = opened(network=network, dataset=dataset, sparsity="0.9")
     assert numbers(at)["Sparsity"] == "90.00%"
     at.main.button[0].click().run()
