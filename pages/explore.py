@@ -94,7 +94,7 @@ def short(count: int) -> str:
     return f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count:,}"
 
 
-@st.fragment(run_every=0.5)
+@st.fragment(run_every=1.0)
 def live_numbers(job: Job) -> None:
     """The estimate, as it is refined in the background; the page is drawn anew once it is final."""
     if job.done:
