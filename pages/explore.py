@@ -5,9 +5,10 @@ from functools import partial
 
 import streamlit as st
 
-from pages import controls
+from pages import controls, scoring
 from pages.panels import FIRST, show_curve, show_heatmap, show_histogram, show_mask, visit
 from pages.session import jobs, visitor
+from pages.why import show_why
 from pruning import experiment
 from pruning.errors import Cancelled, PrunescopeError
 from pruning.experiment import Outcome
@@ -20,6 +21,8 @@ def page() -> None:
     if message := st.session_state.pop("message", None):
         st.warning(message)
     if recipe is None:
+        return
+    if scoring.missing(recipe):
         return
     let_newer_pass()
     job = jobs().follow((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
@@ -45,6 +48,7 @@ def page() -> None:
             live_numbers(job)
     with right:
         show_curve(recipe, outcome)
+    show_why(recipe)
     show_table(outcome)
 
 

@@ -5,49 +5,72 @@ from functools import partial
 
 import streamlit as st
 
-from pages import controls
-from pages.session import KEEP, jobs, plain, visitor
-from pruning import curves, experiment
+from pages.session import KEEP, choice, jobs, plain, visitor
+from pages.why import clicked, take_click
+from pruning import curves, datasets, experiment
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import curve, heatmap, histogram, mask
 from pruning.jobs import Job
-from pruning.networks import NETWORKS, layer_names
+from pruning.networks import NETWORKS, prunable
 from pruning.recipe import Recipe
+from pruning.rules import RULES
+from pruning.units import METHODS
 
 FIRST = 1_000  # images, for the estimate that a slow network shows first
 CHART = {"config": {"displaylogo": False}}
 
 
 def show_histogram(recipe: Recipe) -> None:
-    st.markdown("##### Weights")
+    """The weights of the network, or the scores of the step's units."""
+    usual = ["Weights", "Scores"] if recipe.method == "weight" else ["Scores", "Weights"]
+    if "shown" not in st.session_state or st.session_state.get("shown for") != recipe.method:
+        st.session_state.update({"shown": usual[0], "shown for": recipe.method})
+    scores = st.segmented_control("Histogram of", ["Weights", "Scores"], key="shown", required=True,
+                                  label_visibility="collapsed", **KEEP) == "Scores"
+    names = list(experiment.ranking(recipe)) if scores else list(prunable(experiment.pruned(recipe).model))
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        shown = controls.choice("Layers of the histogram", ["all layers", *layer_names(recipe.network)], "histogram",
-                                label_visibility="collapsed")
+        shown = choice("Layers of the histogram", ["all layers", *names], "histogram", label_visibility="collapsed")
     log = right.toggle("Log counts", key="log", **KEEP)
-    weights, kept = experiment.weights(recipe, None if shown == "all layers" else shown)
-    thresholds = {cut.threshold for name, cut in experiment.choose(recipe).items() if shown in ("all layers", name)}
+    only = None if shown == "all layers" else shown
+    values, kept = experiment.scores(recipe, only) if scores else experiment.weights(recipe, only)
+    thresholds = {cut.threshold for name, cut in experiment.choose(recipe).items() if only in (None, name)}
+    known = len(thresholds) == 1 and (scores or recipe.method == "weight" and recipe.criterion == "magnitude")
+    unit = METHODS[recipe.method].unit
     st.plotly_chart(
-        histogram.histogram(weights, kept, log=log, threshold=thresholds.pop() if len(thresholds) == 1 else None),
-        key="histogram of weights", alt=histogram.alt(weights, kept, shown), **CHART)
+        histogram.histogram(values, kept, log=log, threshold=thresholds.pop() if known else None, mirrored=not scores,
+                            title=f"score of the {unit}" if scores else "weight"),
+        key="histogram of weights", alt=histogram.alt(values, kept, shown, f"{unit} scores" if scores else "weights"), **CHART)
 
 
 def show_heatmap(recipe: Recipe) -> None:
     st.markdown("##### Share removed, unit by unit")
-    shares = experiment.masks(recipe).shares(experiment.model(recipe))
-    st.plotly_chart(heatmap.heatmap(shares), key="heatmap", alt=heatmap.alt(shares), **CHART)
+    state = experiment.pruned(recipe)
+    shares = state.masks.shares(state.model)
+    st.plotly_chart(heatmap.heatmap(shares, clicked()), key="heatmap", alt=heatmap.alt(shares), on_select=partial(take_click, "heatmap"),
+                    selection_mode="points", **CHART)
 
 
 def show_mask(recipe: Recipe) -> None:
-    st.markdown("##### Mask of a layer")
-    names = layer_names(recipe.network)
-    name = controls.choice("Layer of the mask", list(names), "mask", label_visibility="collapsed")
-    kept = experiment.masks(recipe).whole(experiment.model(recipe))[f"{name}.weight"].numpy()
-    data = DATASETS[recipe.dataset]
-    reads_image = kept.ndim == 2 and name == names[0]
+    state, data = experiment.pruned(recipe), DATASETS[recipe.dataset]
+    names = list(prunable(state.model))
+    has_input = "input" in state.masks
+    st.markdown("##### Mask of a layer" if not has_input else "##### Mask of a layer or of the image")
+    if has_input and st.session_state.get("mask") not in ["input", *names]:
+        st.session_state["mask"] = "input"
+    name = choice("Layer of the mask", ["input", *names] if has_input else names, "mask", label_visibility="collapsed")
+    if name == "input":
+        kept = state.masks["input"].numpy()
+        pixels = datasets.load(recipe.dataset, "test").pixels[0].numpy()
+        st.plotly_chart(mask.image(pixels, kept), key="mask of a layer", on_select=partial(take_click, "mask of a layer"), selection_mode="points",
+                        alt=f"A test image under the mask of its pixels: {1 - kept.mean():.1%} removed (orange).", **CHART)
+        return
+    kept = state.masks.whole(state.model)[f"{name}.weight"].numpy()
+    reads_image = kept.ndim == 2 and name == names[0] and kept.shape[1] == data.channels * data.size**2
     columns = st.columns([3, 2]) if reads_image else [st.container()]
-    columns[0].plotly_chart(mask.mask(kept), key="mask of a layer", alt=mask.alt(kept, name), **CHART)
+    columns[0].plotly_chart(mask.mask(kept, name), key="mask of a layer", alt=mask.alt(kept, name), on_select=partial(take_click, "mask of a layer"),
+                            selection_mode="points", **CHART)
     if reads_image:
         columns[1].plotly_chart(mask.pixels(kept, data.channels, data.size), key="pixels",
                                 alt=f"Share of removed weights of {name} at each input pixel", **CHART)
@@ -62,7 +85,8 @@ def visit(recipe: Recipe) -> None:
 
 def _family(recipe: Recipe) -> Recipe:
     """What the points of one curve have in common: all but the rule's value."""
-    return replace(recipe.key, value=0.0)
+    rule = RULES[recipe.rule]
+    return replace(recipe.key, value=rule.options[0] if rule.options else max(0.0, rule.least))
 
 
 def show_curve(recipe: Recipe, now: Outcome) -> None:
@@ -73,12 +97,14 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
     key = ("curve", base)
     line = jobs().known(key) or ()
     visited = [known for r in st.session_state.get("visited", []) if _family(r) == family and (known := jobs().known(r))]
+    if recipe.scope == "custom":
+        st.caption("Layers with values of their own have no curve: it needs one value for all.")
     button = st.container(height=40, border=False)
     running = jobs().following(owner)
     if running and running.key != key:
         jobs().leave(owner)
         running = None
-    if not line and not running and button.button("Compute the curve", icon=":material/show_chart:", width="stretch"):
+    if not line and not running and recipe.scope != "custom" and button.button("Compute the curve", icon=":material/show_chart:", width="stretch"):
         running = jobs().follow(owner, key, partial(curves.curve, base, known=jobs().known, keep=jobs().remember))
     if running:
         with button:

@@ -12,6 +12,7 @@ from pruning.datasets import DATASETS
 from pruning.jobs import Jobs
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
+from pruning.registry import Registry
 
 KEEP = {"persist_state": "session"}  # widgets that survive a change of page
 VIEW = ("histogram", "mask", "log")  # what is looked at, besides the recipe: carried by the link, too
@@ -36,6 +37,18 @@ def visitor() -> str:
 def plain(text: str) -> str:
     """Text that may come from a link, as Markdown that shows it and does nothing else."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:300])
+
+
+def choice(label: str, options: list[str], key: str, *, otherwise: int = 0, **more) -> str:
+    """A selectbox that keeps its value over pages and links; a value that is no option becomes another."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = options[otherwise]
+    return st.selectbox(label, options, key=key, **KEEP, **more)
+
+
+def registered(label: str, options: list[str], key: str, registry: Registry, **more) -> str:
+    """The same, of names in a registry."""
+    return choice(label, options, key, format_func=lambda name: registry[name].label, **more)
 
 
 def there() -> dict[str, list[str]]:
@@ -81,10 +94,25 @@ def _from_link() -> Recipe | None:
     except ValueError as error:
         st.session_state["message"] = f"The link could not be followed: {plain(str(error))}. This is the default instead."
         asked = default
-    for name in ("network", "dataset", "method", "criterion", "scope", "rule"):
-        st.session_state[name] = getattr(asked, name)
-    st.session_state[f"layers of {asked.network}"] = list(asked.chosen_layers)
-    st.session_state.pop("slider shape", None)  # so that the slider takes the link's value
+    st.session_state.update({"network": asked.network, "dataset": asked.dataset, "active": len(asked.earlier),
+                             "calibration": asked.calibration, "seed": asked.seed})
+    show_step(asked)
     st.session_state.update({name: query[name] for name in ("histogram", "mask") if name in query})
     st.session_state["log"] = query.get("log") == "True"
     return asked
+
+
+def show_step(recipe: Recipe) -> None:
+    """Let the widgets of a step say what the recipe's last step does."""
+    for name in ("method", "criterion", "measure", "grouping", "scope", "rule"):
+        st.session_state[name] = getattr(recipe, name)
+    st.session_state["alike"] = "custom" if recipe.scope == "custom" else "global"
+    if isinstance(recipe.value, str):
+        st.session_state["pattern"] = recipe.value
+    st.session_state[layers_key(recipe)] = list(recipe.chosen_layers)
+    for name in ("slider shape", "table shape"):  # so that slider and table take the step's values
+        st.session_state.pop(name, None)
+
+
+def layers_key(recipe: Recipe) -> str:
+    return f"layers of {recipe.network}, {recipe.method}, {recipe.grouping}"

@@ -31,8 +31,12 @@ def _rule_options(command):
     from pruning.rules import RULES
 
     for rule in reversed(list(RULES.values())):
-        command = click.option(f"--{rule.name}", type=float, help=rule.help)(command)
+        command = click.option(_flag(rule.name), rule.name, type=str if rule.options else float, help=rule.help)(command)
     return command
+
+
+def _flag(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
 
 
 def _outputs(command):
@@ -47,35 +51,83 @@ def _outputs(command):
 @click.option("--network", default="lenet5", show_default=True)
 @click.option("--dataset", default="mnist", show_default=True)
 @click.option("--method", default="weight", show_default=True)
-@click.option("--criterion", default="magnitude", show_default=True)
+@click.option("--criterion", help="What scores the units [default: the first that can; see `list criteria`].")
+@click.option("--measure", default="", help="Variant of the criterion, such as l2 for magnitude [default: the first].")
+@click.option("--grouping", default="", help="inside or across additions (filter, neuron); position or channel (feature).")
 @click.option("--scope", default="global", show_default=True)
 @_rule_options
 @click.option("--layers", help="Layers that take part, comma-separated [default: all].")
+@click.option("--values", default="", help="With --scope custom: values of single layers, as conv1=0.3,fc1=0.9.")
+@click.option("--steps", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
+              help="JSON: a list of steps, or a whole recipe, instead of the options above.")
+@click.option("--calibration", type=int, help="Training images that criteria look at [default: 1024].")
 @click.option("--images", type=int, help="Classify the first N test images [default: all].")
 @click.option("--seed", type=int, default=0, show_default=True)
 @data_dir
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @_outputs
-def prune(layers: str | None, as_json: bool, masks: Path | None, weights: Path | None, program: Path | None,
-          **options) -> None:
+def prune(as_json: bool, masks: Path | None, weights: Path | None, program: Path | None, **options) -> None:
     """Prune a trained network and measure what is left."""
     from pruning import experiment, export
-    from pruning.recipe import Recipe
-    from pruning.rules import RULES
 
-    values = {name: options.pop(name) for name in RULES}
-    rules = {name: value for name, value in values.items() if value is not None}
-    if len(rules) != 1:
-        raise ValueError(f"give one of {', '.join(f'--{name}' for name in RULES)}")
-    [(rule, value)] = rules.items()
-    chosen = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
-    recipe = Recipe.from_dict({**options, "layers": chosen, "rule": rule, "value": value})
+    recipe = _recipe(options)
     _get_data(recipe.dataset)
+    _score(recipe)
     outcome = experiment.run(recipe)
     for path, save in ((masks, export.save_masks), (weights, export.save_weights), (program, export.save_program)):
         if path:
             save(recipe, path)
     click.echo(json.dumps(_as_json(outcome), indent=1) if as_json else _as_text(outcome))
+
+
+def _recipe(options: dict):
+    """What the options ask for; those that describe a step do not go with a file of steps."""
+    from pruning.recipe import STEP, Recipe, criteria_for, read_values
+    from pruning.rules import RULES
+
+    rules = {name: value for name in RULES if (value := options.pop(name)) is not None}
+    about = {name: options[name] for name in ("network", "dataset", "images", "seed", "calibration")
+             if options[name] is not None}
+    given = {name for name in options if click.get_current_context().get_parameter_source(name).name == "COMMANDLINE"}
+    if options["steps"]:
+        if rules or given & set(STEP):
+            raise ValueError("--steps says what the steps are: leave out "
+                             + ", ".join(sorted({_flag(name) for name in (*rules, *given & set(STEP))})))
+        read = _read_json(options["steps"])
+        if isinstance(read, list):
+            return Recipe.from_dict({**about, "steps": read})
+        if not isinstance(read, dict):
+            raise ValueError(f"{options['steps']} must hold a list of steps or a recipe")
+        return Recipe.from_dict({**about, **read, **{name: about[name] for name in about if name in given}})
+    if len(rules) != 1:
+        raise ValueError(f"give one of {', '.join(map(_flag, RULES))}")
+    [(rule, value)] = rules.items()
+    step = {name: options[name] for name in ("method", "criterion", "measure", "grouping", "scope")}
+    step["criterion"] = step["criterion"] or criteria_for(about["network"], step["method"])[0]
+    layers = options["layers"]
+    chosen = None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
+    return Recipe.from_dict({**about, **step, "layers": chosen, "values": read_values(options["values"]), "rule": rule,
+                             "value": value})
+
+
+def _read_json(path: Path):
+    try:
+        return json.loads(path.read_text())
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise ValueError(f"{path} is not JSON ({error})") from None
+
+
+def _score(recipe) -> None:
+    """Scores of the last step that are slow to come by, with a progress bar."""
+    from tqdm import tqdm
+
+    from pruning import experiment
+    from pruning.criteria import CRITERIA
+
+    if not CRITERIA[recipe.criterion].images:
+        return
+    with tqdm(total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1) as bar:
+        experiment.ranking(recipe, lambda share: bar.update(round(100 * share) - bar.n))
 
 
 def _as_json(outcome) -> dict:
@@ -88,6 +140,8 @@ def _as_json(outcome) -> dict:
         "pruned": {"accuracy": outcome.accuracy.value, "accuracy_low": low, "accuracy_high": high,
                    "images": outcome.accuracy.images, "sparsity": outcome.sparsity,
                    "parameters": outcome.parameters, "macs": outcome.macs},
+        "units": [{"method": step.method, "total": step.total, "removed": step.removed, "note": step.note or None}
+                  for step in outcome.units],
         "layers": layers.where(layers.notna(), None).to_dict("records"),
         "warnings": list(outcome.warnings),
         "seconds": round(outcome.seconds, 4),
@@ -103,6 +157,8 @@ def _as_text(outcome) -> str:
         f"sparsity    {outcome.sparsity:.2%} of {outcome.dense.prunable_weights:,} prunable weights",
         f"parameters  {outcome.parameters:,} of {outcome.dense.parameters:,} left, {outcome.compression:.2f}x smaller",
         f"MACs        {outcome.macs:,} of {outcome.dense.macs:,} left",
+        *(f"{step.method + 's':11} {step.removed:,} of {step.total:,} removed{'; ' if step.note else ''}{step.note}"
+          for step in outcome.units),
         "", outcome.layers[["name", "shape", "weights", "kept", "sparsity", "threshold"]].to_string(
             index=False, formatters={"sparsity": "{:.2%}".format, "threshold": "{:.6f}".format}),
     ]
@@ -166,6 +222,26 @@ def train(network: str, dataset: str, seed: int, epochs: int | None, out: Path |
                f"{card.test_images:,}), validation {card.validation_accuracy:.2%}, {card.seconds:.0f} s")
 
 
+@main.command()
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="[default: the table of this version]")
+@data_dir
+def table(out: Path | None) -> None:
+    """Measure every criterion at 50, 80 and 90% on all real data; stopped and started again, it goes on."""
+    from tqdm import tqdm
+
+    from pruning import regression
+
+    path = out or regression.FILE
+    with tqdm(unit=" rows", disable=None) as bar:
+        def show(done: int, total: int, recipe) -> None:
+            bar.total = total
+            bar.set_postfix_str(f"{recipe.network} {recipe.method} {recipe.criterion}", refresh=False)
+            bar.update(done - bar.n)
+
+        regression.write(path, show)
+    click.echo(f"{path} is complete")
+
+
 @main.command(name="list")
 @click.argument("kind", required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -191,7 +267,8 @@ def list_(kind: str | None, as_json: bool) -> None:
         click.secho(name, bold=True)
         for key, entry in registry.items():
             told = _described(entry)
-            click.echo(f"  {key:14} {told.get('label', '')}{': ' if 'label' in told else ''}"
+            scored = f" [{', '.join(told['applies_to'])}]" if "applies_to" in told else ""
+            click.echo(f"  {key:18} {told.get('label', '')}{scored}{': ' if 'label' in told else ''}"
                        f"{told.get('help') or told.get('source', '')}")
 
 
@@ -201,7 +278,7 @@ def _described(entry) -> dict:
         return {"help": entry}
     told = {field: getattr(entry, field) for field in entry.__dataclass_fields__ if field != "name"}
     return {field: value for field, value in told.items()
-            if not callable(value) and value != float("inf") and value != ()}
+            if not callable(value) and value not in (float("inf"), -float("inf"), (), {}, "", False)}
 
 
 def run(arguments: list[str] | None = None) -> int:

@@ -1,9 +1,11 @@
 """What a network costs: parameters and multiply-accumulates (MACs; FLOPs = 2 x MACs)."""
 
+import copy
 from dataclasses import dataclass
 from functools import lru_cache
 
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.datasets import DATASETS
@@ -39,12 +41,18 @@ class Cost:
 
 @lru_cache
 def cost(network: str, dataset: str) -> Cost:
-    """Counted on a network without data, by PyTorch's own FLOP counter."""
+    """Of an untouched network."""
     data = DATASETS[dataset]
     with torch.device("meta"):
-        model = build(network, channels=data.channels, size=data.size, classes=len(data.classes)).eval()
-        with FlopCounterMode(display=False) as counter, torch.no_grad():
-            model(torch.empty(1, data.channels, data.size, data.size))
+        return measured(build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset)
+
+
+def measured(model: nn.Module, dataset: str) -> Cost:
+    """Counted on a copy without data, by PyTorch's own FLOP counter."""
+    data = DATASETS[dataset]
+    model = copy.deepcopy(model).to("meta").eval()
+    with FlopCounterMode(display=False) as counter, torch.no_grad():
+        model(torch.empty(1, data.channels, data.size, data.size, device="meta"))
     flops = {name.partition(".")[2]: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
     layers = tuple(LayerCost(name, type(layer).__name__, tuple(layer.weight.shape), layer.weight.numel(),
                              flops[name] // 2) for name, layer in prunable(model).items())

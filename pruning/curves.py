@@ -21,7 +21,14 @@ class Progress:
 
 
 def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
-    """The same recipe with the rule's value that removes this share of the units that take part, or just less."""
+    """The same recipe with the rule's value that removes this share of the units that take part, or just less.
+
+    Raises
+    ------
+    ValueError : each layer has a value of its own, and no single one moves them all.
+    """
+    if recipe.scope == "custom":
+        raise ValueError("a curve needs one value for all layers: choose another scope")
     if recipe.rule == "sparsity":
         return replace(recipe, value=sparsity)
     ranking = experiment.ranking(recipe)
@@ -35,17 +42,17 @@ def curve(recipe: Recipe, report: Callable[[Progress], None] = lambda progress: 
     """An outcome for each sparsity, of this recipe's rule; ``known`` gives those that need no computing, ``keep``
     is told those that were computed."""
     points: list[Outcome] = []
-    for sparsity in sparsities:
-        point = at_sparsity(recipe, sparsity).key
+    asked = list(dict.fromkeys(at_sparsity(recipe, sparsity).key for sparsity in sparsities))  # some rules have few values
+    for point in asked:
 
         def partly(outcome: Outcome) -> None:
             share = outcome.accuracy.images / (recipe.images or outcome.accuracy.total)
-            report(Progress(tuple(points), len(sparsities), (len(points) + share) / len(sparsities)))
+            report(Progress(tuple(points), len(asked), (len(points) + share) / len(asked)))
 
         outcome = known(point)
         if outcome is None:
             outcome = experiment.run(point, partly)
             keep(point, outcome)
         points.append(outcome)
-        report(Progress(tuple(points), len(sparsities), len(points) / len(sparsities)))
+        report(Progress(tuple(points), len(asked), len(points) / len(asked)))
     return tuple(points)

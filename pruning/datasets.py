@@ -90,14 +90,40 @@ def load(name: str, split: str) -> Images:
     dataset = DATASETS[name]
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: choose from {', '.join(SPLITS)}")
+    return _split_of(dataset, split, path_of(name) if dataset.download_bytes else None, _modified(dataset))
+
+
+def calibration(name: str, count: int) -> Images:
+    """``count`` training images for criteria that look at what a network does; which ones, their pixels decide.
+
+    Raises
+    ------
+    ValueError : more than there are.
+    DatasetError : the file is missing or broken.
+    """
+    dataset = DATASETS[name]
+    most = dataset.train_images - dataset.validation_images
+    if not 1 <= count <= most:
+        raise ValueError(f"calibration must be a whole number from 1 to {most}, not {count}")
+    return _first_of(dataset, count, path_of(name) if dataset.download_bytes else None, _modified(dataset))
+
+
+def _modified(dataset: Dataset) -> int:
     if not dataset.download_bytes:
-        return _split_of(dataset, split, None, 0)
-    path = path_of(name)
+        return 0
+    path = path_of(dataset.name)
     try:
-        return _split_of(dataset, split, path, path.stat().st_mtime_ns)
+        return path.stat().st_mtime_ns
     except FileNotFoundError:
-        raise DatasetError(f"{dataset.label} is not at {path}: run `python -m pruning download {name}`, "
+        raise DatasetError(f"{dataset.label} is not at {path}: run `python -m pruning download {dataset.name}`, "
                            "or set PRUNESCOPE_DATA to the folder that has it") from None
+
+
+@lru_cache(maxsize=8)
+def _first_of(dataset: Dataset, count: int, path: Path | None, modified: int) -> Images:
+    images = _split_of.__wrapped__(dataset, "train", path, modified)  # read once, for a few: not kept in memory
+    order = np.argsort(_digests(images.pixels.numpy()), kind="stable")[:count]
+    return Images(images.pixels[order].contiguous(), images.labels[order])
 
 
 @lru_cache(maxsize=len(SPLITS) * 4)
@@ -158,15 +184,18 @@ def _digest(image: np.ndarray) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16, key=VALIDATION_SEED).digest()
 
 
+def _digests(pixels: np.ndarray) -> np.ndarray:
+    return np.array([_digest(image) for image in pixels], dtype="S16")
+
+
 def _held_out(pixels: np.ndarray, count: int) -> np.ndarray:
     """Which images are for validation, (N,) bool: the ``count`` lowest keyed hashes.
 
     By content, not by position: files that hold the images in different orders give the same split, so a shipped
     checkpoint never meets in validation an image that it was trained on.
     """
-    digests = np.array([_digest(image) for image in pixels], dtype="S16")
     chosen = np.zeros(len(pixels), bool)
-    chosen[np.argsort(digests, kind="stable")[:count]] = True
+    chosen[np.argsort(_digests(pixels), kind="stable")[:count]] = True
     return chosen
 
 

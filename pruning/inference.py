@@ -21,12 +21,13 @@ _lock = threading.Lock()
 def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Step:
     """The network, in eval mode, with some ``parameters`` replaced by name: images (N, C, H, W) to logits.
 
+    ``input``, if there, is no parameter but multiplies the images.
     A stage whose parameters are replaced is a copy: `torch.func.functional_call` would put the replacements into the
     shared network for the length of the call, where another visitor's thread finds them. The sums are the network's
     own, stage by stage, but a convolution with 2x2 max-pooling behind it is one step: on two cores those two take nine
     tenths of a LeNet-5's time.
     """
-    return _chain(_steps(model, parameters))
+    return _chain([*_masked(parameters), *_steps(model, parameters)])
 
 
 def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int) -> Step:
@@ -37,11 +38,13 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
     never written to.
     """
     first, *rest = _steps(model, parameters)
+    prepare = _chain([prepare, *_masked(parameters)])
     (name, stage), (_, following), *_ = model.named_children()
     if not isinstance(stage, nn.Conv2d):
         return _chain([prepare, first, *rest])
     own = {key: parameters.get(f"{name}.{key}", value).detach() for key, value in stage.named_parameters()}
-    told = [str(stage), str(following), *(value.contiguous().numpy().tobytes() for value in own.values())]
+    own |= {"input": parameters["input"]} if "input" in parameters else {}
+    told = [str(stage), str(following), *((key, value.contiguous().numpy().tobytes()) for key, value in own.items())]
     weights = hashlib.sha256(repr(told).encode()).digest()
 
     def step(batch: torch.Tensor) -> torch.Tensor:
@@ -61,6 +64,10 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
 
 def _chain(steps: list[Step]) -> Step:
     return lambda x: reduce(lambda value, step: step(value), steps, x)
+
+
+def _masked(parameters: Mapping[str, torch.Tensor]) -> list[Step]:
+    return [lambda x: x * parameters["input"]] if "input" in parameters else []
 
 
 def _steps(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Step]:

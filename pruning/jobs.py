@@ -166,6 +166,11 @@ class Jobs:
             job = self._finished.get(key)
             return job.result if job else None
 
+    def forget(self, key: Hashable) -> None:
+        """Compute it again when it is next asked for."""
+        with self._lock:
+            self._finished.pop(key, None)
+
     def remember(self, key: Hashable, result: Any) -> None:
         """Keep a result that came about inside other work."""
         job = Job(key, None, self._turns)

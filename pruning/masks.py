@@ -8,13 +8,13 @@ import torch
 from torch import nn
 
 from pruning.networks import prunable
-from pruning.ranking import Ranking
-from pruning.rules import Choice
-from pruning.units import METHODS
 
 
 class Masks(Mapping[str, torch.Tensor]):
-    """{parameter name: (parameter's shape) bool, True = kept}; parameters without a mask live whole."""
+    """{parameter name: (parameter's shape) bool, True = kept}; parameters without a mask live whole.
+
+    The image has a mask of its own, ``input``: (channels, height, width), or (1, height, width) for all channels.
+    """
 
     def __init__(self, kept: Mapping[str, torch.Tensor]):
         for name, mask in kept.items():
@@ -35,11 +35,9 @@ class Masks(Mapping[str, torch.Tensor]):
     def bytes(self) -> int:
         return sum(mask.numel() for mask in self.values()) + 1
 
-    @classmethod
-    def of(cls, model: nn.Module, method: str, ranking: Ranking, choice: Choice) -> "Masks":
-        """Remove the units that the rule chose."""
-        removed = {name: ranking[name].removed(cut.count) for name, cut in choice.items()}
-        return cls(METHODS[method].function(model, removed))
+    def __and__(self, other: Mapping[str, torch.Tensor]) -> "Masks":
+        """What both keep."""
+        return Masks({**self, **{name: self[name] & mask if name in self else mask for name, mask in other.items()}})
 
     def apply(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Masked copies of the masked parameters, for `inference.forward`; the model stays as it is.
@@ -50,9 +48,10 @@ class Masks(Mapping[str, torch.Tensor]):
         """
         parameters = dict(model.named_parameters())
         for name, mask in self.items():
-            if mask.shape != parameters[name].shape:
+            if name != "input" and mask.shape != parameters[name].shape:
                 raise ValueError(f"the mask of {name} has shape {tuple(mask.shape)}, not {tuple(parameters[name].shape)}")
-        return {name: torch.where(mask, parameters[name].detach(), 0.0) for name, mask in self.items()}
+        return {name: mask.float() if name == "input" else torch.where(mask, parameters[name].detach(), 0.0)
+                for name, mask in self.items()}
 
     def shares(self, model: nn.Module) -> dict[str, np.ndarray]:
         """For each prunable layer the share of removed weights of each output unit, (outputs,) float32."""
@@ -63,3 +62,7 @@ class Masks(Mapping[str, torch.Tensor]):
         """A mask for every prunable weight tensor, by name, those without one all True."""
         return {f"{name}.weight": self.get(f"{name}.weight", torch.ones(layer.weight.shape, dtype=torch.bool))
                 for name, layer in prunable(model).items()}
+
+    def left(self, model: nn.Module) -> int:
+        """How many parameters live, biases and batch norm included."""
+        return sum(int(self[name].sum()) if name in self else p.numel() for name, p in model.named_parameters())

@@ -4,6 +4,6 @@ A new criterion is one decorated function in a module of this package, imported 
 """
 
 from pruning.criteria.base import CRITERIA, Context, Criterion
-from pruning.criteria import magnitude  # noqa: F401  (it registers itself)
+from pruning.criteria import weights, activity, gradients, loss, control  # noqa: F401  (they register themselves)
 
 __all__ = ["CRITERIA", "Context", "Criterion"]

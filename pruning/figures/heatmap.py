@@ -5,33 +5,47 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import SHARE, layout
+from pruning.figures.style import MARK, SHARE, layout
 
 COLUMNS = 60
 
 
-def heatmap(shares: Mapping[str, np.ndarray]) -> go.Figure:
+def heatmap(shares: Mapping[str, np.ndarray], chosen: tuple[str, int] | None = None) -> go.Figure:
     """``shares`` gives for each layer the share of removed weights of each output unit, (units,).
 
-    Each row is as wide as the picture: a layer with more than 60 units is binned (mean), one with fewer repeats.
+    Each row is as wide as the picture: a layer with more than 60 units is binned (mean), one with fewer repeats. An
+    invisible point over each unit or bin can be clicked: its ``customdata`` is [layer, first unit]. ``chosen`` is marked.
     """
-    rows, texts = [], []
-    for values in shares.values():
+    rows, texts, points = [], [], []
+    for name, values in shares.items():
         edges = np.arange(COLUMNS + 1) * len(values) // COLUMNS
         starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
         sums = np.concatenate([[0.0], np.cumsum(values)])
-        rows.append((sums[ends] - sums[starts]) / (ends - starts))
-        texts.append([f"unit {a}" + (f" to {b - 1}" if b > a + 1 else "") + f" of {len(values)}"
-                      for a, b in zip(starts, ends)])
+        row = (sums[ends] - sums[starts]) / (ends - starts)
+        rows.append(row)
+        for start in dict.fromkeys(starts.tolist()):
+            places = np.flatnonzero(starts == start)
+            end = int(ends[places[0]])
+            points.append((float(places.mean()), name, start))
+            texts.append(f"{name}, unit {start}" + (f" to {end - 1}" if end > start + 1 else "")
+                         + f" of {len(values)}: {row[places[0]]:.1%} removed")
     labels = list(shares)
     picture = {
-        "type": "heatmap", "z": np.array(rows, np.float32), "y": labels, "customdata": texts, "ygap": 1, **SHARE,
-        "colorbar": {"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12},
-        "hovertemplate": "%{y}, %{customdata}: %{z:.1%} removed<extra></extra>"}
-    return go.Figure([picture], layout(
-        x={"title": "output units of the layer, first to last", "showticklabels": False, "ticks": "", "showgrid": False},
+        "type": "heatmap", "z": np.array(rows, np.float32), "y": labels, "ygap": 1, **SHARE, "hoverinfo": "skip",
+        "colorbar": {"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12}}
+    clicks = {"type": "scatter", "mode": "markers", "x": np.array([x for x, _, _ in points], np.float32),
+              "y": [name for _, name, _ in points], "customdata": [[name, unit] for _, name, unit in points], "text": texts,
+              "marker": {"size": 14, "opacity": 0, "symbol": "square"}, "hovertemplate": "%{text}<extra></extra>",
+              "showlegend": False}
+    marks = [(x, name) for x, name, unit in points if chosen and name == chosen[0] and unit <= chosen[1]][-1:]
+    mark = {"type": "scatter", "mode": "markers", "x": [x for x, _ in marks], "y": [name for _, name in marks],
+            "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": MARK, "width": 2.5}}, "hoverinfo": "skip",
+            "showlegend": False}
+    return go.Figure([picture, clicks, mark], layout(
+        x={"title": "output units of the layer, first to last", "showticklabels": False, "ticks": "", "showgrid": False,
+           "range": [-0.5, COLUMNS - 0.5]},
         y={"title": "layer", "autorange": "reversed", "showgrid": False, "type": "category", "dtick": 1,
-           "tickfont": {"size": 11}},
+           "tickfont": {"size": 11}}, hoverdistance=60, hovermode="closest",
         height=max(300, 90 + 17 * len(labels)), left=34 + 6 * max(map(len, labels)), right=84))
 
 

@@ -13,11 +13,11 @@ LARGEST = 1000  # pixels a side; beyond, a pixel is the mean of several weights
 GAP = 255  # palette entry between kernels; 0 (kept) to 254 (removed) are shares
 
 
-def mask(kept: np.ndarray) -> go.Figure:
+def mask(kept: np.ndarray, layer: str = "") -> go.Figure:
     """``kept`` bool, (outputs, inputs) of a linear layer or (outputs, inputs, height, width) of a convolution.
 
     A linear layer is drawn as its matrix, a convolution as a grid of kernels: a column per output channel, a row per
-    input channel.
+    input channel. Invisible points over the output units can be clicked: their ``customdata`` is [layer, unit].
     """
     removed = (~kept).astype(np.uint8) * 254
     if kept.ndim == 4:
@@ -28,14 +28,21 @@ def mask(kept: np.ndarray) -> go.Figure:
     else:
         picture = removed
         x, y = ("input", kept.shape[1], 1), ("output unit", kept.shape[0], 1)
-    full = picture.shape
+    full = picture.shape  # in weights, with the gaps
     picture = _shrunk(picture)
     scale = [whole / small for whole, small in zip(full, picture.shape)]
     image = {"type": "image", "source": _png(picture), "hoverinfo": "skip", "x0": (scale[1] - 1) / 2, "dx": scale[1],
              "y0": (scale[0] - 1) / 2, "dy": scale[0]}
     # Kernels keep their shape; a matrix fills the picture.
-    shape = {"autorange": "reversed", "scaleanchor": "x" if kept.ndim == 4 else False}
-    return go.Figure([image], layout(x=_axis(*x), y=_axis(*y) | shape, height=300))
+    shape = {"range": [full[0] - 0.5, -0.5], "scaleanchor": "x" if kept.ndim == 4 else False}
+    units = np.arange(len(kept))
+    shares = 1 - kept.reshape(len(kept), -1).mean(1)
+    texts = [f"{layer} unit {i}: {share:.1%} removed" for i, share in enumerate(shares)]
+    across, middle = (units * x[2] + max(0, x[2] - 2) / 2, full[0] / 2) if kept.ndim == 4 else (full[1] / 2, units)
+    clicks = _clicks(np.broadcast_to(across, units.shape), np.broadcast_to(middle, units.shape),
+                     [[layer, int(i)] for i in units], texts, 10)
+    return go.Figure([image, clicks], layout(x=_axis(*x) | {"range": [-0.5, full[1] - 0.5]}, y=_axis(*y) | shape, height=300, hovermode="closest",
+                                             hoverdistance=400))
 
 
 def _axis(title: str, count: int, step: int) -> dict:
@@ -78,3 +85,33 @@ def _png(picture: np.ndarray) -> str:
     out = io.BytesIO()
     image.save(out, "PNG", transparency=GAP, compress_level=1)
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+
+
+def image(pixels: np.ndarray, kept: np.ndarray) -> go.Figure:
+    """An image (C, H, W) uint8 under the mask of its pixels, (1 or C, H, W) bool: removed ones are orange.
+
+    Where some channels of a pixel are removed, the orange is as strong as their share.
+    """
+    colour = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels  # (3, H, W)
+    share = 1 - kept.mean(0, keepdims=True)  # (1, H, W)
+    removed = np.array(ImageColor.getrgb(REMOVED))[:, None, None]
+    mixed = np.round(colour * (1 - 0.85 * share) + removed * 0.85 * share).astype(np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(mixed.transpose(1, 2, 0)).resize((mixed.shape[2] * 8, mixed.shape[1] * 8), Image.Resampling.NEAREST).save(
+        out, "PNG", compress_level=1)
+    source = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
+    picture = {"type": "image", "source": source, "hoverinfo": "skip", "x0": -0.4375, "dx": 0.125, "y0": -0.4375, "dy": 0.125}
+    rows, columns = np.indices(kept.shape[1:])
+    clicks = _clicks(columns.ravel(), rows.ravel(), [["input", int(i)] for i in range(rows.size)],
+                     [f"row {r}, column {c}: {s:.0%} removed" for r, c, s in zip(rows.ravel(), columns.ravel(), share.ravel())], 9)
+    shape = {"showgrid": False, "constrain": "domain"}
+    height, width = kept.shape[1:]
+    return go.Figure([picture, clicks], layout(
+        x={"title": "pixel column", "range": [-0.5, width - 0.5]} | shape, height=300, hovermode="closest",
+        y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | shape))
+
+
+def _clicks(x, y, custom: list, texts: list[str], size: int) -> dict:
+    return {"type": "scatter", "mode": "markers", "x": np.asarray(x, np.float32), "y": np.asarray(y, np.float32),
+            "customdata": custom, "text": texts, "marker": {"size": size, "opacity": 0, "symbol": "square"},
+            "hovertemplate": "%{text}<extra></extra>", "showlegend": False}

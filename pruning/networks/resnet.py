@@ -4,9 +4,15 @@ from collections import OrderedDict
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pruning.networks.base import network
+
+
+class Sum(nn.Module):
+    """The addition, as a module like every other step, so that hooks see what is added."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        return a + b
 
 
 class Block(nn.Module):
@@ -16,16 +22,19 @@ class Block(nn.Module):
         super().__init__()
         self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
         self.bn1 = nn.BatchNorm2d(outputs)
+        self.relu1 = nn.ReLU()
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = nn.Identity()
+        self.sum = Sum()
+        self.relu2 = nn.ReLU()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(OrderedDict(
                 conv=nn.Conv2d(inputs, outputs, 1, stride, bias=False), bn=nn.BatchNorm2d(outputs)))
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = F.relu(self.bn1(self.conv1(x)))
-        return F.relu(self.bn2(self.conv2(y)) + self.shortcut(x))
+        y = self.relu1(self.bn1(self.conv1(x)))
+        return self.relu2(self.sum(self.bn2(self.conv2(y)), self.shortcut(x)))
 
 
 def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:

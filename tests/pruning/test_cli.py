@@ -9,6 +9,7 @@ from safetensors.torch import load_file
 
 from pruning import checkpoints, datasets, experiment
 from pruning.__main__ import run
+from pruning.criteria import CRITERIA
 from pruning.networks import layer_names
 from pruning.recipe import Recipe
 
@@ -23,7 +24,7 @@ def call(capsys, *arguments: str) -> dict:
 def test_prune_prints_what_the_page_shows(capsys):
     told = call(capsys, *BASE, "--method", "weight", "--criterion", "magnitude", "--scope", "global", "--sparsity", "0.9")
     outcome = experiment.run(Recipe("lenet300", "digits", value=0.9))
-    assert set(told) == {"recipe", "dense", "pruned", "layers", "warnings", "seconds"}
+    assert set(told) == {"recipe", "dense", "pruned", "units", "layers", "warnings", "seconds"}
     assert Recipe.from_dict(told["recipe"]) == outcome.recipe
     assert told["dense"] == {"accuracy": outcome.dense_accuracy, "parameters": 266_610, "prunable_weights": 266_200,
                              "macs": 266_200}
@@ -34,10 +35,11 @@ def test_prune_prints_what_the_page_shows(capsys):
     assert told["warnings"] == [] and told["seconds"] > 0
 
 
-@pytest.mark.parametrize("rule, value", [("sparsity", "0.5"), ("threshold", "0.02"), ("relative", "0.1"), ("sigma", "1")])
+@pytest.mark.parametrize("rule, value", [("sparsity", "0.5"), ("threshold", "0.02"), ("relative", "0.1"), ("sigma", "1"),
+                                         ("mean-std", "0.5"), ("max-over-n", "30"), ("n-m", "2:4")])
 def test_every_rule_is_an_option(capsys, rule, value):
     told = call(capsys, *BASE, f"--{rule}", value, "--images", "50")
-    assert told["recipe"]["rule"] == rule and 0 < told["pruned"]["sparsity"] < 1
+    assert told["recipe"]["rule"] == rule.replace("-", "_") and 0 < told["pruned"]["sparsity"] < 1
     assert told["pruned"]["images"] == 50
     assert told["pruned"]["accuracy_low"] < told["pruned"]["accuracy"] < told["pruned"]["accuracy_high"]
 
@@ -91,11 +93,73 @@ def test_the_program_file_gives_the_accuracy_of_the_page_on_real_data(capsys, tm
     check_files(told, network, dataset, masks, weights, program)
 
 
+STEPS = [{"method": "layer", "criterion": "loss_change", "value": 0.34}, {"method": "filter", "value": 0.3}, {"value": 0.8}]
+
+
+def test_steps_come_from_a_file(capsys, tmp_path):
+    file = tmp_path / "recipe.json"
+    file.write_text(json.dumps(STEPS))
+    told = call(capsys, "prune", "--network", "lenet5", "--dataset", "digits", "--steps", str(file), "--calibration", "64")
+    assert [unit["method"] for unit in told["units"]] == ["layer", "filter", "weight"]
+    assert told["recipe"]["calibration"] == 64 and len(told["recipe"]["steps"]) == 3
+    file.write_text(json.dumps(told["recipe"]))  # what was printed is a recipe, too
+    again = call(capsys, "prune", "--steps", str(file))
+    del told["seconds"], again["seconds"]
+    assert again == told
+
+
+@pytest.mark.parametrize("content, more, message", [
+    ("[", (), "is not JSON"), ("3", (), "must hold a list of steps or a recipe"), ("[]", (), "at least one step"),
+    ("[3]", (), "a step is an object"), ('[{"amount": 0.5}]', (), "unknown step field 'amount': choose from criterion"),
+    ('[{"value": 2}]', (), "sparsity must be between 0 and 1, not 2"), ('{"steps": {}}', (), "steps must be a list"),
+    ('[{"layers": ["fc1"], "value": 0.5}]', ("--sparsity", "0.5"), "leave out --sparsity"),
+    ('[{"value": [1]}]', (), "sparsity must be"), ('[{"method": ["x"]}]', (), "unknown method"),
+    ('[{"values": 5}]', (), "values must be an object"), ('[{"scope": "custom", "values": {"fc1": "a"}}]', (), "sparsity must be"),
+])
+def test_a_file_of_steps_that_is_wrong_is_one_line(capsys, tmp_path, content, more, message):
+    file = tmp_path / "recipe.json"
+    file.write_text(content)
+    assert run([*BASE, "--steps", str(file), *more]) == 2
+    assert message in (err := capsys.readouterr().err) and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("network, options", [
+    ("lenet300", ["--method", "feature", "--sparsity", "0.4"]), ("lenet5", ["--method", "layer", "--sparsity", "0.7"]),
+    ("resnet20", ["--method", "layer", "--sparsity", "0.3"]),
+    ("resnet20", ["--method", "filter", "--grouping", "across", "--scope", "layer", "--sparsity", "0.2"]),
+])
+def test_files_hold_what_every_method_leaves(capsys, tmp_path, network, options):
+    masks, weights, program = (tmp_path / name for name in ("m.safetensors", "w.safetensors", "p.pt2"))
+    told = call(capsys, "prune", "--network", network, "--dataset", "digits", *options, "--masks", str(masks),
+                "--weights", str(weights), "--program", str(program))
+    images, module = datasets.load("digits", "test"), torch.export.load(program).module()
+    predicted = module(images.pixels.float() / 255).argmax(1)
+    assert float((predicted == images.labels).float().mean()) == pytest.approx(told["pruned"]["accuracy"], abs=1e-6)
+    kept, state = load_file(masks), load_file(weights)
+    assert set(kept) <= set(state) and all(mask.shape[-2:] == state[name].shape[-2:] for name, mask in kept.items())
+    assert all((state[name][mask == 0] == 0).all() for name, mask in kept.items())
+    assert ("input" in kept) == ("feature" in options)
+
+
 @pytest.mark.parametrize("arguments, message", [
     (["--sparsity", "1.5"], "sparsity must be between 0 and 1, not 1.5"),
     (["--sparsity", "nan"], "sparsity must be between 0 and 1, not nan"),
-    (["--threshold", "-1"], "threshold must be a number, 0 or more, not -1.0"),
-    (["--sparsity", "0.5", "--sigma", "1"], "give one of --sparsity, --threshold, --relative, --sigma"),
+    (["--threshold", "nan"], "threshold must be a number, not nan"),
+    (["--sigma", "-1"], "sigma must be a number, 0 or more, not -1.0"),
+    (["--max-over-n", "0.5"], "max_over_n must be a number, 1 or more, not 0.5"),
+    (["--n-m", "4:2"], "n_m must be like 2:4, 4:8, 1:2, not '4:2'"),
+    (["--sparsity", "0.5", "--sigma", "1"], "give one of --sparsity, --threshold, --relative, --sigma, --mean-std"),
+    (["--method", "filter", "--n-m", "2:4"], "rule 'n_m' does not go with filters: it counts consecutive input weights"),
+    (["--method", "filter", "--sparsity", "0.5", "--scope", "erk"], "scope 'erk' does not go with rule 'sparsity' for filters"),
+    (["--method", "filter", "--sparsity", "0.5", "--criterion", "wanda"], "criterion 'wanda' does not score filters"),
+    (["--method", "filter", "--sparsity", "0.5", "--criterion", "bn_scale"], "needs batch norms, and lenet300 has none"),
+    (["--method", "neuron", "--criterion", "loss_change", "--relative", "0.5"], "its scores can be negative"),
+    (["--sparsity", "0.5", "--measure", "l2"], "there is no measure to choose here, not even 'l2'"),
+    (["--method", "filter", "--sparsity", "0.5", "--measure", "l3"], "unknown measure 'l3': choose from l1, l2"),
+    (["--sparsity", "0.5", "--values", "fc1=0.3"], "values of single layers go with the scope 'custom'"),
+    (["--sparsity", "0.5", "--scope", "custom", "--values", "fc1=x"], "the value of fc1 must be a number, not 'x'"),
+    (["--sparsity", "0.5", "--scope", "custom", "--values", "fc9=1"], "unknown layer 'fc9' of lenet300"),
+    (["--sparsity", "0.5", "--calibration", "0"], "calibration must be a whole number from 1 to 1150, not 0"),
     ([], "give one of --sparsity"),
     (["--sparsity", "much"], "'much' is not a valid float"),
     (["--sparsity", "0.5", "--layers", ""], "no layer chosen: choose from fc1, fc2, fc3"),
@@ -129,7 +193,12 @@ def test_list_names_everything(capsys):
     told = call(capsys, "list")
     assert list(told) == ["networks", "datasets", "methods", "criteria", "rules", "scopes"]
     assert list(told["networks"]) == ["lenet300", "lenet5", "lenet5-caffe", "resnet20", "resnet56"]
-    assert told["criteria"]["magnitude"]["applies_to"] == ["weight"]
+    assert told["criteria"]["magnitude"]["applies_to"] == ["weight", "filter", "layer"]
+    assert run(["list", "criteria"]) == 0
+    lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert len(CRITERIA) == 14
+    for name, criterion in CRITERIA.items():
+        assert f"[{', '.join(criterion.applies_to)}]" in lines[name]
     assert set(call(capsys, "list", "rules")["rules"]) >= {"sparsity", "threshold", "relative", "sigma"}
     assert run(["list"]) == 0 and "LeNet-300-100" in capsys.readouterr().out
     assert run(["list", "colours"]) == 2 and "choose from networks" in capsys.readouterr().err

@@ -12,7 +12,7 @@ from pruning.errors import Cancelled, DatasetError
 from pruning.inference import forward
 from pruning.networks import prunable
 from pruning.recipe import Recipe
-from pruning.rules import RULES, SCOPES
+from pruning.rules import RULES, scopes_for
 
 
 def test_an_outcome_adds_up(recipe):
@@ -56,7 +56,7 @@ def test_layers_that_do_not_take_part_stay_whole_and_count_in_the_denominator():
     assert outcome.sparsity == 5_040 / 61_470
 
 
-@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("scope", scopes_for("sparsity", "weight"))
 def test_nothing_and_everything(recipe, scope):
     dense = experiment.run(replace(recipe, value=0.0, scope=scope))
     assert abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360 and dense.sparsity == 0 and not dense.warnings
@@ -89,7 +89,8 @@ def test_the_cached_network_is_never_modified(network, dataset, real):
     shared = checkpoints.shared(network, dataset)
     before = {key: value.clone() for key, value in shared.state_dict().items()}
     for rule in RULES:
-        experiment.run(Recipe(network, dataset, rule=rule, value=0.9, images=100))
+        value = RULES[rule].options[0] if RULES[rule].options else 1.0
+        experiment.run(Recipe(network, dataset, rule=rule, value=value, images=100))
     assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
     assert checkpoints.shared(network, dataset) is shared
 
@@ -124,7 +125,7 @@ def test_masks_are_made_from_the_dense_weights_every_time(recipe):
     """50% twice is 50%, not 75%."""
     first = experiment.masks(replace(recipe, value=0.5))
     experiment.masks(replace(recipe, value=0.9))
-    experiment.masks.cache.clear()
+    experiment._pruned.cache.clear()
     again = experiment.masks(replace(recipe, value=0.5))
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert sum(int((~mask).sum()) for mask in again.values()) == 133_100
@@ -135,7 +136,7 @@ def test_scores_are_sorted_once(recipe, monkeypatch):
     monkeypatch.setattr(np, "argsort", lambda *_, **__: pytest.fail("sorted again"))
     monkeypatch.setattr(np, "sort", lambda *_, **__: pytest.fail("sorted again"))
     for value in np.linspace(0, 1, 11):
-        for scope in SCOPES:
+        for scope in scopes_for("sparsity", "weight"):
             experiment.choose(replace(recipe, value=float(value), scope=scope))
         experiment.choose(replace(recipe, value=float(value), rule="threshold"))
 
@@ -174,8 +175,11 @@ def test_data_that_is_not_there_is_said(monkeypatch, tmp_path):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
     asked, shares = (0.0, 0.5, 0.9, 1.0), []
-    points = curves.curve(replace(recipe, rule=rule), lambda progress: shares.append(progress.share), sparsities=asked)
+    value = RULES[rule].options[0] if RULES[rule].options else 1.0
+    points = curves.curve(replace(recipe, rule=rule, value=value), lambda progress: shares.append(progress.share), sparsities=asked)
     assert [p.recipe.rule for p in points] == [rule] * 4
+    if rule == "n_m":  # in eighths, at most what was asked
+        asked = (0.0, 0.5, 0.875, 1.0)
     reach = 1.0 if rule in ("sparsity", "threshold") else 0.99
     for sparsity, point in zip(asked, points):
         assert point.sparsity == pytest.approx(min(sparsity, reach), abs=0.011)

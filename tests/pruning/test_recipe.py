@@ -6,21 +6,34 @@ from hypothesis import given, settings, strategies as st
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.networks import NETWORKS, layer_names
-from pruning.recipe import Recipe, criteria_for, rules_for
-from pruning.rules import RULES, SCOPES
-from pruning.units import METHODS
+from pruning.recipe import Recipe, Step, criteria_for, measures_for, rules_for
+from pruning.rules import RULES, SCOPES, scopes_for
+from pruning.units import METHODS, groups_of
+
+
+@st.composite
+def steps(draw, network: str) -> Step:
+    method = draw(st.sampled_from(list(METHODS)))
+    criterion = draw(st.sampled_from(criteria_for(network, method)))
+    rule = draw(st.sampled_from(rules_for(method, criterion)))
+    scope = draw(st.sampled_from(scopes_for(rule, method)))
+    grouping = draw(st.sampled_from(list(METHODS[method].groupings) or [""]))
+    measure = draw(st.sampled_from(measures_for(method, criterion) or [""]))
+    names = list(groups_of(network, method, grouping))
+    value = draw(st.sampled_from(RULES[rule].options) if RULES[rule].options else
+                 st.floats(RULES[rule].least if RULES[rule].least > 0 else 0, 1))
+    values = draw(st.dictionaries(st.sampled_from(names), st.floats(1, 1))) if scope == "custom" else {}
+    layers = draw(st.none() | st.lists(st.sampled_from(names), min_size=1).map(tuple))
+    return Step(method=method, criterion=criterion, measure=measure, grouping=grouping, scope=scope, rule=rule, value=value,
+                values=tuple(values.items()), layers=layers)
 
 
 @st.composite
 def recipes(draw) -> Recipe:
     network = draw(st.sampled_from(list(NETWORKS)))
-    method = draw(st.sampled_from(list(METHODS)))
-    criterion = draw(st.sampled_from(criteria_for(method)))
-    rule = draw(st.sampled_from(rules_for(criterion)))
-    names = layer_names(network)
-    return Recipe(network, draw(st.sampled_from(list(DATASETS))), method, criterion, draw(st.sampled_from(list(SCOPES))),
-                  rule, draw(st.floats(0, 1)), draw(st.none() | st.lists(st.sampled_from(names), min_size=1).map(tuple)),
-                  draw(st.none() | st.integers(1, 360)), draw(st.integers(0, 2**32 - 1)))
+    recipe = Recipe(network, draw(st.sampled_from(list(DATASETS))), images=draw(st.none() | st.integers(1, 360)),
+                    calibration=draw(st.integers(1, 1150)), seed=draw(st.integers(0, 2**32 - 1)))
+    return recipe.with_steps(tuple(draw(st.lists(steps(network), min_size=1, max_size=3))))
 
 
 @settings(max_examples=200)
@@ -36,6 +49,15 @@ def test_results_are_remembered_without_what_makes_no_difference():
     assert Recipe(seed=1).key == Recipe(seed=2).key
     assert Recipe(rule="sigma", scope="layer").key == Recipe(rule="sigma").key
     assert Recipe(scope="layer").key != Recipe(scope="global").key and Recipe(value=0.1).key != Recipe(value=0.2).key
+
+
+def test_steps_are_a_list():
+    one = Recipe(value=0.3)
+    assert one.steps == (one.step,) and one.before is None
+    two = one.with_steps((Step(method="filter", value=0.2), one.step))
+    assert two.before == Recipe(method="filter", value=0.2) and two.step == one.step and two != one
+    assert two.with_steps(two.steps) == two and two.with_steps(two.steps[::-1]).value == 0.2
+    assert two.scoring == two.with_steps((two.earlier[0], Step(value=0.9))).scoring != one.scoring
 
 
 def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
@@ -56,7 +78,13 @@ def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     ({"value": float("nan")}, "sparsity must be between 0 and 1, not nan"),
     ({"value": -0.1}, "not -0.1"),
     ({"value": "0.5"}, "sparsity must be"),
-    ({"rule": "threshold", "value": -1}, "threshold must be a number, 0 or more, not -1"),
+    ({"rule": "sigma", "value": -1}, "sigma must be a number, 0 or more, not -1"),
+    ({"rule": "n_m"}, "n_m must be like 2:4"),
+    ({"method": "filter", "layers": ("fc3",)}, "unknown layer 'fc3' of lenet5: choose from conv1, conv2, fc1, fc2"),
+    ({"method": "neuron"}, "criterion 'magnitude' does not score neurons: choose from activation"),
+    ({"scope": "erk", "rule": "threshold"}, "scope 'erk' does not go with rule 'threshold'"),
+    ({"earlier": (Step(method="neuron"),)}, "does not score neurons"),
+    ({"calibration": 55_001}, "calibration must be a whole number from 1 to 55000"),
     ({"layers": ()}, "no layer chosen: choose from conv1"),
     ({"layers": ("conv9",)}, "unknown layer 'conv9' of lenet5: choose from conv1"),
     ({"images": 0}, "images must be a whole number from 1 to 10000, not 0"),

@@ -1,0 +1,85 @@
+"""The steps of a recipe as cards: add, choose, reorder, remove. With one step there is nothing to see but a button."""
+
+from dataclasses import replace
+
+import streamlit as st
+
+from pages.session import show_step
+from pruning.criteria import CRITERIA
+from pruning.recipe import Recipe, Step, criteria_for, rules_for
+from pruning.rules import RULES
+from pruning.units import METHODS
+
+MOST = 6
+
+
+def draw(recipe: Recipe) -> int:
+    """The cards; which step the widgets below are for."""
+    steps = recipe.steps
+    active = st.session_state["active"] = min(st.session_state.get("active", 0), len(steps) - 1)
+    if len(steps) > 1:
+        st.caption("Steps, each applied to what the one above has left. Choose one to change it:")
+        for i, step in enumerate(steps):
+            with st.container(key=f"card-{i}", border=True, horizontal=True, vertical_alignment="center", gap="small"):
+                st.button(f"{i + 1} · {told(step)}", key=f"choose step {i}", on_click=_choose, args=[i],
+                          type="primary" if i == active else "tertiary", width="stretch")
+                st.button("", key=f"raise step {i}", icon=":material/arrow_upward:", help="Move up", on_click=_raise,
+                          args=[i], type="tertiary", disabled=i == 0)
+                st.button("", key=f"remove step {i}", icon=":material/close:", help="Remove this step", on_click=_remove,
+                          args=[i], type="tertiary")
+    return active
+
+
+def add_button(recipe: Recipe) -> None:
+    st.button("Add a step", icon=":material/add:", on_click=_add, width="stretch", disabled=len(recipe.steps) >= MOST,
+              help="Prune what this leaves once more: for example layers, then filters, then weights.")
+
+
+def told(step: Step) -> str:
+    """A step in a few words."""
+    rule = RULES[step.rule]
+    value = (step.value if rule.options else "per layer" if step.scope == "custom" else
+             f"{step.value:.1%}" if rule.largest == 1 else f"{rule.label.lower()} {step.value:.4g}")
+    return f"{METHODS[step.method].label}, {CRITERIA[step.criterion].label}, {value}"
+
+
+def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
+    """The same steps for another network: what it does not have is left out, and all its layers take part."""
+    steps = []
+    for step in recipe.steps:
+        criteria = criteria_for(network, step.method)
+        if step.criterion not in criteria:
+            step = replace(step, criterion=criteria[0], measure="")
+        if step.rule not in rules_for(step.method, step.criterion):
+            step = replace(step, rule="sparsity", value=0.5, values=())
+        if recipe.network != network:
+            step = replace(step, layers=None, values=())
+        steps.append(step)
+    *earlier, last = steps
+    fresh = Recipe(network, dataset, seed=recipe.seed)
+    return fresh.with_steps((*earlier, last))
+
+
+def _choose(active: int) -> None:
+    _put(list(st.session_state["recipe"].steps), active)
+
+
+def _add() -> None:
+    _put([*st.session_state["recipe"].steps, Step()], len(st.session_state["recipe"].steps))
+
+
+def _raise(i: int) -> None:
+    steps = list(st.session_state["recipe"].steps)
+    steps[i - 1], steps[i] = steps[i], steps[i - 1]
+    _put(steps, i - 1)
+
+
+def _remove(i: int) -> None:
+    steps = [step for j, step in enumerate(st.session_state["recipe"].steps) if j != i]
+    _put(steps, min(st.session_state["active"], len(steps) - 1))
+
+
+def _put(steps: list[Step], active: int) -> None:
+    recipe = st.session_state["recipe"].with_steps(tuple(steps))
+    st.session_state.update({"recipe": recipe, "active": active})
+    show_step(recipe.with_steps(recipe.steps[:active + 1]))

@@ -1,0 +1,74 @@
+"""Scores that take a while to compute: work off the page, with progress and an end when it is no longer wanted."""
+
+import streamlit as st
+
+from pages.session import jobs, plain, visitor
+from pruning import experiment
+from pruning.criteria import CRITERIA
+from pruning.jobs import Job
+from pruning.recipe import Recipe
+from pruning.units import METHODS
+
+PATIENCE = 0.7  # seconds before there is a progress bar
+
+
+def ready(recipe: Recipe) -> bool:
+    """Whether the scores of all steps are there, or can be had at once; if not, they are being computed now."""
+    if recipe.before and not ready(recipe.before):
+        return False
+    if not CRITERIA[recipe.criterion].images or experiment.scored(recipe):
+        return True
+    job = _job(recipe)
+    return job is not None and job.wait(timeout=PATIENCE) and not job.failed
+
+
+def missing(recipe: Recipe) -> bool:
+    """Draw how far the scores are, if they are not there; then there is nothing else to show."""
+    for i in range(len(recipe.steps)):
+        upto = recipe.with_steps(recipe.steps[:i + 1])
+        if not ready(upto):
+            _show(upto)
+            return True
+    return False
+
+
+def _job(recipe: Recipe) -> Job | None:
+    key = ("scores", recipe.scoring)
+    if st.session_state.get("unscored") == key:
+        return None
+    jobs().forget(key)  # finished once, but the scores are no longer remembered
+    job = jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+    if job.failed:
+        st.session_state["unscored"] = key
+        st.session_state["message"] = f"The units could not be scored: {plain(str(job.error))}"
+    return job
+
+
+def _show(recipe: Recipe) -> None:
+    criterion, unit = CRITERIA[recipe.criterion], METHODS[recipe.method].unit
+    total = sum(group.units for group in experiment.groups_of(recipe).values())
+    place = st.container(border=True, key="scoring")
+    job = jobs().following((visitor(), "scores"))
+    if job is None and st.session_state.get("unscored") == ("scores", recipe.scoring):
+        place.markdown(f"The {total:,} {unit}s have no scores by **{criterion.label}** yet.")
+        place.button("Score them", icon=":material/play_arrow:", on_click=st.session_state.pop, args=["unscored", None])
+        return
+    with place:
+        st.markdown(f"Scoring {total:,} {unit}s by **{criterion.label}** on {recipe.calibration:,} calibration images. "
+                    "This is done once; afterwards every move of the slider is a search.")
+        _progress(recipe)
+
+
+@st.fragment(run_every=0.5)
+def _progress(recipe: Recipe) -> None:
+    owner = (visitor(), "scores")
+    job = jobs().following(owner)
+    if job is None or job.done:
+        st.rerun()
+    share = job.progress or 0.0
+    bar, stop = st.columns([5, 1], vertical_alignment="center")
+    bar.progress(share, f"{share:.0%}")
+    if stop.button("Cancel", key="cancel scoring", width="stretch"):
+        st.session_state["unscored"] = ("scores", recipe.scoring)
+        jobs().leave(owner)
+        st.rerun()

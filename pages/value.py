@@ -1,0 +1,124 @@
+"""How much a step removes: the slider, the pattern or the table of values, and what they mean."""
+
+import math
+from dataclasses import replace
+
+import pandas as pd
+import streamlit as st
+
+from pages import scoring
+from pages.session import KEEP, choice
+from pruning import experiment
+from pruning.recipe import Recipe, Step
+from pruning.rules import RULES, Value, removed, value_for, views
+from pruning.units import METHODS
+
+
+def draw_value(before: Recipe, units: Recipe, rule: str, scope: str) -> Step:
+    """The step, with the widget for its value."""
+    same = ("method", "grouping", "criterion", "measure")
+    same_units = all(getattr(before, name) == getattr(units, name) for name in same)
+    if not scoring.ready(units):
+        st.caption("The slider comes with the scores.")
+        if same_units and rule == before.rule and scope == before.scope:
+            return replace(before, layers=units.layers).step
+        return replace(units, value=_share(before)).step
+    if rule == before.rule and (same_units or rule == "sparsity" or RULES[rule].options):
+        value = before.value
+    else:  # another rule or other scores: as many go as before
+        value = _same_share(units, rule, scope, _share(before))
+    asked = replace(units, rule=rule, value=value, scope=scope)
+    if scope == "custom":
+        asked = replace(asked, values=tuple(_table(before, asked, same_units).items()))
+    else:
+        asked = replace(asked, value=_options(rule) if RULES[rule].options else _slider(asked))
+    _views(asked)
+    return asked.step
+
+
+def _share(before: Recipe) -> float:
+    """Which share of the units went so far."""
+    if before.rule == "sparsity" and before.scope != "custom":
+        return before.value
+    if not experiment.scored(before):
+        return 0.5
+    return removed(experiment.choose(before)) / max(1, experiment.ranking(before).units)
+
+
+def _same_share(units: Recipe, rule: str, scope: str, share: float) -> Value:
+    """The value of the rule that removes this share: threshold and sparsity are two views of one thing."""
+    if rule == "sparsity":
+        return float(f"{share:.4g}")
+    if RULES[rule].options:
+        return st.session_state.get("pattern", RULES[rule].options[0])
+    ranking = experiment.ranking(units)
+    value = value_for(RULES[rule], ranking, round(share * ranking.units), "layer" if scope == "custom" else scope)
+    return max(RULES[rule].least, float(f"{value:.4g}"))
+
+
+def _options(rule: str) -> str:
+    return choice(RULES[rule].label, list(RULES[rule].options), "pattern", help=f"${RULES[rule].formula}$")
+
+
+def _slider(asked: Recipe) -> float:
+    rule = RULES[asked.rule]
+    share = rule.largest == 1.0
+    low, high = (0.0, 1.0) if share else sorted(rule.span(experiment.ranking(asked)))
+    if asked.rule == "max_over_n":
+        low, high, step = 1.0, max(100.0, math.ceil(asked.value)), 1.0
+    else:
+        step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
+        low, high = (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
+    scale = 100.0 if share else 1.0  # shares are shown in percent
+    shape = (asked.rule, low, high, step)
+    if st.session_state.get("slider shape") != shape or "value" not in st.session_state:
+        st.session_state["slider shape"] = shape  # a slider whose range changes forgets its value: tell it again
+        st.session_state["value"] = min(max(asked.value, low), high) * scale
+    digits = max(0, -math.floor(math.log10(step * scale)))
+    value = st.slider(rule.label, low * scale, high * scale, step=step * scale, key="value",
+                      format=f"%.{digits}f" + ("%%" if share else ""), help=f"${rule.formula}$", **KEEP)
+    return min(high, max(low, round(value / scale, 9)))
+
+
+def _table(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, float]:
+    """A value for each layer, to be edited; at first those that the layers had before."""
+    names, rule = asked.chosen_layers, RULES[asked.rule]
+    scale = 100.0 if rule.largest == 1 else 1.0
+    shape = (asked.network, asked.dataset, asked.method, asked.grouping, asked.rule, names)
+    if st.session_state.get("table shape") != shape:
+        start = {name: dict(asked.values).get(name, asked.value) for name in names}
+        if same_units and before.scope == "custom" and before.rule == asked.rule:
+            start |= {name: value for name, value in before.values if name in start}
+        elif asked.rule == "sparsity" and same_units and experiment.scored(before):
+            ranked, choice_now = experiment.ranking(before), experiment.choose(before)
+            start |= {name: cut.count / len(ranked[name]) for name, cut in choice_now.items() if name in start}
+        column = f"{rule.label.lower()} (%)" if scale > 1 else rule.label.lower()
+        st.session_state["table shape"] = shape
+        st.session_state["table"] = pd.DataFrame({"layer": names, column: [round(scale * start[n], 4) for n in names]})
+        st.session_state["tables"] = st.session_state.get("tables", 0) + 1
+    frame = st.session_state["table"]
+    column = frame.columns[1]
+    edited = st.data_editor(
+        frame, hide_index=True, disabled=["layer"], key=f"table {st.session_state['tables']}", height=min(400, 36 * len(frame) + 38),
+        column_config={column: st.column_config.NumberColumn(required=True, min_value=None if rule.least < 0 else rule.least * scale,
+                                                             max_value=rule.largest * scale if scale > 1 else None)})
+    return {name: float(value) / scale for name, value in zip(edited["layer"], edited[column])}
+
+
+def _views(asked: Recipe) -> None:
+    """The same choice as a threshold, a percentile (the sparsity) and a multiple of sigma."""
+    ranking, choice_now = experiment.ranking(asked), experiment.choose(asked)
+    seen, unit = views(ranking, choice_now), METHODS[asked.method].unit
+
+    def span(low: float, high: float, form: str) -> str:
+        low, high = form.format(low), form.format(high)
+        return low if low == high else f"{low} to {high}"
+
+    lines = [f"= **{seen.percentile:.2f}%** (percentile) of the {seen.units:,} {unit}s that take part"]
+    if not math.isnan(seen.lowest):
+        lines = [f"Score below **{span(seen.lowest, seen.highest, '{:.4g}')}**", *lines]
+    if seen.sigmas and asked.criterion == "magnitude" and not math.isnan(seen.lowest):
+        lines.append(f"= **{span(*seen.sigmas, '{:.2f}')}** σ of the layer's weights")
+    st.caption("  \n".join(lines))
+    if text := experiment.note(asked, ranking, seen.removed):
+        st.info(text, icon=":material/info:")

@@ -1,0 +1,18 @@
+"""The control that every comparison needs."""
+
+import zlib
+
+import torch
+
+from pruning.criteria.base import Context, Scores, criterion
+
+
+@criterion("random", label="Random", formula=r"u \sim \mathcal{U}(0, 1)", source="the control of every comparison", seeded=True,
+           applies_to=("weight", "neuron", "filter", "layer", "feature"),
+           help="A uniform random number from the seed: what a criterion must beat to be worth anything.")
+def random(context: Context) -> Scores:
+    scores = {}
+    for name, group in context.groups.items():  # each group has its own stream, whatever other groups there are
+        generator = torch.Generator().manual_seed(context.seed * 2**31 + zlib.crc32(name.encode()) % 2**31)
+        scores[name] = torch.rand(group.units, generator=generator)
+    return scores
