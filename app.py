@@ -18,6 +18,7 @@ def main() -> None:
         st.stop()
     st.navigation([
         st.Page("pages/explore.py", title="Explore", icon=":material/tune:", default=True),
+        st.Page("pages/agreement.py", title="Agreement", icon=":material/join_inner:"),
         st.Page("pages/about.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
     ], position="top").run()
 

@@ -20,11 +20,12 @@ def draw(recipe: Recipe) -> int:
     if len(steps) > 1:
         st.caption("Steps, each applied to what the one above has left. Choose one to change it:")
         for i, step in enumerate(steps):
-            with st.container(key=f"card-{i}", border=True, horizontal=True, vertical_alignment="center", gap="small"):
-                st.button(f"{i + 1} · {told(step)}", key=f"choose step {i}", on_click=_choose, args=[i],
-                          type="primary" if i == active else "tertiary", width="stretch")
-                st.button("", key=f"raise step {i}", icon=":material/arrow_upward:", help="Move up", on_click=_raise,
-                          args=[i], type="tertiary", disabled=i == 0)
+            with st.container(key=f"card-{i}", horizontal=True, vertical_alignment="center", gap=None):
+                st.button(f"{i + 1} · {METHODS[step.method].label}, {_amount(step)}", key=f"choose step {i}", on_click=_choose,
+                          args=[i], help=f"{CRITERIA[step.criterion].label}, rule {RULES[step.rule].label.lower()}",
+                          type="primary" if i == active else "secondary", width="stretch")
+                st.button("", key=f"raise step {i}", icon=":material/arrow_upward:", help="Move up", on_click=_raise, args=[i],
+                          type="tertiary", disabled=i == 0)
                 st.button("", key=f"remove step {i}", icon=":material/close:", help="Remove this step", on_click=_remove,
                           args=[i], type="tertiary")
     return active
@@ -35,12 +36,11 @@ def add_button(recipe: Recipe) -> None:
               help="Prune what this leaves once more: for example layers, then filters, then weights.")
 
 
-def told(step: Step) -> str:
-    """A step in a few words."""
-    rule = RULES[step.rule]
-    value = (step.value if rule.options else "per layer" if step.scope == "custom" else
-             f"{step.value:.1%}" if rule.largest == 1 else f"{rule.label.lower()} {step.value:.4g}")
-    return f"{METHODS[step.method].label}, {CRITERIA[step.criterion].label}, {value}"
+def _amount(step: Step) -> str:
+    if step.scope == "custom":
+        return "per layer"
+    return step.value if isinstance(step.value, str) else (
+        f"{100 * step.value:.3g}%" if RULES[step.rule].largest == 1 else f"{step.value:.3g}")
 
 
 def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:

@@ -14,6 +14,7 @@ from pruning.errors import Cancelled, PrunescopeError
 from pruning.experiment import Outcome
 from pruning.jobs import Job
 from pruning.networks import NETWORKS
+from pruning.units import METHODS
 
 
 def page() -> None:
@@ -77,7 +78,10 @@ def show_numbers(outcome: Outcome) -> None:
     columns[0].metric("Test accuracy", f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}", **delta,
                       help=f"Correct / total on the test set. Dense: {outcome.dense_accuracy:.2%}.")
     quiet = {"delta_color": "off", "delta_arrow": "off"}
-    columns[1].metric("Sparsity", f"{outcome.sparsity:.2%}", f"{outcome.removed:,} weights removed", **quiet,
+    last = outcome.units[-1]
+    what = (f"{outcome.removed:,} weights removed" if last.method == "weight" or len(outcome.units) > 1
+            else f"{last.removed:,} of {last.total:,} {METHODS[last.method].unit}s removed")
+    columns[1].metric("Sparsity", f"{outcome.sparsity:.2%}", what, **quiet,
                       help=f"Removed / all {dense.prunable_weights:,} prunable weights, as achieved.")
     columns[2].metric("Parameters left", short(outcome.parameters), f"{outcome.compression:.2f}x compression", **quiet,
                       help=f"{outcome.parameters:,} of {dense.parameters:,}, biases and batch norm included.")
@@ -90,6 +94,9 @@ def show_numbers(outcome: Outcome) -> None:
         low, high = accuracy.interval
         st.caption(f"Estimate from the first {accuracy.images:,} of {accuracy.total:,} test images, 95% interval "
                    f"{low:.1%} to {high:.1%}; measuring the rest ...")
+    for step in outcome.units:
+        if step.note:
+            st.caption(step.note)
     for text in outcome.warnings:
         st.warning(text, icon=":material/warning:")
 

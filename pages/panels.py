@@ -3,11 +3,13 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import streamlit as st
 
 from pages.session import KEEP, choice, jobs, plain, visitor
 from pages.why import clicked, take_click
 from pruning import curves, datasets, experiment
+from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import curve, heatmap, histogram, mask
@@ -28,6 +30,14 @@ def show_histogram(recipe: Recipe) -> None:
         st.session_state.update({"shown": usual[0], "shown for": recipe.method})
     scores = st.segmented_control("Histogram of", ["Weights", "Scores"], key="shown", required=True,
                                   label_visibility="collapsed", **KEEP) == "Scores"
+    unit = METHODS[recipe.method].unit
+    if scores and recipe.method == "layer":
+        [(group, ranked)] = experiment.ranking(recipe).items()
+        kept, label = ~experiment.choose(recipe)[group].removed(ranked).numpy(), experiment.groups_of(recipe)[group].label
+        named = {label(i): (float(ranked.by_index[i]), bool(kept[i])) for i in sorted(ranked.order)}
+        st.plotly_chart(histogram.bars(named, title=f"score of the {unit}"), key="histogram of weights",
+                        alt=histogram.alt_of_bars(named), **CHART)
+        return
     names = list(experiment.ranking(recipe)) if scores else list(prunable(experiment.pruned(recipe).model))
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
@@ -37,7 +47,6 @@ def show_histogram(recipe: Recipe) -> None:
     values, kept = experiment.scores(recipe, only) if scores else experiment.weights(recipe, only)
     thresholds = {cut.threshold for name, cut in experiment.choose(recipe).items() if only in (None, name)}
     known = len(thresholds) == 1 and (scores or recipe.method == "weight" and recipe.criterion == "magnitude")
-    unit = METHODS[recipe.method].unit
     st.plotly_chart(
         histogram.histogram(values, kept, log=log, threshold=thresholds.pop() if known else None, mirrored=not scores,
                             title=f"score of the {unit}" if scores else "weight"),
@@ -45,11 +54,17 @@ def show_histogram(recipe: Recipe) -> None:
 
 
 def show_heatmap(recipe: Recipe) -> None:
+    click = {"on_select": partial(take_click, "heatmap"), "selection_mode": "points", "key": "heatmap"}
+    if recipe.method == "feature":
+        st.markdown("##### Score of each pixel")
+        [(group, ranked)] = experiment.ranking(recipe).items()
+        scores = np.where(np.isfinite(ranked.by_index), ranked.by_index, np.nan).reshape(experiment.groups_of(recipe)[group].shape)
+        st.plotly_chart(heatmap.pixels(scores), alt=f"Scores of the input pixels by {CRITERIA[recipe.criterion].label}, from "
+                        f"{np.nanmin(scores):.3g} to {np.nanmax(scores):.3g}.", **click, **CHART)
+        return
     st.markdown("##### Share removed, unit by unit")
-    state = experiment.pruned(recipe)
-    shares = state.masks.shares(state.model)
-    st.plotly_chart(heatmap.heatmap(shares, clicked()), key="heatmap", alt=heatmap.alt(shares), on_select=partial(take_click, "heatmap"),
-                    selection_mode="points", **CHART)
+    shares = experiment.shares(recipe)
+    st.plotly_chart(heatmap.heatmap(shares, clicked()), alt=heatmap.alt(shares), **click, **CHART)
 
 
 def show_mask(recipe: Recipe) -> None:
@@ -59,7 +74,9 @@ def show_mask(recipe: Recipe) -> None:
     st.markdown("##### Mask of a layer" if not has_input else "##### Mask of a layer or of the image")
     if has_input and st.session_state.get("mask") not in ["input", *names]:
         st.session_state["mask"] = "input"
-    name = choice("Layer of the mask", ["input", *names] if has_input else names, "mask", label_visibility="collapsed")
+    parts = [layer for group in experiment.groups_of(recipe).values() for layer in group.layers if layer in names]
+    name = choice("Layer of the mask", ["input", *names] if has_input else names, "mask", label_visibility="collapsed",
+                  otherwise=names.index(parts[0]) if parts else 0)
     if name == "input":
         kept = state.masks["input"].numpy()
         pixels = datasets.load(recipe.dataset, "test").pixels[0].numpy()

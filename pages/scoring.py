@@ -29,6 +29,8 @@ def missing(recipe: Recipe) -> bool:
         if not ready(upto):
             _show(upto)
             return True
+    if st.session_state.pop("slider waits", False):  # they came after the sidebar was drawn
+        st.rerun()
     return False
 
 

@@ -20,6 +20,7 @@ def draw_value(before: Recipe, units: Recipe, rule: str, scope: str) -> Step:
     same_units = all(getattr(before, name) == getattr(units, name) for name in same)
     if not scoring.ready(units):
         st.caption("The slider comes with the scores.")
+        st.session_state["slider waits"] = True
         if same_units and rule == before.rule and scope == before.scope:
             return replace(before, layers=units.layers).step
         return replace(units, value=_share(before)).step
@@ -120,5 +121,3 @@ def _views(asked: Recipe) -> None:
     if seen.sigmas and asked.criterion == "magnitude" and not math.isnan(seen.lowest):
         lines.append(f"= **{span(*seen.sigmas, '{:.2f}')}** σ of the layer's weights")
     st.caption("  \n".join(lines))
-    if text := experiment.note(asked, ranking, seen.removed):
-        st.info(text, icon=":material/info:")

@@ -94,6 +94,11 @@ class Outcome:
         return self.removed / self.dense.prunable_weights
 
     @property
+    def share(self) -> float:
+        """Removed / all that took part in the last step: pixels have no weights that could count as sparsity."""
+        return self.units[-1].removed / max(1, self.units[-1].total)
+
+    @property
     def compression(self) -> float:
         """All parameters / parameters left."""
         return self.dense.parameters / self.parameters
@@ -293,6 +298,13 @@ def _closed(block: str, names: list[str], lost: list[str]) -> bool:
     shortcut = {name for name in names if name.startswith(f"{block}.shortcut.")}
     main = {name for name in names if name.startswith(f"{block}.")} - shortcut
     return bool(shortcut & set(lost)) and bool(main & set(lost))
+
+
+def shares(recipe: Recipe) -> dict[str, np.ndarray]:
+    """For each prunable layer the share of removed weights of each output unit; of a layer that was taken out, all."""
+    state = pruned(recipe)
+    left = state.masks.shares(state.model)
+    return {name: left.get(name, np.ones(len(layer.weight), np.float32)) for name, layer in prunable(model(recipe)).items()}
 
 
 def scores(recipe: Recipe, group: str | None = None) -> tuple[np.ndarray, np.ndarray]:

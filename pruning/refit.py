@@ -50,8 +50,9 @@ def least_squares(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: flo
 
     ``ridge`` is the penalty of the squared weights, in units of the inputs' mean variance; the bias has none.
     """
-    count, moments = 0, None
+    count, moments, dtype = 0, None, torch.float32
     for x, y in pairs:
+        dtype = y.dtype
         x, y = x.double(), y.double()
         new = (x.sum(0), y.sum(0), x.T @ x, x.T @ y)
         moments = new if moments is None else tuple(old + more for old, more in zip(moments, new))
@@ -60,7 +61,7 @@ def least_squares(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: flo
     covariance = xx - torch.outer(x, x)  # (i, i)
     penalty = max(ridge * float(covariance.diagonal().mean()), 1e-12)  # inputs that are all zero get zero weights
     weight = torch.linalg.solve(covariance + penalty * torch.eye(len(x), dtype=x.dtype), xy - torch.outer(x, y)).T
-    layer = nn.Linear(len(x), len(y)).requires_grad_(False)
-    layer.weight.copy_(weight)
-    layer.bias.copy_(y - weight @ x)
+    layer = nn.Linear(len(x), len(y), device="meta")  # without initial weights, which would cost random numbers
+    layer.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
+    layer.bias = nn.Parameter((y - weight @ x).to(dtype), requires_grad=False)
     return layer

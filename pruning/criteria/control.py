@@ -2,6 +2,7 @@
 
 import zlib
 
+import numpy as np
 import torch
 
 from pruning.criteria.base import Context, Scores, criterion
@@ -13,6 +14,6 @@ from pruning.criteria.base import Context, Scores, criterion
 def random(context: Context) -> Scores:
     scores = {}
     for name, group in context.groups.items():  # each group has its own stream, whatever other groups there are
-        generator = torch.Generator().manual_seed(context.seed * 2**31 + zlib.crc32(name.encode()) % 2**31)
-        scores[name] = torch.rand(group.units, generator=generator)
+        generator = np.random.default_rng([context.seed, zlib.crc32(name.encode())])
+        scores[name] = torch.from_numpy(generator.random(group.units, np.float32))
     return scores

@@ -30,8 +30,8 @@ def gradient(context: Context) -> Scores:
            formula=r"\left| w \, \partial L / \partial w \right| \;\text{ or }\; "
            r"\left| \sum a \, \partial L / \partial a \right|",
            applies_to=("weight", "neuron", "filter", "layer"),
-           help="The first-order estimate of how much the loss changes without the unit; activations are summed over "
-           "images and positions.")
+           help="The first-order estimate of how much the mean loss changes when the unit gives zero; the sum over images "
+           "and positions comes before the absolute value, so that changes of opposite sign cancel.")
 def taylor(context: Context) -> Scores:
     if context.method == "weight":
         means = _mean_gradients(context)

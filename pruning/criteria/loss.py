@@ -50,5 +50,5 @@ def _loss(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], values: 
           labels: list[torch.Tensor]) -> float:
     """The mean cross-entropy, from the values that enter the first stage."""
     network = forward(model, parameters)
-    total = sum(float(F.cross_entropy(network(x), y, reduction="sum")) for x, y in zip(values, labels))
+    total = sum(float(F.cross_entropy(network(x).double(), y, reduction="sum")) for x, y in zip(values, labels))
     return total / sum(map(len, labels))

@@ -20,7 +20,7 @@ def magnitude(context: Context) -> Scores:
 @criterion("lamp", label="LAMP", formula=r"w^2 \big/ \sum_{w'^2 \ge w^2} w'^2 \text{ (same layer)}", source="Lee et al. 2021",
            applies_to=("weight",),
            help="The squared weight, divided by the sum of all squared weights of its layer that are at least as large: "
-           "the largest weight of every layer scores 1, so that no layer is emptied while others are full.")
+           "the largest weight of every layer scores 1 (unless several tie), so that no layer is emptied first.")
 def lamp(context: Context) -> Scores:
     return {name: _lamp(context.weight(name).double().square().flatten()) for name in context.groups}
 

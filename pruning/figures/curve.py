@@ -13,8 +13,9 @@ def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome |
 
     Accuracies from fewer images than all carry their 95% interval.
     """
-    line, visited = (sorted(points, key=lambda o: o.sparsity) for points in (line, visited))
+    line, visited = (sorted(points, key=_x) for points in (line, visited))
     known = [*line, *visited, *([now] if now else [])]
+    pixels = bool(known) and known[0].recipe.method == "feature"
     colour = METHOD[known[0].recipe.method] if known else None
     traces = [
         _points(line, "curve", mode="lines+markers", line={"color": colour, "width": 2}, marker={"color": colour, "size": 5}),
@@ -25,8 +26,12 @@ def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome |
     dense = [{"type": "line", "x0": 0, "x1": 1, "y0": known[0].dense_accuracy, "y1": known[0].dense_accuracy,
               "line": {"color": QUIET, "dash": "dot"}}] if known else []
     return go.Figure([trace for trace in traces if trace["x"]], layout(
-        x={"title": "sparsity (share of prunable weights removed)", "range": [-0.02, 1.02], "tickformat": ".0%"},
+        x={"title": "share of input pixels removed" if pixels else "sparsity (share of prunable weights removed)", "range": [-0.02, 1.02], "tickformat": ".0%"},
         y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, height=300, showlegend=True, shapes=dense))
+
+
+def _x(outcome: Outcome) -> float:
+    return outcome.share if outcome.recipe.method == "feature" else outcome.sparsity
 
 
 def _points(outcomes: list[Outcome], name: str, **style) -> dict:
@@ -36,12 +41,11 @@ def _points(outcomes: list[Outcome], name: str, **style) -> dict:
         low, high = zip(*(o.accuracy.interval for o in outcomes))
         bars = {"type": "data", "symmetric": False, "array": [h - v for h, v in zip(high, values)],
                 "arrayminus": [v - low for v, low in zip(values, low)], "thickness": 1.5, "width": 3}
-    return {"type": "scatter", "name": name, "x": [o.sparsity for o in outcomes], "y": values, "error_y": bars,
+    return {"type": "scatter", "name": name, "x": [_x(o) for o in outcomes], "y": values, "error_y": bars,
             "customdata": [f"{o.accuracy.images:,} images" for o in outcomes],
             "hovertemplate": "%{x:.2%} removed: %{y:.2%} of %{customdata}<extra></extra>", **style}
 
 
 def alt(points: Iterable[Outcome]) -> str:
-    told = "; ".join(f"{o.sparsity:.1%} removed, {o.accuracy.value:.2%}"
-                     for o in sorted(points, key=lambda o: o.sparsity))
+    told = "; ".join(f"{_x(o):.1%} removed, {o.accuracy.value:.2%}" for o in sorted(points, key=_x))
     return f"Test accuracy against sparsity: {told or 'no points yet'}."

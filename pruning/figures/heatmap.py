@@ -49,6 +49,23 @@ def heatmap(shares: Mapping[str, np.ndarray], chosen: tuple[str, int] | None = N
         height=max(300, 90 + 17 * len(labels)), left=34 + 6 * max(map(len, labels)), right=84))
 
 
+def pixels(scores: np.ndarray) -> go.Figure:
+    """The scores of input pixels, (channels or 1, H, W), mean over channels; NaN where an earlier step removed them."""
+    values = scores.mean(0).astype(np.float32)
+    height, width = values.shape
+    rows, columns = np.indices(values.shape)
+    picture = {"type": "heatmap", "z": values, "colorscale": "Cividis", "hoverinfo": "skip",
+               "colorbar": {"title": {"text": "score", "side": "right"}, "thickness": 12}}
+    clicks = {"type": "scatter", "mode": "markers", "x": columns.ravel().astype(np.uint8), "y": rows.ravel().astype(np.uint8),
+              "customdata": [["input", i] for i in range(values.size)], "marker": {"size": 8, "opacity": 0}, "showlegend": False,
+              "text": [f"row {r}, column {c}: {v:.4g}" for r, c, v in zip(rows.ravel(), columns.ravel(), values.ravel())],
+              "hovertemplate": "%{text}<extra></extra>"}
+    plain = {"showgrid": False, "constrain": "domain"}
+    return go.Figure([picture, clicks], layout(
+        x={"title": "pixel column", "range": [-0.5, width - 0.5]} | plain, hovermode="closest", height=300, right=84,
+        y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | plain))
+
+
 def alt(shares: Mapping[str, np.ndarray]) -> str:
     told = "; ".join(f"{name} {values.mean():.0%} (unit by unit {values.min():.0%} to {values.max():.0%})"
                      for name, values in shares.items())

@@ -1,5 +1,7 @@
 """How weights or scores are distributed, and which part of them goes."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import plotly.graph_objects as go
 
@@ -31,6 +33,23 @@ def histogram(values: np.ndarray, kept: np.ndarray, *, title: str = "weight", th
         x={"title": f"{title} (the outermost bins hold the largest 0.1%, too)"}, height=300, shapes=lines,
         y={"title": "number in bin (log scale)" if log else "number in bin", "type": "log" if log else "linear",
            "rangemode": "tozero", "tickformat": "~s"}))
+
+
+def bars(units: Mapping[str, tuple[float, bool]], *, title: str) -> go.Figure:
+    """A bar for each of a few ``units`` {name: (score, kept)}, in network order."""
+    names = list(units)
+    traces = [{"type": "bar", "orientation": "h", "name": word, "y": [n for n in names if units[n][1] is kept],
+               "x": [units[n][0] for n in names if units[n][1] is kept], "marker": {"color": colour},
+               "hovertemplate": "%{y}: %{x:.4g}<extra></extra>"}
+              for word, kept, colour in (("removed", False, REMOVED), ("kept", True, KEPT))]
+    return go.Figure(traces, layout(
+        x={"title": title}, height=300, left=40 + 7 * max(map(len, names)), barmode="overlay",
+        y={"title": "layer", "type": "category", "categoryorder": "array", "categoryarray": names[::-1], "showgrid": False}))
+
+
+def alt_of_bars(units: Mapping[str, tuple[float, bool]]) -> str:
+    return "Scores: " + "; ".join(f"{name} {score:.3g}, {'kept' if kept else 'removed'}"
+                                  for name, (score, kept) in units.items()) + "."
 
 
 def _range(values: np.ndarray, mirrored: bool) -> tuple[float, float]:

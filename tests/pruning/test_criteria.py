@@ -321,9 +321,8 @@ def share_below(values: np.ndarray) -> np.ndarray:
 @given(st.data())
 def test_wanda_of_a_linear_layer(data):
     outputs, inputs, count = (data.draw(st.integers(1, 5)) for _ in range(3))
-    draw = lambda *shape: np.array(data.draw(st.lists(whole, min_size=math.prod(shape), max_size=math.prod(shape))),  # noqa: E731
-                                   np.float32).reshape(shape)
-    w, x = draw(outputs, inputs), draw(count, inputs)
+    w, x = (np.array(data.draw(st.lists(whole, min_size=rows * inputs, max_size=rows * inputs)), np.float32)
+            .reshape(rows, inputs) for rows in (outputs, count))
     model = nn.Sequential(OrderedDict(flatten=nn.Flatten(), fc=nn.Linear(inputs, outputs))).requires_grad_(False)
     model.fc.weight.copy_(torch.from_numpy(w))
     found = scores("wanda", model, "weight", torch.from_numpy(x).view(count, inputs, 1, 1), torch.zeros(count).long())["fc"]
@@ -388,7 +387,7 @@ sizes = st.integers(1, 12)
 shapes = st.tuples(sizes, sizes) | st.tuples(sizes, sizes, st.integers(1, 5), st.integers(1, 5))
 
 
-@given(st.lists(st.tuples(shapes, st.floats(0.01, 1)), min_size=1, max_size=6), st.floats(0, 1) | st.sampled_from([0.5, 0.9]))
+@given(st.lists(st.tuples(shapes, st.floats(0.01, 1)), min_size=1, max_size=6), st.floats(0, 1) | st.just(0.9))
 def test_erk_densities_have_one_factor_in_common(given_layers, sparsity):
     """Bisect for the factor, independent of how the code finds it."""
     layers = {str(i): (shape, max(1, int(share * math.prod(shape)))) for i, (shape, share) in enumerate(given_layers)}
@@ -446,9 +445,9 @@ def test_class_entropy_counts_every_position_and_a_pixels_channels_together():
     told = LN2 + 0.4 * math.log(0.4) + 0.6 * math.log(0.6)
     assert scores("class_entropy", model, "filter", x, y)["conv1"].tolist() == pytest.approx([told], rel=1e-12)
     model = frozen(flatten=nn.Flatten(), fc=nn.Linear(2, 2))
-    x = torch.tensor([[3.0, -1], [-3, 1]]).double().view(2, 2, 1, 1)  # on average bright for class 0 only
-    assert scores("class_entropy", model, "feature", x, y, "position")["input"].tolist() == pytest.approx([LN2])
-    assert scores("class_entropy", model, "feature", x, y, "channel")["input"].flatten().tolist() == pytest.approx([LN2] * 2)
+    x = torch.tensor([[-1.0, 3], [-2, 1]]).double().view(2, 2, 1, 1)  # on average bright for class 0 only
+    assert scores("class_entropy", model, "feature", x, y, "position")["input"].flatten().tolist() == pytest.approx([LN2])
+    assert scores("class_entropy", model, "feature", x, y, "channel")["input"].flatten().tolist() == [0, 0]
 
 
 def seen_by_hand(network) -> tuple:
@@ -708,19 +707,24 @@ def test_no_criterion_touches_the_shared_network(network):
     shared = checkpoints.shared(network, "digits")
     tensors = dict(shared.state_dict(keep_vars=True))
     before = {key: value.detach().clone() for key, value in tensors.items()}
+
+    def untouched(share: float) -> None:
+        """Asked meanwhile, too: another visitor reads it."""
+        assert not shared.training and not any(m._forward_hooks or m._forward_pre_hooks for m in shared.modules())
+        assert not any(p.requires_grad or p.grad is not None for p in shared.parameters())
+
     for method in METHODS:
         for criterion in criteria_for(network, method):
             slow = criterion == "loss_change" and network == "resnet20"
             if slow and method == "neuron":  # the same as for filters
                 continue
-            recipe = Recipe(network, "digits", method=method, criterion=criterion, calibration=3 if slow else 32)
-            ranked = experiment.ranking(recipe)
+            recipe = Recipe(network, "digits", method=method, criterion=criterion, calibration=3 if slow else 12)
+            ranked = experiment.ranking(recipe, untouched)
+            untouched(1)
             assert ranked.units == sum(group.units for group in experiment.groups_of(recipe).values())
             assert all(np.isfinite(group.values).all() for group in ranked.values())
-            assert not shared.training and not any(m._forward_hooks or m._forward_pre_hooks for m in shared.modules())
             for key, value in shared.state_dict(keep_vars=True).items():
                 assert value is tensors[key] and torch.equal(value, before[key]), (method, criterion, key)
-                assert not value.requires_grad and value.grad is None
 
 
 CHANGES = {
