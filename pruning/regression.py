@@ -13,7 +13,7 @@ from pruning.units import METHODS
 FILE = Path(__file__).parents[1] / "assets" / "regression.csv"
 SHARES = (0.5, 0.8, 0.9)
 COLUMNS = ("network", "dataset", "method", "criterion", "scope", "share", "units", "removed", "sparsity", "correct", "images",
-           "accuracy", "random", "note")
+           "accuracy")
 SCOPE = {"weight": "global", "neuron": "layer", "filter": "layer", "layer": "global", "feature": "global"}
 
 
@@ -46,24 +46,17 @@ def write(path: Path = FILE, report: Callable[[int, int, Recipe], None] = lambda
     for done, recipe in enumerate(asked):
         report(done, len(asked), recipe)
         if recipe not in rows:
-            control = rows.get(_control(recipe))
-            rows[recipe] = row(recipe, float(control["accuracy"]) if control else None)
+            rows[recipe] = row(recipe)
             _save(path, rows)
 
 
-def row(recipe: Recipe, control: float | None) -> dict[str, str]:
-    """One measurement; ``control`` is the accuracy of random pruning at the same share."""
+def row(recipe: Recipe) -> dict[str, str]:
+    """One measurement on the full test set."""
     outcome = experiment.run(recipe)
     units, accuracy = outcome.units[-1], outcome.accuracy
     values = (recipe.network, recipe.dataset, recipe.method, recipe.criterion, recipe.scope, recipe.value, units.total,
-              units.removed, f"{outcome.sparsity:.4f}", accuracy.correct, accuracy.images, f"{accuracy.value:.4f}",
-              f"{accuracy.value if control is None else control:.4f}", "")
+              units.removed, f"{outcome.sparsity:.4f}", accuracy.correct, accuracy.images, f"{accuracy.value:.4f}")
     return dict(zip(COLUMNS, map(str, values)))
-
-
-def _control(recipe: Recipe) -> Recipe:
-    return Recipe(recipe.network, recipe.dataset, method=recipe.method, criterion="random", scope=recipe.scope,
-                  value=recipe.value)
 
 
 def _save(path: Path, rows: dict[Recipe, dict[str, str]]) -> None:

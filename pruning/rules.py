@@ -55,6 +55,7 @@ class Rule:
     methods: tuple[str, ...] = ()
     reason: str = ""
     positive: bool = False  # only for scores that are never negative
+    geometric: bool = False  # the way from nothing to the most is one of ratios
     least: float = 0.0
     largest: float = math.inf
     options: tuple[str, ...] = ()
@@ -81,7 +82,9 @@ class Rule:
     def at(self, ranking: Ranking, share: float) -> float:
         """The value at this share of the way from nothing to everything."""
         none, most = self.span(ranking)
-        return none + share * (most - none)
+        if self.geometric:
+            return none ** (1 - share) * most ** share
+        return none * (1 - share) + most * share  # exact at both ends
 
 
 RULES: Registry[Rule] = Registry("rule")
@@ -208,7 +211,7 @@ def _largest_ratio(ranking: Ranking) -> tuple[float, float]:
 
 
 @rule("max_over_n", label="Largest over n", formula=r"\text{score} < \max \text{score} \,/\, n",
-      source="n is called the number to prune", least=1.0, span=_largest_ratio, scopes=("global", "layer"), positive=True,
+      source="n is called the number to prune", least=1.0, span=_largest_ratio, scopes=("global", "layer"), positive=True, geometric=True,
       help="Removes whatever scores below the largest score divided by n. It is called the number to prune, but it removes "
       "whatever lies below, not n: both numbers are shown.")
 def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:
