@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages import controls
-from pages.session import KEEP, jobs, plain, visitor
+from pages.session import CHART, KEEP, jobs, plain, visitor
 from pruning.agreement import agreement, with_criterion
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -17,7 +17,6 @@ from pruning.recipe import Recipe, criteria_for
 from pruning.units import METHODS
 
 OWNER = "agreement"
-CHART = {"config": {"displaylogo": False}}
 
 
 def page() -> None:

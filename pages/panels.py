@@ -1,26 +1,19 @@
 """Pictures with the controls that belong to them, each with its words for those who cannot see it."""
 
-from dataclasses import replace
 from functools import partial
 
 import numpy as np
 import streamlit as st
 
-from pages.session import KEEP, choice, jobs, plain, visitor
+from pages.session import CHART, KEEP, choice
 from pages.why import clicked, take_click
-from pruning import curves, datasets, experiment
+from pruning import datasets, experiment
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
-from pruning.experiment import Outcome
-from pruning.figures import curve, heatmap, histogram, mask
-from pruning.jobs import Job
-from pruning.networks import NETWORKS, prunable
+from pruning.figures import heatmap, histogram, mask
+from pruning.networks import prunable
 from pruning.recipe import Recipe
-from pruning.rules import RULES
 from pruning.units import METHODS
-
-FIRST = 1_000  # images, for the estimate that a slow network shows first
-CHART = {"config": {"displaylogo": False}}
 
 
 def show_histogram(recipe: Recipe) -> None:
@@ -91,56 +84,3 @@ def show_mask(recipe: Recipe) -> None:
     if reads_image:
         columns[1].plotly_chart(mask.pixels(kept, data.channels, data.size), key="pixels",
                                 alt=f"Share of removed weights of {name} at each input pixel", **CHART)
-
-
-def visit(recipe: Recipe) -> None:
-    """Remember a setting that was looked at, for the curve: the last 200."""
-    visited = st.session_state.setdefault("visited", [])
-    if recipe.key not in visited:
-        visited[:] = [*visited[-199:], recipe.key]
-
-
-def _family(recipe: Recipe) -> Recipe:
-    """What the points of one curve have in common: all but the rule's value."""
-    rule = RULES[recipe.rule]
-    return replace(recipe.key, value=rule.options[0] if rule.options else max(0.0, rule.least))
-
-
-def show_curve(recipe: Recipe, now: Outcome) -> None:
-    st.markdown("##### Accuracy against sparsity")
-    family, owner = _family(recipe), (visitor(), "curve")
-    total = DATASETS[recipe.dataset].test_images
-    base = replace(family, images=min(FIRST, total) if NETWORKS[recipe.network].slow else None)
-    key = ("curve", base)
-    line = jobs().known(key) or ()
-    visited = [known for r in st.session_state.get("visited", []) if _family(r) == family and (known := jobs().known(r))]
-    if recipe.scope == "custom":
-        st.caption("Layers with values of their own have no curve: it needs one value for all.")
-    button = st.container(height=40, border=False)
-    running = jobs().following(owner)
-    if running and running.key != key:
-        jobs().leave(owner)
-        running = None
-    if not line and not running and recipe.scope != "custom" and button.button("Compute the curve", icon=":material/show_chart:", width="stretch"):
-        running = jobs().follow(owner, key, partial(curves.curve, base, known=jobs().known, keep=jobs().remember))
-    if running:
-        with button:
-            _live(running, owner)
-        line = running.progress.points if running.progress else ()
-    figure = curve.curve(line=line, visited=visited, now=now)
-    st.plotly_chart(figure, key="curve", alt=curve.alt([*line, *visited, now]), **CHART)
-
-
-@st.fragment(run_every=0.5)
-def _live(job: Job, owner: tuple) -> None:
-    """How far the curve is, and a way to stop it."""
-    if job.done:
-        if job.failed:
-            st.session_state["message"] = f"The curve could not be computed: {plain(str(job.error))}"
-        st.rerun()
-    share = job.progress.share if job.progress else 0.0
-    bar, stop = st.columns([3, 2], vertical_alignment="center")
-    bar.progress(share, f"{share:.0%}")
-    if stop.button("Cancel", width="stretch"):
-        jobs().leave(owner)
-        st.rerun()

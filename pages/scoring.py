@@ -19,7 +19,7 @@ def ready(recipe: Recipe) -> bool:
     if not CRITERIA[recipe.criterion].images or experiment.scored(recipe):
         return True
     job = _job(recipe)
-    return job is not None and job.wait(timeout=PATIENCE) and not job.failed
+    return job is not None and job.wait(timeout=PATIENCE) and not _failed(job)
 
 
 def missing(recipe: Recipe) -> bool:
@@ -39,38 +39,42 @@ def _job(recipe: Recipe) -> Job | None:
     if st.session_state.get("unscored") == key:
         return None
     jobs().forget(key)  # finished once, but the scores are no longer remembered
-    job = jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+    return jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+
+
+def _failed(job: Job) -> bool:
+    """Whether a finished job failed; that is said once, and it is not begun again by itself."""
     if job.failed:
-        st.session_state["unscored"] = key
+        st.session_state["unscored"] = job.key
         st.session_state["message"] = f"The units could not be scored: {plain(str(job.error))}"
-    return job
+    return job.failed
 
 
 def _show(recipe: Recipe) -> None:
     criterion, unit = CRITERIA[recipe.criterion], METHODS[recipe.method].unit
     total = sum(group.units for group in experiment.groups_of(recipe).values())
     place = st.container(border=True, key="scoring")
-    job = jobs().following((visitor(), "scores"))
-    if job is None and st.session_state.get("unscored") == ("scores", recipe.scoring):
+    if st.session_state.get("unscored") == ("scores", recipe.scoring):
         place.markdown(f"The {total:,} {unit}s have no scores by **{criterion.label}** yet.")
         place.button("Score them", icon=":material/play_arrow:", on_click=st.session_state.pop, args=["unscored", None])
         return
     with place:
         st.markdown(f"Scoring {total:,} {unit}s by **{criterion.label}** on {recipe.calibration:,} calibration images. "
                     "This is done once; afterwards every move of the slider is a search.")
-        _progress(recipe)
+        _progress(jobs().following((visitor(), "scores")))
 
 
 @st.fragment(run_every=0.5)
-def _progress(recipe: Recipe) -> None:
-    owner = (visitor(), "scores")
-    job = jobs().following(owner)
-    if job is None or job.done:
+def _progress(job: Job | None) -> None:
+    if job is None:
+        st.rerun()
+    if job.done:
+        _failed(job)
         st.rerun()
     share = job.progress or 0.0
     bar, stop = st.columns([5, 1], vertical_alignment="center")
     bar.progress(share, f"{share:.0%}")
     if stop.button("Cancel", key="cancel scoring", width="stretch"):
-        st.session_state["unscored"] = ("scores", recipe.scoring)
-        jobs().leave(owner)
+        st.session_state["unscored"] = job.key
+        jobs().leave((visitor(), "scores"))
         st.rerun()

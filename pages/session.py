@@ -15,6 +15,8 @@ from pruning.recipe import Recipe
 from pruning.registry import Registry
 
 KEEP = {"persist_state": "session"}  # widgets that survive a change of page
+CHART = {"config": {"displaylogo": False}}  # of every picture
+FIRST = 1_000  # images, for the estimate that a slow network shows first
 VIEW = ("histogram", "mask", "log")  # what is looked at, besides the recipe: carried by the link, too
 
 

@@ -3,11 +3,12 @@
 import math
 from dataclasses import replace
 
-import pandas as pd
+import numpy as np
 import streamlit as st
 
 from pages import scoring
 from pages.session import KEEP, choice
+from pages.table import edit_values
 from pruning import experiment
 from pruning.recipe import Recipe, Step
 from pruning.rules import RULES, Value, removed, value_for, views
@@ -30,9 +31,11 @@ def draw_value(before: Recipe, units: Recipe, rule: str, scope: str) -> Step:
         value = _same_share(units, rule, scope, _share(before))
     asked = replace(units, rule=rule, value=value, scope=scope)
     if scope == "custom":
-        asked = replace(asked, values=tuple(_table(before, asked, same_units).items()))
+        asked = replace(asked, values=tuple(edit_values(before, asked, same_units).items()))
+    elif RULES[rule].options:
+        asked = replace(asked, value=_options(rule))
     else:
-        asked = replace(asked, value=_options(rule) if RULES[rule].options else _slider(asked))
+        asked = replace(asked, value=_steps(asked) if rule == "threshold" and _skewed(asked) else _slider(asked))
     _views(asked)
     return asked.step
 
@@ -61,6 +64,25 @@ def _options(rule: str) -> str:
     return choice(RULES[rule].label, list(RULES[rule].options), "pattern", help=f"${RULES[rule].formula}$")
 
 
+def _skewed(asked: Recipe) -> bool:
+    """Whether half of the scores lie in the lowest hundredth of their range: on a plain slider they would be two steps."""
+    scores = experiment.ranking(asked).merged
+    return len(scores) > 1 and float(scores[len(scores) // 2] - scores[0]) < 0.01 * float(scores[-1] - scores[0])
+
+
+def _steps(asked: Recipe) -> float:
+    """A slider whose every step takes about as many units."""
+    scores = experiment.ranking(asked).merged
+    places = np.linspace(0, len(scores) - 1, 401).astype(int)
+    grid = {float(f"{score:.4g}") for score in scores[places]} | {float(f"{1.001 * scores[-1]:.4g}"), asked.value}
+    shape = (asked.rule, asked.scoring)
+    if st.session_state.get("slider shape") != shape or st.session_state.get("step") not in grid:
+        st.session_state.update({"slider shape": shape, "step": asked.value})
+    return st.select_slider(RULES[asked.rule].label, sorted(grid), key="step", format_func=lambda value: f"{value:.4g}",
+                            help=f"${RULES[asked.rule].formula}$. Each step takes about as many units, because most scores "
+                            "lie close together.", **KEEP)
+
+
 def _slider(asked: Recipe) -> float:
     rule = RULES[asked.rule]
     share = rule.largest == 1.0
@@ -79,31 +101,6 @@ def _slider(asked: Recipe) -> float:
     value = st.slider(rule.label, low * scale, high * scale, step=step * scale, key="value",
                       format=f"%.{digits}f" + ("%%" if share else ""), help=f"${rule.formula}$", **KEEP)
     return min(high, max(low, round(value / scale, 9)))
-
-
-def _table(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, float]:
-    """A value for each layer, to be edited; at first those that the layers had before."""
-    names, rule = asked.chosen_layers, RULES[asked.rule]
-    scale = 100.0 if rule.largest == 1 else 1.0
-    shape = (asked.network, asked.dataset, asked.method, asked.grouping, asked.rule, names)
-    if st.session_state.get("table shape") != shape:
-        start = {name: dict(asked.values).get(name, asked.value) for name in names}
-        if same_units and before.scope == "custom" and before.rule == asked.rule:
-            start |= {name: value for name, value in before.values if name in start}
-        elif asked.rule == "sparsity" and same_units and experiment.scored(before):
-            ranked, choice_now = experiment.ranking(before), experiment.choose(before)
-            start |= {name: cut.count / len(ranked[name]) for name, cut in choice_now.items() if name in start}
-        column = f"{rule.label.lower()} (%)" if scale > 1 else rule.label.lower()
-        st.session_state["table shape"] = shape
-        st.session_state["table"] = pd.DataFrame({"layer": names, column: [round(scale * start[n], 4) for n in names]})
-        st.session_state["tables"] = st.session_state.get("tables", 0) + 1
-    frame = st.session_state["table"]
-    column = frame.columns[1]
-    edited = st.data_editor(
-        frame, hide_index=True, disabled=["layer"], key=f"table {st.session_state['tables']}", height=min(400, 36 * len(frame) + 38),
-        column_config={column: st.column_config.NumberColumn(required=True, min_value=None if rule.least < 0 else rule.least * scale,
-                                                             max_value=rule.largest * scale if scale > 1 else None)})
-    return {name: float(value) / scale for name, value in zip(edited["layer"], edited[column])}
 
 
 def _views(asked: Recipe) -> None:

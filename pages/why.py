@@ -2,15 +2,13 @@
 
 import streamlit as st
 
-from pages.session import KEEP, choice
+from pages.session import CHART, KEEP, choice
 from pruning import experiment
 from pruning.criteria import CRITERIA
 from pruning.explain import Why, explain
 from pruning.figures import unit as figures
 from pruning.recipe import Recipe
 from pruning.units import METHODS, Group, layers_in
-
-CHART = {"config": {"displaylogo": False}}
 
 
 def clicked() -> tuple[str, int] | None:

@@ -1,6 +1,5 @@
 """The Explore page, driven without a browser, on built-in data."""
 
-import json
 import time
 
 import pytest
@@ -8,6 +7,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruning import checkpoints, experiment
 from pruning.recipe import Recipe
+from tests.pages.common import charts, numbers, opened, shown
 
 LENET = {"network": "lenet300", "dataset": "digits"}
 
@@ -17,28 +17,8 @@ def no_downloads(tmp_path, monkeypatch):
     monkeypatch.setenv("PRUNESCOPE_DATA", str(tmp_path))
 
 
-def opened(**query: str) -> AppTest:
-    at = AppTest.from_file("../../app.py", default_timeout=60)
-    at.query_params.update(query)
-    return at.run()
-
-
-def numbers(at: AppTest) -> dict[str, str]:
-    assert not at.exception
-    return {metric.label: metric.value for metric in at.metric}
-
-
-def charts(at: AppTest) -> list[dict]:
-    return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
-
-
 def slider(at: AppTest):
     return at.sidebar.slider[0]
-
-
-def shown(outcome) -> dict[str, str]:
-    return {"Test accuracy": f"{outcome.accuracy.value:.2%}", "Sparsity": f"{outcome.sparsity:.2%}",
-            "Parameters left": f"{outcome.parameters:,}", "MACs left": f"{outcome.macs:,}"}
 
 
 def test_the_first_page_shows_a_pruned_network_without_any_download():
