@@ -3,7 +3,8 @@
 import pandas as pd
 import streamlit as st
 
-from pruning import checkpoints, datasets
+from pages.session import only
+from pruning import checkpoints, datasets, regression
 from pruning.cost import cost
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -22,6 +23,11 @@ WORDS = {
                    "smaller if it stores the zeros cleverly.",
     "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x MACs. MACs left are "
             "theoretical: ordinary kernels do not skip single zero weights.",
+    "Masked = removed": "A neuron, filter or residual block is masked with its weights, bias, and batch-norm scale and shift, "
+                        "so that it says nothing any more. The weights that read it are still counted as there.",
+    "Calibration images": "Training images, never test images, that criteria look at when they score what units do: 1,024 "
+                          "unless another number is chosen. The network does not change meanwhile.",
+    "Steps": "A recipe can have several steps: each scores and prunes what the one before has left.",
     "Score, criterion": "How important a unit is. A low score goes first, always.",
     "Threshold": "All units that score below it are removed, none that score above it. For an exact sparsity it is the "
                  "lowest score that was kept.",
@@ -33,9 +39,12 @@ WORDS = {
 
 def formulas(registry) -> None:
     for entry in registry.values():
-        st.markdown(f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*")
+        units = getattr(entry, "applies_to", ())
+        st.markdown(f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*"
+                    + (f" For {', '.join(METHODS[name].label.lower() for name in units)}." if units else ""))
 
 
+only()
 st.title("What the numbers mean")
 words, choices = st.columns([3, 2], gap="large")
 with words:
@@ -48,6 +57,18 @@ with choices:
     st.markdown("##### Scopes and methods")
     st.markdown("\n\n".join([*(f"**{name}**: {text}." for name, text in SCOPES.items()),
                              *(f"**{entry.label}**: {entry.help}" for entry in METHODS.values())]))
+st.markdown("##### Every criterion, without retraining")
+table = pd.DataFrame(regression.read().values())
+if len(table):
+    table = table.astype({"share": float, "accuracy": float})
+    for column, registry in (("network", NETWORKS), ("dataset", DATASETS), ("method", METHODS), ("criterion", CRITERIA)):
+        table[column] = table[column].map(lambda name, registry=registry: registry[name].label)
+    wide = table.pivot_table("accuracy", ["network", "dataset", "method", "criterion", "scope"], "share", sort=False).reset_index()
+    wide.columns = [f"{name:.0%} removed" if isinstance(name, float) else name for name in wide.columns]
+    st.dataframe(wide, hide_index=True, column_config={
+        name: st.column_config.NumberColumn(format="percent") for name in wide.columns if "removed" in name})
+    st.caption("Test accuracy on the full test set, one seed; share of the units that take part. `python -m pruning table` "
+               "makes it anew.")
 st.markdown("##### Networks")
 try:
     cards = [checkpoints.card(*pair) for pair in checkpoints.shipped()]

@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages import controls
-from pages.session import CHART, KEEP, jobs, plain, visitor
+from pages.session import CHART, KEEP, jobs, only, plain, visitor
 from pruning.agreement import agreement, with_criterion
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -20,8 +20,9 @@ OWNER = "agreement"
 
 
 def page() -> None:
+    only("agreement")
     st.title("Do criteria agree?")
-    recipe = controls.recipe()
+    recipe = controls.recipe(amount=False)
     if recipe is None:
         return
     unit = METHODS[recipe.method].unit

@@ -6,11 +6,9 @@ import streamlit as st
 
 from pages.session import show_step
 from pruning.criteria import CRITERIA
-from pruning.recipe import Recipe, Step, criteria_for, rules_for
+from pruning.recipe import STEPS, Recipe, Step, criteria_for, rules_for
 from pruning.rules import RULES
 from pruning.units import METHODS
-
-MOST = 6
 
 
 def draw(recipe: Recipe) -> int:
@@ -32,7 +30,7 @@ def draw(recipe: Recipe) -> int:
 
 
 def add_button(recipe: Recipe) -> None:
-    st.button("Add a step", icon=":material/add:", on_click=_add, width="stretch", disabled=len(recipe.steps) >= MOST,
+    st.button("Add a step", icon=":material/add:", on_click=_add, width="stretch", disabled=len(recipe.steps) >= STEPS,
               help="Prune what this leaves once more: for example layers, then filters, then weights.")
 
 

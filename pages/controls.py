@@ -12,17 +12,20 @@ from pruning import datasets
 from pruning.datasets import DATASETS
 from pruning.errors import PrunescopeError
 from pruning.networks import NETWORKS
-from pruning.recipe import Recipe
+from pruning.recipe import Recipe, most_calibration
 
 
-def recipe() -> Recipe | None:
-    """Draw the controls and give the recipe they stand for; None, and a message, where they stand for none."""
+def recipe(amount: bool = True) -> Recipe | None:
+    """Draw the controls and give the recipe they stand for; None, and a message, where they stand for none.
+
+    Without ``amount``, not how much is removed: then no scores are needed.
+    """
     before = current()
     if before is None:
         return None
     with st.sidebar:
         try:
-            after = _draw(before)
+            after = _draw(before, amount)
         except (ValueError, PrunescopeError) as error:
             st.error(plain(f"{str(error)[:1].upper()}{str(error)[1:]}."))
             return None
@@ -31,7 +34,7 @@ def recipe() -> Recipe | None:
     return after
 
 
-def _draw(before: Recipe) -> Recipe:
+def _draw(before: Recipe, amount: bool) -> Recipe:
     found = there()
     network = registered("Network", list(found), "network", NETWORKS)
     dataset = registered("Dataset", found[network], "dataset", DATASETS, otherwise=-1)
@@ -48,13 +51,12 @@ def _draw(before: Recipe) -> Recipe:
     cards.add_button(before)
     steps = list(before.steps)
     with step:
-        steps[active] = draw_step(before.with_steps(tuple(steps[:active + 1])))
+        steps[active] = draw_step(before.with_steps(tuple(steps[:active + 1])), amount)
     return before.with_steps(tuple(steps))
 
 
 def _sampling(before: Recipe) -> Recipe:
-    data = DATASETS[before.dataset]
-    most = data.train_images - data.validation_images
+    most = most_calibration(before.dataset)
     st.session_state["calibration"] = min(st.session_state.get("calibration", before.calibration), most)
     st.session_state.setdefault("seed", before.seed)
     calibration = st.number_input("Calibration images", 1, most, key="calibration", **KEEP,

@@ -24,6 +24,9 @@ def show_histogram(recipe: Recipe) -> None:
     scores = st.segmented_control("Histogram of", ["Weights", "Scores"], key="shown", required=True,
                                   label_visibility="collapsed", **KEEP) == "Scores"
     unit = METHODS[recipe.method].unit
+    if scores and not experiment.ranking(recipe):
+        st.caption("Earlier steps have left no unit that this step could score.")
+        return
     if scores and recipe.method == "layer":
         [(group, ranked)] = experiment.ranking(recipe).items()
         kept, label = ~experiment.choose(recipe)[group].removed(ranked).numpy(), experiment.groups_of(recipe)[group].label
@@ -48,7 +51,7 @@ def show_histogram(recipe: Recipe) -> None:
 
 def show_heatmap(recipe: Recipe) -> None:
     click = {"on_select": partial(take_click, "heatmap"), "selection_mode": "points", "key": "heatmap"}
-    if recipe.method == "feature":
+    if recipe.method == "feature" and experiment.ranking(recipe):
         st.markdown("##### Score of each pixel")
         [(group, ranked)] = experiment.ranking(recipe).items()
         scores = np.where(np.isfinite(ranked.by_index), ranked.by_index, np.nan).reshape(experiment.groups_of(recipe)[group].shape)

@@ -29,6 +29,7 @@ def missing(recipe: Recipe) -> bool:
         if not ready(upto):
             _show(upto)
             return True
+    jobs().leave((visitor(), "scores"))  # those of a choice that was changed meanwhile
     if st.session_state.pop("slider waits", False):  # they came after the sidebar was drawn
         st.rerun()
     return False

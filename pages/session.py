@@ -32,6 +32,12 @@ def downloads() -> Jobs:
     return Jobs()
 
 
+def only(*wanted: str) -> None:
+    """On this page the visitor wants this work and no other: what nobody follows any more ends."""
+    for owner in {"point", "curve", "scores", "agreement"} - set(wanted):
+        jobs().leave((visitor(), owner))
+
+
 def visitor() -> str:
     return st.session_state.setdefault("visitor", uuid.uuid4().hex)
 

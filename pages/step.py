@@ -14,7 +14,7 @@ from pruning.rules import RULES, SCOPES, scopes_for
 from pruning.units import METHODS, groupings_for, groups_of
 
 
-def draw_step(before: Recipe) -> Step:
+def draw_step(before: Recipe, amount: bool) -> Step:
     """Draw the widgets of the last step of ``before`` and give what they say now."""
     network = before.network
     method = registered("Method", list(METHODS), "method", METHODS, help=_helps(METHODS))
@@ -33,7 +33,7 @@ def draw_step(before: Recipe) -> Step:
     with st.expander("Layers that take part"):
         units = replace(units, layers=_layers(units))
     with place:
-        return draw_value(before, units, rule, scope)
+        return draw_value(before, units, rule, scope, amount)
 
 
 def _grouping(before: Recipe, method: str) -> str:

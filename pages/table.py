@@ -12,8 +12,9 @@ def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, fl
     """A value for each layer, to be edited; at first those that the layers had before."""
     names, rule = asked.chosen_layers, RULES[asked.rule]
     scale = 100.0 if rule.largest == 1 else 1.0
-    shape = (asked.network, asked.dataset, asked.method, asked.grouping, asked.rule, names)
-    if st.session_state.get("table shape") != shape:
+    shape = (asked.scoring, asked.rule, names)
+    key = f"table {st.session_state.get('tables', 0)}"
+    if st.session_state.get("table shape") != shape or key not in st.session_state:  # its edits went with another page
         start = {name: dict(asked.values).get(name, asked.value) for name in names}
         if same_units and before.scope == "custom" and before.rule == asked.rule:
             start |= {name: value for name, value in before.values if name in start}
@@ -24,10 +25,11 @@ def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, fl
         st.session_state["table shape"] = shape
         st.session_state["table"] = pd.DataFrame({"layer": names, column: [float(f"{scale * start[n]:.6g}") for n in names]})
         st.session_state["tables"] = st.session_state.get("tables", 0) + 1
+        key = f"table {st.session_state['tables']}"
     frame = st.session_state["table"]
     column = frame.columns[1]
     number = st.column_config.NumberColumn(required=True, min_value=None if rule.least < 0 else rule.least * scale,
                                            max_value=rule.largest * scale if scale > 1 else None)
-    edited = st.data_editor(frame, hide_index=True, disabled=["layer"], key=f"table {st.session_state['tables']}",
+    edited = st.data_editor(frame, hide_index=True, disabled=["layer"], key=key,
                             height=min(400, 36 * len(frame) + 38), column_config={column: number})
     return {name: float(value) / scale for name, value in zip(edited["layer"], edited[column])}

@@ -15,16 +15,20 @@ from pruning.rules import RULES, Value, removed, value_for, views
 from pruning.units import METHODS
 
 
-def draw_value(before: Recipe, units: Recipe, rule: str, scope: str) -> Step:
-    """The step, with the widget for its value."""
+def draw_value(before: Recipe, units: Recipe, rule: str, scope: str, amount: bool) -> Step:
+    """The step, with the widget for its value; without ``amount`` the widget is left out and the value is as it was."""
     same = ("method", "grouping", "criterion", "measure")
     same_units = all(getattr(before, name) == getattr(units, name) for name in same)
-    if not scoring.ready(units):
-        st.caption("The slider comes with the scores.")
-        st.session_state["slider waits"] = True
+    if scope != "custom":
+        st.session_state.pop("table shape", None)
+    if not amount or not scoring.ready(units):
+        if amount:
+            st.caption("The slider comes with the scores.")
+            st.session_state["slider waits"] = True
         if same_units and rule == before.rule and scope == before.scope:
             return replace(before, layers=units.layers).step
-        return replace(units, value=_share(before)).step
+        held = scope if rule == "sparsity" and scope != "custom" else "global"
+        return replace(units, value=_share(before), scope=held).step
     if rule == before.rule and (same_units or rule == "sparsity" or RULES[rule].options):
         value = before.value
     else:  # another rule or other scores: as many go as before
@@ -33,9 +37,10 @@ def draw_value(before: Recipe, units: Recipe, rule: str, scope: str) -> Step:
     if scope == "custom":
         asked = replace(asked, values=tuple(edit_values(before, asked, same_units).items()))
     elif RULES[rule].options:
-        asked = replace(asked, value=_options(rule))
+        asked = replace(asked, value=_options(rule, value))
     else:
-        asked = replace(asked, value=_steps(asked) if rule == "threshold" and _skewed(asked) else _slider(asked))
+        grid = _grid(asked)
+        asked = replace(asked, value=_steps(asked, grid) if grid else _slider(asked))
     _views(asked)
     return asked.step
 
@@ -60,40 +65,50 @@ def _same_share(units: Recipe, rule: str, scope: str, share: float) -> Value:
     return max(RULES[rule].least, float(f"{value:.4g}"))
 
 
-def _options(rule: str) -> str:
-    return choice(RULES[rule].label, list(RULES[rule].options), "pattern", help=f"${RULES[rule].formula}$")
+def _options(rule: str, value: str) -> str:
+    return choice(RULES[rule].label, list(dict.fromkeys([*RULES[rule].options, value])), "pattern",
+                  help=f"${RULES[rule].formula}$")
 
 
-def _skewed(asked: Recipe) -> bool:
-    """Whether half of the scores lie in the lowest hundredth of their range: on a plain slider they would be two steps."""
-    scores = experiment.ranking(asked).merged
-    return len(scores) > 1 and float(scores[len(scores) // 2] - scores[0]) < 0.01 * float(scores[-1] - scores[0])
+def _grid(asked: Recipe) -> list[float]:
+    """Values for a slider of uneven steps, where an even one would be of no use; else none.
+
+    Ratios have a geometric slider. Where half of the scores lie in the lowest hundredth of their range, which would be
+    two steps of an even slider, each step takes about as many units.
+    """
+    ranking, rule = experiment.ranking(asked), RULES[asked.rule]
+    scores = ranking.merged
+    if rule.geometric:
+        grid = {float(f"{rule.at(ranking, share):.3g}") for share in np.linspace(0, 1, 201)}
+    elif len(scores) < 2 or not scores[len(scores) // 2] - scores[0] < 0.01 * (float(scores[-1]) - float(scores[0])):
+        return []
+    elif asked.rule == "threshold":
+        places = np.linspace(0, len(scores) - 1, 401).astype(int)
+        grid = {float(f"{score:.4g}") for score in scores[places]} | {float(f"{1.001 * scores[-1]:.4g}")}
+    elif asked.rule == "relative":
+        grid = {float(f"{share:.3g}") for share in np.geomspace(1e-9, 1, 201)} | {0.0}
+    else:
+        return []
+    return sorted(grid | {asked.value})
 
 
-def _steps(asked: Recipe) -> float:
-    """A slider whose every step takes about as many units."""
-    scores = experiment.ranking(asked).merged
-    places = np.linspace(0, len(scores) - 1, 401).astype(int)
-    grid = {float(f"{score:.4g}") for score in scores[places]} | {float(f"{1.001 * scores[-1]:.4g}"), asked.value}
+def _steps(asked: Recipe, grid: list[float]) -> float:
     shape = (asked.rule, asked.scoring)
     if st.session_state.get("slider shape") != shape or st.session_state.get("step") not in grid:
         st.session_state.update({"slider shape": shape, "step": asked.value})
-    return st.select_slider(RULES[asked.rule].label, sorted(grid), key="step", format_func=lambda value: f"{value:.4g}",
-                            help=f"${RULES[asked.rule].formula}$. Each step takes about as many units, because most scores "
-                            "lie close together.", **KEEP)
+    rule = RULES[asked.rule]
+    return st.select_slider(rule.label, grid, key="step", format_func=lambda value: f"{value:.4g}", **KEEP,
+                            help=f"${rule.formula}$. The steps are uneven, because most scores lie close together.")
 
 
 def _slider(asked: Recipe) -> float:
     rule = RULES[asked.rule]
     share = rule.largest == 1.0
     low, high = (0.0, 1.0) if share else sorted(rule.span(experiment.ranking(asked)))
-    if asked.rule == "max_over_n":
-        low, high, step = 1.0, max(100.0, math.ceil(asked.value)), 1.0
-    else:
-        step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
-        low, high = (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
+    step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
+    low, high = (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
     scale = 100.0 if share else 1.0  # shares are shown in percent
-    shape = (asked.rule, low, high, step)
+    shape = (asked.rule, asked.scoring, low, high, step)
     if st.session_state.get("slider shape") != shape or "value" not in st.session_state:
         st.session_state["slider shape"] = shape  # a slider whose range changes forgets its value: tell it again
         st.session_state["value"] = min(max(asked.value, low), high) * scale
@@ -115,6 +130,8 @@ def _views(asked: Recipe) -> None:
     lines = [f"= **{seen.percentile:.2f}%** (percentile) of the {seen.units:,} {unit}s that take part"]
     if not math.isnan(seen.lowest):
         lines = [f"Score below **{span(seen.lowest, seen.highest, '{:.4g}')}**", *lines]
+    if not seen.units:
+        lines = ["Earlier steps have left nothing for this one to remove."]
     if seen.sigmas and asked.criterion == "magnitude" and not math.isnan(seen.lowest):
         lines.append(f"= **{span(*seen.sigmas, '{:.2f}')}** σ of the layer's weights")
     st.caption("  \n".join(lines))

@@ -73,7 +73,8 @@ def _unit(recipe: Recipe, group: Group, columns: list) -> int:
     if recipe.method == "feature":
         row = _number(columns[1], "Row", "why row", group.shape[1])
         column = _number(columns[2], "Column", "why column", group.shape[2])
-        return row * group.shape[2] + column
+        channel = _number(columns[0], "Channel", "why channel", group.shape[0]) if group.shape[0] > 1 else 0
+        return (channel * group.shape[1] + row) * group.shape[2] + column
     if recipe.method == "weight":
         inputs = group.units // group.shape[0]
         output = _number(columns[1], "Output unit", "why unit", group.shape[0])

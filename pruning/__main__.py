@@ -113,17 +113,19 @@ def _recipe(options: dict):
 def _read_json(path: Path):
     try:
         return json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"{path} is not JSON ({error})") from None
 
 
 def _score(recipe) -> None:
-    """Scores of the last step that are slow to come by, with a progress bar."""
+    """Scores that are slow to come by, with a progress bar."""
     from tqdm import tqdm
 
     from pruning import experiment
     from pruning.criteria import CRITERIA
 
+    if recipe.before:
+        _score(recipe.before)
     if not CRITERIA[recipe.criterion].images:
         return
     with tqdm(total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1) as bar:

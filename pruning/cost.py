@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
 
 from pruning.datasets import DATASETS
 from pruning.networks import build, prunable
@@ -48,12 +47,15 @@ def cost(network: str, dataset: str) -> Cost:
 
 
 def measured(model: nn.Module, dataset: str) -> Cost:
-    """Counted on a copy without data, by PyTorch's own FLOP counter."""
+    """Counted on a copy without data, with hooks of its own: a counter for all modules would count other threads, too."""
     data = DATASETS[dataset]
     model = copy.deepcopy(model).to("meta").eval()
-    with FlopCounterMode(display=False) as counter, torch.no_grad():
+    layers = prunable(model)
+    positions: dict[str, int] = {}  # at each of them every weight takes part in one multiply-accumulate
+    for name, layer in layers.items():
+        layer.register_forward_hook(lambda _, __, output, name=name: positions.update({name: output[0, 0].numel()}))
+    with torch.no_grad():
         model(torch.empty(1, data.channels, data.size, data.size, device="meta"))
-    flops = {name.partition(".")[2]: sum(ops.values()) for name, ops in counter.get_flop_counts().items()}
-    layers = tuple(LayerCost(name, type(layer).__name__, tuple(layer.weight.shape), layer.weight.numel(),
-                             flops[name] // 2) for name, layer in prunable(model).items())
-    return Cost(sum(p.numel() for p in model.parameters()), layers)
+    return Cost(sum(p.numel() for p in model.parameters()), tuple(
+        LayerCost(name, type(layer).__name__, tuple(layer.weight.shape), layer.weight.numel(),
+                  layer.weight.numel() * positions[name]) for name, layer in layers.items()))

@@ -119,7 +119,7 @@ def _modified(dataset: Dataset) -> int:
                            "or set PRUNESCOPE_DATA to the folder that has it") from None
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _first_of(dataset: Dataset, count: int, path: Path | None, modified: int) -> Images:
     images = _split_of.__wrapped__(dataset, "train", path, modified)  # read once, for a few: not kept in memory
     order = np.argsort(_digests(images.pixels.numpy()), kind="stable")[:count]

@@ -134,7 +134,7 @@ def scored(recipe: Recipe) -> bool:
     return recipe.scoring in _rankings and (recipe.before is None or scored(recipe.before))
 
 
-_rankings: LRUCache = LRUCache(maxsize=64)
+_rankings: LRUCache = LRUCache(maxsize=200_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
 
 
 # The cache never waits for another thread's result: that thread may itself be waiting for its turn.
@@ -142,10 +142,10 @@ _rankings: LRUCache = LRUCache(maxsize=64)
 def _ranking(recipe: Recipe, report: Report) -> Ranking:
     state, found = before(recipe), groups_of(recipe)
     mask = state.masks.get("input")
-    context = Context(state.copy(), found, recipe.method, recipe.dataset, recipe.calibration, recipe.seed, recipe.measure,
-                      None if mask is None else mask.float(), report)
-    scores = CRITERIA[recipe.criterion].function(context)
     left = {name: alive(recipe.method, state.model, group, state.masks) for name, group in found.items()}
+    context = Context(state.copy(), found, recipe.method, recipe.dataset, recipe.calibration, recipe.seed, recipe.measure,
+                      None if mask is None else mask.float(), left, len(recipe.earlier), report)
+    scores = CRITERIA[recipe.criterion].function(context)
     weights = {name: context.weight(name) for name in found} if recipe.method == "weight" else {}
     return Ranking.of(scores, found, left, weights)
 
@@ -238,18 +238,28 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
 
 def units(recipe: Recipe) -> tuple[Units, ...]:
     """What each step did."""
-    ranked, lost = ranking(recipe), removed(choose(recipe))
+    ranked, choice = ranking(recipe), choose(recipe)
     return (*(units(recipe.before) if recipe.before else ()),
-            Units(recipe.method, ranked.units, lost, note(recipe, ranked, lost)))
+            Units(recipe.method, ranked.units, removed(choice), note(recipe, ranked, choice)))
 
 
-def note(recipe: Recipe, ranked: Ranking, lost: int) -> str:
-    unit = METHODS[recipe.method].unit
+def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
+    """What may surprise in the number of units that a step removes."""
+    unit, lost = METHODS[recipe.method].unit, removed(choice)
+    if recipe.rule == "max_over_n" and recipe.scope == "custom":
+        return f"Removed {lost:,}: every {unit} that scores below the largest score of its layer, divided by the layer's n."
     if recipe.rule == "max_over_n" and lost != recipe.value:
         return (f"Asked to prune {recipe.value:g}, removed {lost:,}: this rule removes every {unit} that scores below "
                 f"1/{recipe.value:g} of the largest score, however many those are.")
-    if recipe.rule == "sparsity" and recipe.scope != "custom" and lost < round(recipe.value * ranked.units):
+    full = any(group.stay and choice[name].count == group.removable for name, group in ranked.items())
+    if full and recipe.rule == "sparsity" and recipe.scope != "custom" and lost < round(recipe.value * ranked.units):
         return f"Asked to remove {recipe.value:.1%}, removed {lost:,} of {ranked.units:,}: one {unit} of each layer stays."
+    if recipe.method == "layer" and (gone := set(pruned(recipe).gone) - set(before(recipe).gone)):
+        left = pruned(recipe).model
+        refitted = [f"{name} ({' x '.join(map(str, layer.weight.shape))})" for name, layer in prunable(left).items()
+                    if layer is not prunable(before(recipe).model)[name]]
+        return (f"Without {', '.join(sorted(gone))}, {' and '.join(refitted)} {'was' if len(refitted) == 1 else 'were'} "
+                "refitted to what is read now; weights that earlier steps had removed there come back.")
     return ""
 
 

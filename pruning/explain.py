@@ -61,7 +61,8 @@ def explain(recipe: Recipe, group: str, unit: int) -> Why:
 def _weights(state: experiment.Pruned, method: str, group: Group, unit: int) -> np.ndarray | None:
     if method in ("layer", "feature"):
         return None
-    weight = state.model.get_submodule(group.layers[0]).weight
+    name = f"{group.layers[0]}.weight"
+    weight = state.masks.apply(state.model).get(name, state.model.get_parameter(name))
     output = unit // weight[0].numel() if method == "weight" else unit
     return weight[output].detach().numpy()
 

@@ -47,6 +47,12 @@ class Ranked:
         return torch.from_numpy(gone)
 
     @cached_property
+    def moments(self) -> tuple[float, float]:
+        """Mean and population standard deviation of the scores."""
+        values = self.values.astype(np.float64)
+        return float(values.mean()), float(values.std())
+
+    @cached_property
     def by_index(self) -> np.ndarray:
         """The scores of all units in index order, (units,) float32; units that are gone have minus infinity."""
         scores = np.full(math.prod(self.shape), -np.inf, np.float32)
@@ -59,7 +65,7 @@ class Ranking(Mapping[str, Ranked]):
 
     def __init__(self, groups: Mapping[str, Ranked]):
         self._groups = dict(groups)
-        self._only = lru_cache(maxsize=64)(lambda names: Ranking({name: groups[name] for name in names}))
+        self._only = lru_cache(maxsize=4)(lambda names: Ranking({name: groups[name] for name in names}))
 
     @classmethod
     def of(cls, scores: Mapping[str, torch.Tensor], groups: Mapping[str, Group], alive: Mapping[str, torch.Tensor] = {},

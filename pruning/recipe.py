@@ -12,6 +12,7 @@ from pruning.structure import has_norms
 from pruning.units import METHODS, groupings_for, groups_of
 
 CALIBRATION = 1024
+STEPS = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +56,7 @@ class Step:
         measure = _one_of("measure", self.measure, measures_for(self.method, self.criterion))
         grouping = _one_of("grouping", self.grouping, list(METHODS[self.method].groupings))
         names = tuple(groups_of(network, self.method, grouping))
-        return {"value": self.value if rule.options else float(self.value), "measure": measure, "grouping": grouping,
+        return {"value": rule.plain(self.value) if rule.options else float(self.value), "measure": measure, "grouping": grouping,
                 "layers": self._chosen(names, network), "values": self._checked_values(names, network)}
 
     def _chosen(self, names: tuple[str, ...], network: str) -> tuple[str, ...] | None:
@@ -104,6 +105,8 @@ class Recipe(Step):
 
     def __post_init__(self):
         NETWORKS[self.network], DATASETS[self.dataset]
+        if len(self.earlier) >= STEPS:
+            raise ValueError(f"a recipe has at most {STEPS} steps, not {len(self.earlier) + 1}")
         self._set(self._check_step(self.network))
         self._set({"earlier": tuple(replace(step, **step._check_step(self.network)) for step in self.earlier)})
         data = DATASETS[self.dataset]
@@ -111,7 +114,7 @@ class Recipe(Step):
             _check_whole("images", self.images, 1, data.test_images)
             if self.images == data.test_images:
                 self._set({"images": None})
-        _check_whole("calibration", self.calibration, 1, data.train_images - data.validation_images)
+        _check_whole("calibration", self.calibration, 1, most_calibration(self.dataset))
         _check_whole("seed", self.seed, 0, 2**32 - 1)
 
     def _set(self, values: Mapping) -> None:
@@ -177,8 +180,8 @@ class Recipe(Step):
         _fields("recipe", values, known if steps is not None else known | {"steps"})
         if steps is None:
             return cls(**{**values, **_step_values(values)})
-        if not isinstance(steps, list) or not steps:
-            raise ValueError("steps must be a list of at least one step")
+        if not isinstance(steps, list) or not 1 <= len(steps) <= STEPS:
+            raise ValueError(f"steps must be a list of 1 to {STEPS} steps")
         read = []
         for step in steps:
             if not isinstance(step, Mapping):
@@ -232,7 +235,7 @@ class Recipe(Step):
             return cls.from_dict({**usual, **values})
         try:
             earlier = json.loads(query["earlier"])
-        except ValueError:
+        except (ValueError, RecursionError):
             raise ValueError("the earlier steps of the link cannot be read") from None
         if not isinstance(earlier, list):
             raise ValueError("the earlier steps must be a list")
@@ -291,7 +294,7 @@ def _known(given, names: tuple[str, ...], network: str) -> None:
 
 def _check_whole(name: str, value: object, least: int, most: int) -> None:
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
-        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {value}")
+        raise ValueError(f"{name} must be a whole number from {least} to {most}, not {str(value)[:30]}")
 
 
 def _number(name: str, text: str, kind: type) -> float:
@@ -299,6 +302,11 @@ def _number(name: str, text: str, kind: type) -> float:
         return kind(text)
     except ValueError:
         raise ValueError(f"{name} must be a number, not {text!r}") from None
+
+
+def most_calibration(dataset: str) -> int:
+    """More would take everybody's time and memory, and tell no more."""
+    return min(10_000, DATASETS[dataset].train_images - DATASETS[dataset].validation_images)
 
 
 def criteria_for(network: str, method: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -66,10 +67,15 @@ class Rule:
             if not found or not 0 <= int(found[1]) <= int(found[2]) or not int(found[2]):
                 raise ValueError(f"{self.name} must be like {', '.join(self.options[:3])}, not {value!r}")
         elif (not isinstance(value, int | float) or isinstance(value, bool) or not self.least <= value <= self.largest
-              or math.isinf(value)):
+              or not abs(value) <= sys.float_info.max):
             valid = ("a number" if self.least == -math.inf else f"a number, {self.least:g} or more"
                      if self.largest == math.inf else f"between {self.least:g} and {self.largest:g}")
-            raise ValueError(f"{self.name} must be {valid}, not {value}")
+            raise ValueError(f"{self.name} must be {valid}, not {str(value)[:30]}")
+
+    @staticmethod
+    def plain(value: str) -> str:
+        """A pattern as it is usually written: 02:04 is 2:4."""
+        return ":".join(str(int(number)) for number in value.split(":"))
 
     def choose(self, ranking: Ranking, value: Value, scope: str, values: Mapping[str, float] = {}) -> Choice:
         """In the scope ``custom`` ``values`` overrule ``value``, group by group."""
@@ -179,16 +185,11 @@ def sigma(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: value * group.std)
 
 
-def _moments(group: Ranked) -> tuple[float, float]:
-    values = group.values.astype(np.float64)
-    return float(values.mean()), float(values.std())
-
-
 def _standardised(ranking: Ranking) -> tuple[float, float]:
     """How many standard deviations the lowest and the highest scores lie below the mean of their group; a hair more for
     the lowest, so that rounding does not take it."""
     found = [((mean - float(g.values[0])) / std, (mean - _above(g.values)) / std)
-             for g in ranking.values() for mean, std in [_moments(g)] if std]
+             for g in ranking.values() for mean, std in [g.moments] if std]
     return max((low for low, _ in found), default=1.0) * (1 + 1e-9), min((high for _, high in found), default=-1.0)
 
 
@@ -197,21 +198,21 @@ def _standardised(ranking: Ranking) -> tuple[float, float]:
       help="Removes units that score more than k standard deviations below the mean score of their layer; a larger k "
       "removes fewer.")
 def mean_std(ranking: Ranking, value: float, scope: str) -> Choice:
-    limits = {name: mean - value * std for name, group in ranking.items() for mean, std in [_moments(group)]}
-    return {name: Cut(group.below(limits[name]), limits[name]) for name, group in ranking.items()}
+    return _below(ranking, lambda group: group.moments[0] - value * group.moments[1])
 
 
 def _largest_ratio(ranking: Ranking) -> tuple[float, float]:
     """``n`` from which on nothing positive goes, and 1, where all below the largest score do."""
-    tops = [(float(g.values[-1]), float(positive[0])) for g in ranking.values()
-            if len(positive := g.values[g.values > 0])]
+    tops = [(float(g.values[-1]), float(g.values[np.searchsorted(g.values, 0, "right")])) for g in ranking.values()
+            if g.values[-1] > 0]
     if not tops:
         return 1.0, 1.0
     return max(1.0, max(top for top, _ in tops) / min(low for _, low in tops)), 1.0
 
 
 @rule("max_over_n", label="Largest over n", formula=r"\text{score} < \max \text{score} \,/\, n",
-      source="n is called the number to prune", least=1.0, span=_largest_ratio, scopes=("global", "layer"), positive=True, geometric=True,
+      source="n is called the number to prune", least=1.0, span=_largest_ratio, scopes=("global", "layer"),
+      positive=True, geometric=True,
       help="Removes whatever scores below the largest score divided by n. It is called the number to prune, but it removes "
       "whatever lies below, not n: both numbers are shown.")
 def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:

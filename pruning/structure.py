@@ -47,6 +47,7 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
     image = torch.empty(1, channels, size, size, device="meta")
     found = [Space(channels)]
     at: dict[int, tuple[Space, int]] = {id(image): (found[0], 1)}  # tensor -> its space, inputs per channel
+    rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
     alive = [image]  # a tensor that is gone could lend its id to another
 
     def watch(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
@@ -58,7 +59,9 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
         elif isinstance(module, nn.BatchNorm2d):
             space.norms.append(name)
         elif isinstance(module, nn.ReLU):
-            space.activations.append(name)
+            if id(inputs[0]) not in rectified:
+                space.activations.append(name)
+            rectified.add(id(output))
         elif isinstance(module, nn.Flatten):
             spread *= inputs[0][0, 0].numel()
         elif isinstance(module, Sum):
@@ -71,6 +74,8 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
                 at.update({key: (space, s) for key, (old, s) in at.items() if old is other})
         elif not isinstance(module, _PASSES):
             raise TypeError(f"no rule says what {type(module).__name__} does to channels")
+        if isinstance(module, (*_PASSES, nn.Flatten)) and id(inputs[0]) in rectified:
+            rectified.add(id(output))
         at[id(output)] = (space, spread)
         alive.append(output)
 

@@ -109,8 +109,8 @@ def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[Gro
     if blocks:
         names = [name for name in blocks if isinstance(model.get_submodule(name).shortcut, nn.Identity)]
     else:
-        first, *hidden, _ = prunable(model)
-        names = hidden if isinstance(model.get_submodule(first), nn.Conv2d) else [first, *hidden]
+        names = list(prunable(model))[:-1]
+        names = [name for name in names if name != names[0] or not isinstance(model.get_submodule(name), nn.Conv2d)]
     return [Group("layers", (len(names),), tuple(layer for name in names for layer in layers_in(model, name)),
                   names=tuple(names))] if names else []
 
@@ -157,7 +157,7 @@ def groupings_for(network: str, method: str) -> list[str]:
 
 
 def alive(method: str, model: nn.Module, group: Group, masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
-    """Which units earlier steps have left, (units,) bool: a unit is gone when all its weights are."""
+    """Which units earlier steps have left, (units,) bool: a unit is gone when all its parameters are."""
     every = torch.ones(group.units, dtype=torch.bool)
     if method == "feature":
         mask = masks.get("input")  # (channels or 1, size, size)
@@ -169,5 +169,7 @@ def alive(method: str, model: nn.Module, group: Group, masks: Mapping[str, torch
     if method == "layer":
         return torch.tensor([any(f"{layer}.weight" not in masks or bool(masks[f"{layer}.weight"].any())
                                  for layer in layers_in(model, name)) for name in group.names])
-    return torch.stack([masks[f"{name}.weight"].flatten(1).any(1) if f"{name}.weight" in masks else every
-                        for name in group.layers]).any(0)
+    parameters = [f"{name}.{key}" for name in (*group.layers, *group.norms)
+                  for key, _ in model.get_submodule(name).named_parameters()]
+    return torch.stack([masks[name].flatten(1).any(1) if name in masks and masks[name].ndim > 1 else masks.get(name, every)
+                        for name in parameters]).any(0)

@@ -36,12 +36,18 @@ def wanda(context: Context) -> Scores:
         context.model(x)
     for hook in hooks:
         hook.remove()
-    return {name: _share_below(context.weight(name).flatten(1).abs() * total.sqrt()) for name, total in totals.items()}
+    return {name: _share_below(context.weight(name).flatten(1).abs() * total.sqrt(), context.alive.get(name))
+            for name, total in totals.items()}
 
 
-def _share_below(values: torch.Tensor) -> torch.Tensor:
-    """(rows, n) -> for each value the share of its row that comes before it, ties by index."""
-    return values.sort(dim=1, stable=True).indices.argsort(1) / values.shape[1]
+def _share_below(values: torch.Tensor, alive: torch.Tensor | None) -> torch.Tensor:
+    """(rows, n) -> for each value the share of its row that comes before it, ties by index; of the living ones, if some
+    are not alive."""
+    if alive is not None:
+        values = torch.where(alive.view(values.shape), values, -1.0)
+    dead = (values < 0).sum(1, keepdim=True)
+    places = values.sort(dim=1, stable=True).indices.argsort(1)
+    return (places - dead).clamp(min=0) / (values.shape[1] - dead).clamp(min=1)
 
 
 @criterion("activation", label="Activation", formula=r"\text{mean } |a| \text{, } \max a \text{ or } \lVert a \rVert_2",

@@ -20,7 +20,8 @@ class Context:
 
     ``model`` is a private copy, in eval mode, of what the steps before have left, gradients off: a criterion may hook it
     and ask its gradients. ``input`` is the mask of the images, if they have one. ``calibration`` says how many training
-    images are looked at. ``report(share)`` is told how far the work is; what it raises ends it.
+    images are looked at. ``alive`` (units,) bool says for each group which units earlier steps have left, all where it
+    says nothing; ``step`` is how many those were. ``report(share)`` is told how far the work is; what it raises ends it.
     """
 
     model: nn.Sequential
@@ -31,6 +32,8 @@ class Context:
     seed: int = 0
     measure: str = ""
     input: torch.Tensor | None = None
+    alive: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    step: int = 0
     report: Callable[[float], None] = lambda share: None
 
     def batches(self, size: int = 128) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:

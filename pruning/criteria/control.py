@@ -14,6 +14,7 @@ from pruning.criteria.base import Context, Scores, criterion
 def random(context: Context) -> Scores:
     scores = {}
     for name, group in context.groups.items():  # each group has its own stream, whatever other groups there are
-        generator = np.random.default_rng([context.seed, zlib.crc32(name.encode())])
+        place = zlib.crc32(f"{context.method} {name}".encode())
+        generator = np.random.default_rng([context.seed, context.step, place])
         scores[name] = torch.from_numpy(generator.random(group.units, np.float32))
     return scores

@@ -117,5 +117,6 @@ def _over_activations(context: Context, places: Callable[[Group], tuple[str, ...
         for name, found in at.items():
             for place in found:
                 a, g = watched[place]
-                sums[name] += value(a, g).flatten(2).sum(2).double().sum(0) if a.ndim > 2 else value(a, g).double().sum(0)
+                each = value(a, g).reshape(len(a), context.groups[name].units, -1)  # (B, units, positions)
+                sums[name] += each.sum((0, 2), dtype=torch.float64)
     return {name: total.abs() for name, total in sums.items()}

@@ -44,9 +44,10 @@ def bn_scale(context: Context) -> Scores:
            help="The sum of the distances to the layer's other filters: a filter near their geometric median is the one "
            "that the others can stand in for.")
 def fpgm(context: Context) -> Scores:
-    return {name: _distances(torch.stack(context.vectors(group, context.weight)))
+    return {name: _distances(torch.stack(context.vectors(group, context.weight)), context.alive.get(name))
             for name, group in context.groups.items()}
 
 
-def _distances(filters: torch.Tensor) -> torch.Tensor:
-    return torch.cdist(filters.double(), filters.double(), compute_mode="donot_use_mm_for_euclid_dist").sum(1)
+def _distances(filters: torch.Tensor, alive: torch.Tensor | None) -> torch.Tensor:
+    others = filters if alive is None else filters[alive]
+    return torch.cdist(filters.double(), others.double(), compute_mode="donot_use_mm_for_euclid_dist").sum(1)

@@ -3,6 +3,7 @@
 import pytest
 
 from pruning.agreement import agreement
+from pruning.criteria import CRITERIA
 from pruning.recipe import Recipe
 from tests.pages.common import charts, opened
 
@@ -42,3 +43,14 @@ def test_one_criterion_alone_has_nothing_to_agree_with():
     assert len(charts(at)) == 2
     at.sidebar.selectbox(key="method").set_value("feature").run()
     assert not at.exception and set(at.main.multiselect[0].value) == {"random", "class_entropy"}
+
+
+def test_about_has_every_formula_and_the_table():
+    at = opened(network="lenet5", dataset="digits", sparsity="0.5")
+    at.switch_page("pages/about.py").run()
+
+
+    text = "\n".join(markdown.value for markdown in at.main.markdown)
+    assert not at.exception and all(c.formula in text and c.source in text for c in CRITERIA.values())
+    wide = at.dataframe[0].value
+    assert list(wide.columns[-3:]) == ["50% removed", "80% removed", "90% removed"] and len(wide) > 100

@@ -231,3 +231,56 @@ def test_features_are_drawn_over_an_image():
     curve = charts(at)[-1]
     assert curve["layout"]["xaxis"]["title"]["text"] == "share of input pixels removed"
     assert curve["data"][-1]["x"] == [0.5]
+
+
+def test_a_step_with_nothing_left_is_said():
+    for network in ("lenet5", "resnet20"):
+        at = opened(network=network, dataset="digits", method="layer", earlier='[{"method":"layer","value":1.0}]')
+        assert "Sparsity" in numbers(at) and any("left nothing" in caption.value for caption in at.sidebar.caption)
+
+
+def test_scores_that_are_no_longer_wanted_are_not_computed_on(monkeypatch):
+    plain = experiment.ranking
+    running = []
+
+    def slow(recipe, report=lambda share: None):
+        while recipe.seed == 8 and recipe.criterion == "taylor":
+            running.append(time.monotonic())
+            time.sleep(0.01)
+            report(0.25)
+        return plain(recipe, report)
+
+    monkeypatch.setattr(experiment, "ranking", slow)
+    at = opened(network="lenet300", dataset="digits", method="filter", seed="8", calibration="78")
+    box(at, "criterion").set_value("taylor").run()
+    box(at, "criterion").set_value("magnitude").run()
+    assert numbers(at)
+    time.sleep(0.3)
+    last = running[-1]
+    time.sleep(0.3)
+    assert running[-1] == last
+
+
+def test_the_slider_follows_when_scores_have_another_scale():
+    at = opened(**LENET, criterion="fisher", sparsity="0.5")
+    settled(box(at, "rule").set_value("relative").run())
+    settled(box(at, "criterion").set_value("magnitude").run())
+    assert experiment.run(recipe_of(at)).share == pytest.approx(0.5, abs=0.05)
+    settled(box(at, "rule").set_value("threshold").run())
+    settled(box(at, "criterion").set_value("lamp").run())
+    assert experiment.run(recipe_of(at)).share == pytest.approx(0.5, abs=0.05) and numbers(at)
+
+
+def test_a_pattern_of_the_link_that_is_not_offered_stays():
+    at = opened(**LENET, n_m="5:7")
+    assert recipe_of(at).value == "5:7" and numbers(at) == shown(experiment.run(Recipe("lenet5", "digits", rule="n_m", value="5:7")))
+
+
+def test_the_table_begins_anew_with_what_the_layers_lost_meanwhile():
+    at = opened(**LENET, sparsity="0.5")
+    scope(at).set_value("custom").run()
+    scope(at).set_value("layer").run()
+    at.sidebar.slider[0].set_value(90.0).run()
+    scope(at).set_value("custom").run()
+    recipe = recipe_of(at)
+    assert recipe.value == 0.9 and all(value == pytest.approx(0.9, abs=0.01) for _, value in recipe.values)

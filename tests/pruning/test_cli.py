@@ -109,7 +109,7 @@ def test_steps_come_from_a_file(capsys, tmp_path):
 
 
 @pytest.mark.parametrize("content, more, message", [
-    ("[", (), "is not JSON"), ("3", (), "must hold a list of steps or a recipe"), ("[]", (), "at least one step"),
+    ("[", (), "is not JSON"), ("3", (), "must hold a list of steps or a recipe"), ("[]", (), "steps must be a list of 1 to 6 steps"),
     ("[3]", (), "a step is an object"), ('[{"amount": 0.5}]', (), "unknown step field 'amount': choose from criterion"),
     ('[{"value": 2}]', (), "sparsity must be between 0 and 1, not 2"), ('{"steps": {}}', (), "steps must be a list"),
     ('[{"layers": ["fc1"], "value": 0.5}]', ("--sparsity", "0.5"), "leave out --sparsity"),

@@ -2,11 +2,12 @@ import base64
 import io
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
 from pruning import experiment
-from pruning.figures import curve, heatmap, histogram, mask, style
+from pruning.figures import curve, heatmap, histogram, mask, matrix, style, unit
 from pruning.recipe import Recipe
 
 RANDOM = np.random.default_rng(0)
@@ -37,11 +38,13 @@ def test_histogram_of_constant_weights():
 
 def test_heatmap_bins_many_units_and_repeats_few():
     many, few = RANDOM.random(300), np.array([0.0, 1.0, 0.5])
-    z = heatmap.heatmap({"fc1": many, "fc2": few}).data[0]
+    z, clicks, mark = heatmap.heatmap({"fc1": many, "fc2": few}, chosen=("fc1", 12)).data
     assert z.z.shape == (2, heatmap.COLUMNS) and (z.zmin, z.zmax) == (0, 1)
     np.testing.assert_allclose(z.z[0], many.reshape(60, 5).mean(1), rtol=1e-5)
     np.testing.assert_allclose(z.z[1], np.repeat(few, 20))
-    assert z.customdata[0][0] == "unit 0 to 4 of 300" and z.customdata[1][0] == "unit 0 of 3"
+    assert len(clicks.x) == 63 and list(clicks.customdata[0]) == ["fc1", 0] and list(clicks.customdata[60]) == ["fc2", 0]
+    assert clicks.text[0].startswith("fc1, unit 0 to 4 of 300") and clicks.text[61] == "fc2, unit 1 of 3: 100.0% removed"
+    assert list(clicks.x[60:]) == [9.5, 29.5, 49.5] and list(mark.x) == [2] and list(mark.y) == ["fc1"]
     assert "fc2 50% (unit by unit 0% to 100%)" in heatmap.alt({"fc2": few})
 
 
@@ -87,6 +90,59 @@ def test_a_huge_layer_is_shrunk_to_shares():
     image = picture(mask.mask(kept))
     assert image.shape == (1000, 1000, 4)
     assert (image[0, :, :3] == KEPT).all() and (image[-1, :, :3] == REMOVED).all()
+
+
+def test_units_of_a_mask_can_be_clicked():
+    for kept in (RANDOM.random((4, 3, 5, 5)) < 0.5, RANDOM.random((20, 30)) < 0.5):
+        clicks = mask.mask(kept, "conv2").data[1]
+        assert [list(c) for c in clicks.customdata] == [["conv2", i] for i in range(len(kept))]
+        assert clicks.text[1] == f"conv2 unit 1: {1 - kept[1].mean():.1%} removed"
+
+
+def test_removed_pixels_are_orange_over_the_image():
+    image, kept = np.full((3, 32, 32), 100, np.uint8), np.ones((1, 32, 32), bool)
+    kept[0, 5, 7] = False
+    shown = picture(mask.image(image, kept))[..., :3]
+    assert shown.shape == (256, 256, 3) and (shown[0, 0] == 100).all()
+    np.testing.assert_allclose(shown[44, 60], 0.15 * 100 + 0.85 * np.array(REMOVED), atol=1)
+    assert mask.image(image, kept).data[1].text[5 * 32 + 7] == "row 5, column 7: 100% removed"
+
+
+def test_scores_of_pixels_and_bars_of_layers():
+    scores = RANDOM.random((3, 4, 4))
+    np.testing.assert_allclose(heatmap.pixels(scores).data[0].z, scores.mean(0), rtol=1e-6)
+    removed, kept = histogram.bars({"fc1": (0.5, True), "fc2": (0.1, False)}, title="score").data
+    assert (list(removed.y), list(removed.x), removed.marker.color) == (["fc2"], [0.1], style.REMOVED)
+    assert (list(kept.y), list(kept.x), kept.marker.color) == (["fc1"], [0.5], style.KEPT)
+
+
+def test_histogram_of_scores_has_one_threshold_and_no_mirror():
+    scores = RANDOM.exponential(size=3_000)
+    figure = histogram.histogram(scores, scores >= 0.5, threshold=0.5, mirrored=False, title="score")
+    assert figure.data[0].y[::2].sum() == 3_000 and [line.x0 for line in figure.layout.shapes] == [0.5]
+    assert figure.data[0].x[0] == np.float32(scores.min())
+    assert histogram.histogram(np.empty(0), np.empty(0, bool)).data[0].y.sum() == 0
+
+
+def test_a_unit_by_its_weights_and_activations():
+    kernels = RANDOM.normal(size=(20, 3, 3))
+    shown = unit.weights(kernels).data[0].z
+    assert shown.shape == (3, unit.MOST * 4 - 1) and np.isnan(shown[:, 3]).all()
+    np.testing.assert_allclose(shown[:, 4:7], kernels[1], rtol=1e-6)
+    assert list(unit.weights(kernels.ravel()).data[0].y) == kernels.ravel().astype(np.float32).tolist()
+    images = RANDOM.integers(0, 255, (6, 1, 28, 28))
+    pictures, numbers = unit.activations(images, np.arange(6.0)).data
+    assert pictures.z.shape == (28, 180) and list(numbers.y) == [0, 1, 2, 3, 4, 5]
+    _, maps = unit.activations(images, RANDOM.random((6, 5, 5))).data
+    assert maps.z.shape == (28, 180)
+
+
+def test_a_matrix_leaves_out_what_is_unknown():
+    table = pd.DataFrame([[1.0, np.nan], [np.nan, 1.0]], ["a", "b"], ["a", "b"])
+    figure = matrix.matrix(table, title="overlap", low=0)
+    assert list(figure.data[0].text[0]) == ["1.00", "–"] and (figure.data[0].zmin, figure.data[0].zmax) == (0, 1)
+    assert all(titles(figure))
+    assert "a and b nan" in matrix.alt(table, "overlap")
 
 
 def test_pixels_of_the_first_linear_layer():

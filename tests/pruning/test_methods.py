@@ -1,14 +1,17 @@
 """Properties of every (network, method, criterion, rule, scope) that the registries call valid, on built-in data."""
 
 import math
+import threading
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from torch.utils.flop_counter import FlopCounterMode
 
 from pruning import checkpoints, experiment
+from pruning.cost import measured
 from pruning.criteria import CRITERIA
 from pruning.inference import forward
 from pruning.networks import prunable
@@ -223,3 +226,83 @@ def test_scoring_can_be_ended_and_leaves_nothing_behind(criterion):
     shares = []
     experiment.ranking(recipe, shares.append)
     assert experiment.scored(recipe) and shares == sorted(shares) and shares[-1] == 1 and not math.isnan(sum(shares))
+
+
+def test_costs_are_counted_right_while_others_compute():
+    """A counter for all modules of the process would count the other thread, too."""
+    model, stop = experiment.model(Recipe("lenet5", "digits")), threading.Event()
+
+    def busy() -> None:
+        while not stop.is_set():
+            model(torch.rand(2, 1, 28, 28))
+
+    thread = threading.Thread(target=busy)
+    thread.start()
+    try:
+        assert {measured(model, "digits").macs for _ in range(40)} == {416_520}
+    finally:
+        stop.set()
+        thread.join()
+
+
+def test_costs_are_those_of_an_independent_counter():
+    for network in NETWORKS:
+        model = experiment.model(Recipe(network, "digits"))
+        with FlopCounterMode(display=False) as counter:
+            model(torch.rand(1, 1, 28, 28))
+        assert measured(model, "digits").macs == counter.get_total_flops() // 2
+
+
+@pytest.mark.parametrize("criterion", criteria_for("lenet5", "neuron"))
+def test_neurons_are_scored_where_a_layer_was_taken_out(criterion):
+    for seed in range(3):  # another layer each time
+        recipe = Recipe("lenet5", "digits", calibration=32, seed=seed).with_steps((
+            Step(method="layer", criterion="random", value=0.3), Step(method="neuron", criterion=criterion, value=0.5)))
+        outcome = experiment.run(recipe)
+        assert outcome.units[1].removed == round(0.5 * outcome.units[1].total)
+
+
+def test_a_step_with_nothing_left_to_remove_removes_nothing():
+    for network in ("lenet300", "lenet5", "resnet20"):
+        twice = Recipe(network, "digits", calibration=32).with_steps((Step(method="layer", value=1.0), Step(method="layer")))
+        first, second = experiment.run(twice).units
+        assert first.removed == first.total > 0 and (second.total, second.removed) == (0, 0)
+
+
+def test_a_unit_with_a_bias_left_is_not_gone():
+    dead = Step(scope="custom", value=0.0, values=(("fc1", 1.0),))
+    outcome = experiment.run(Recipe("lenet5", "digits").with_steps((dead, Step(method="filter", value=0.5, scope="layer"))))
+    assert outcome.units[1].total == 226
+    kept = experiment.masks(outcome.recipe)
+    assert int(kept["fc1.bias"].sum()) == 60
+
+
+def test_scores_of_later_steps_look_at_what_is_left():
+    first = Step(method="filter", criterion="random", value=0.5, scope="layer")
+    recipe = Recipe("lenet5-caffe", "digits").with_steps((first, Step(method="filter", criterion="fpgm", value=0.5, scope="layer")))
+    state, ranked = experiment.before(recipe), experiment.ranking(recipe)
+    rows = state.model.fc1.weight[state.masks["fc1.bias"]].double()
+    expected = torch.cdist(rows, rows).sum(1)
+    found = torch.from_numpy(ranked["fc1"].by_index)[state.masks["fc1.bias"]]
+    torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
+    wanda = Recipe("lenet5", "digits", calibration=32).with_steps((Step(value=0.8), Step(criterion="wanda", scope="layer", value=0.5)))
+    before, after = experiment.pruned(wanda.before).masks["fc2.weight"], experiment.masks(wanda)["fc2.weight"]
+    for left, now in zip(before.sum(1).tolist(), after.sum(1).tolist()):
+        assert abs(now - left / 2) <= 1.5  # the same share of every output
+
+
+def test_random_steps_are_independent_of_each_other():
+    recipe = Recipe("lenet300", "digits", criterion="random", value=0.5)
+    first = experiment.ranking(recipe)["fc1"].by_index
+    second = experiment.ranking(recipe.with_steps((Step(value=0.1), recipe.step)))["fc1"].by_index
+    both = np.isfinite(second)
+    assert abs(np.corrcoef(first[both], second[both])[0, 1]) < 0.02
+    filters = experiment.ranking(Recipe("lenet300", "digits", method="filter", criterion="random"))["fc1"].by_index
+    assert not np.array_equal(filters, first[:300])
+
+
+def test_notes_tell_the_truth():
+    rounded = experiment.run(Recipe("lenet5", "digits", scope="layer", value=0.123))
+    assert rounded.units[0].note == ""
+    refit = experiment.run(Recipe("lenet5", "digits", method="layer", criterion="loss_change", value=1.0)).units[0].note
+    assert refit.startswith("Without conv2, fc1, fc2, fc3 (10 x 294) was refitted")

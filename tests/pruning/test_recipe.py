@@ -60,6 +60,15 @@ def test_steps_are_a_list():
     assert two.scoring == two.with_steps((two.earlier[0], Step(value=0.9))).scoring != one.scoring
 
 
+def test_a_pattern_is_written_one_way():
+    assert Recipe(rule="n_m", value="02:04") == Recipe(rule="n_m", value="2:4")
+
+
+def test_a_link_that_nests_without_end_is_refused():
+    with pytest.raises(ValueError, match="cannot be read"):
+        Recipe.from_query({"earlier": "[" * 100_000}, Recipe())
+
+
 def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     assert Recipe(layers=("fc3", "conv1")) == Recipe(layers=("conv1", "fc3"))
     assert Recipe(layers=("fc3", "conv1")).layers == ("conv1", "fc3")
@@ -84,7 +93,9 @@ def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     ({"method": "neuron"}, "criterion 'magnitude' does not score neurons: choose from activation"),
     ({"scope": "erk", "rule": "threshold"}, "scope 'erk' does not go with rule 'threshold'"),
     ({"earlier": (Step(method="neuron"),)}, "does not score neurons"),
-    ({"calibration": 55_001}, "calibration must be a whole number from 1 to 55000"),
+    ({"calibration": 10_001}, "calibration must be a whole number from 1 to 10000"),
+    ({"rule": "threshold", "value": 10**400}, "threshold must be a number"),
+    ({"earlier": (Step(),) * 6}, "a recipe has at most 6 steps, not 7"),
     ({"layers": ()}, "no layer chosen: choose from conv1"),
     ({"layers": ("conv9",)}, "unknown layer 'conv9' of lenet5: choose from conv1"),
     ({"images": 0}, "images must be a whole number from 1 to 10000, not 0"),
