@@ -49,14 +49,14 @@ st.title("What the numbers mean")
 words, choices = st.columns([3, 2], gap="large")
 with words:
     st.markdown("\n\n".join(f"**{word}.** {meaning}" for word, meaning in WORDS.items()))
-with choices:
-    st.markdown("##### Criteria")
-    formulas(CRITERIA)
     st.markdown("##### Rules")
     formulas(RULES)
     st.markdown("##### Scopes and methods")
     st.markdown("\n\n".join([*(f"**{name}**: {text}." for name, text in SCOPES.items()),
                              *(f"**{entry.label}**: {entry.help}" for entry in METHODS.values())]))
+with choices:
+    st.markdown("##### Criteria")
+    formulas(CRITERIA)
 st.markdown("##### Every criterion, without retraining")
 table = pd.DataFrame(regression.read().values())
 if len(table):

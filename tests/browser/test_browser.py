@@ -2,10 +2,12 @@
 
 import re
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 
 from pruning import experiment
+from pruning.explain import explain
 from pruning.recipe import Recipe
 from tests.browser.conftest import ARTEFACTS, settle
 
@@ -103,15 +105,19 @@ def test_the_table_can_be_downloaded(visit):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_screenshots(visit, width, scheme):
     """Kept for a person to look at; here only that nothing is wider than the window and every chart has its words."""
-    for name, query in (("explore", f"{DIGITS}&sparsity=0.8"), ("about", "about")):
+    many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
+    steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
+    for name, query, pictures in (("explore", f"{DIGITS}&sparsity=0.8", 4), ("steps", f"{many}&earlier={steps}", 4),
+                                  ("agreement", f"agreement{many}", 2), ("about", "about", 0)):
         page = visit(query, width=width, scheme=scheme, height=1500)
+        page.wait_for_function(f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}")
         page.wait_for_timeout(500)
         page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         for label in page.locator("[data-testid=stMetricValue]").all():
             assert label.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), label.inner_text()
         described = page.locator("[data-testid=stPlotlyChart]").all()
-        assert len(described) == (4 if name == "explore" else 0)
+        assert len(described) == pictures
         assert all(chart.get_attribute("aria-label") for chart in described)
 
 
@@ -142,3 +148,49 @@ def test_two_visitors_each_see_their_own(visit):
         outcome = experiment.run(Recipe("lenet5", "digits", value=value))
         assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
         assert number(page, "Sparsity") == f"{value:.2%}"
+
+
+def test_a_click_in_the_heatmap_says_why(visit):
+    page = visit(f"{DIGITS}&method=filter&scope=layer&sparsity=0.5")
+    drag = charts(page).nth(1).locator(".nsewdrag").first.bounding_box()
+    x, y = drag["x"] + 0.4 * drag["width"], drag["y"] + 0.3 * drag["height"]  # conv2, 6 of 16
+    page.mouse.move(x, y)
+    page.wait_for_timeout(300)
+    page.mouse.click(x, y)
+    page.get_by_text(re.compile("its score is (not )?below the threshold")).wait_for()
+    settle(page)
+    why = explain(Recipe("lenet5", "digits", method="filter", scope="layer"), "conv2", 6)
+    assert number(page, "Rank") == f"{why.rank} of 16" and number(page, "Score") == f"{why.score:.4g}"
+    assert charts(page).count() == 6
+
+
+def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
+    page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
+    cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
+    box = cell.bounding_box()
+    page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
+    page.wait_for_timeout(300)
+    page.keyboard.press("Control+A")
+    page.keyboard.type("90")
+    page.keyboard.press("Enter")
+    page.wait_for_function("decodeURIComponent(location.search).includes('conv1=0.9')")
+    settle(page)
+    before = number(page, "Sparsity")
+    page.get_by_role("link", name="What the numbers mean").click()
+    page.get_by_role("heading", name="What the numbers mean").wait_for()
+    page.get_by_role("link", name="Explore", exact=False).first.click()
+    page.locator("[data-testid=stMetric]").first.wait_for()
+    settle(page)
+    assert number(page, "Sparsity") == before and "conv1" in page.url
+
+
+def test_steps_by_mouse(visit):
+    page = visit(f"{DIGITS}&sparsity=0.5")
+    page.get_by_role("button", name="Add a step").click()
+    page.locator(".st-key-card-1").wait_for()
+    settle(page)
+    assert number(page, "Sparsity") == "75.00%"
+    page.locator(".st-key-remove-step-0 button").first.click()
+    page.locator(".st-key-card-1").wait_for(state="detached")
+    settle(page)
+    assert number(page, "Sparsity") == "50.00%"
