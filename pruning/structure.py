@@ -44,7 +44,7 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
     """
     model = copy.deepcopy(model).to("meta")
     names = {module: name for name, module in model.named_modules()}
-    image = torch.empty(1, channels, size, size, device="meta")
+    image = torch.empty(1, channels, size, size, device="meta", dtype=next(model.parameters()).dtype)
     found = [Space(channels)]
     at: dict[int, tuple[Space, int]] = {id(image): (found[0], 1)}  # tensor -> its space, inputs per channel
     rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
