@@ -3,6 +3,7 @@
 import copy
 from dataclasses import dataclass, field
 from functools import lru_cache
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
@@ -35,13 +36,23 @@ class Space:
 _PASSES = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
 
 
+_known: WeakKeyDictionary = WeakKeyDictionary()
+
+
 def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
-    """Every space of the network, the image's first, in the order in which they are first written.
+    """Every space of the network, the image's first, in the order in which they are first written; found once.
 
     Raises
     ------
     TypeError : a module that no rule covers.
     """
+    found = _known.get(model)
+    if found is None or found[0] != (channels, size):
+        found = _known[model] = ((channels, size), _found(model, channels, size))
+    return found[1]
+
+
+def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
     model = copy.deepcopy(model).to("meta")
     names = {module: name for name, module in model.named_modules()}
     image = torch.empty(1, channels, size, size, device="meta", dtype=next(model.parameters()).dtype)

@@ -1,0 +1,197 @@
+"""Several recipes side by side, at the same budget."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from pruning import curves, datasets, experiment
+from pruning.cost import cost, measured
+from pruning.datasets import DATASETS
+from pruning.evaluation import count_correct
+from pruning.experiment import Outcome, Pruned
+from pruning.masks import Masks
+from pruning.recipe import Recipe
+from pruning.registry import Registry
+from pruning.structure import spaces
+
+BUDGETS: Registry[str] = Registry("budget")
+BUDGETS.add("parameters", "Equal parameters left: those that still make a difference, of all")
+BUDGETS.add("macs", "Equal MACs left: multiply-accumulates with weights that still make a difference, of all")
+BUDGETS.add("accuracy", "Equal accuracy: the highest sparsity that keeps this accuracy on the validation images")
+BUDGETS.add("own", "Each column its own")
+NEAR = 0.01  # a budget is met where what is left differs by at most this share of the dense network
+
+
+@dataclass(frozen=True)
+class Budget:
+    """``share``: of the dense network's parameters or MACs, or the accuracy, that is to be left; nothing for ``own``.
+
+    Raises
+    ------
+    ValueError : an unknown kind, or a share that is none.
+    """
+
+    kind: str
+    share: float = 0.5
+
+    def __post_init__(self):
+        BUDGETS[self.kind]
+        if not isinstance(self.share, int | float) or isinstance(self.share, bool) or not 0 <= self.share <= 1:
+            raise ValueError(f"{self.kind} must be between 0 and 1, not {str(self.share)[:30]}")
+
+    @classmethod
+    def read(cls, text: str) -> "Budget":
+        """Of ``macs=0.5``."""
+        kind, equals, share = text.partition("=")
+        if kind == "own" and not equals:
+            return cls("own")
+        try:
+            return cls(kind.strip(), float(share))
+        except ValueError as error:
+            known = str(error) if "must be between" in str(error) else "like macs=0.5, parameters=0.25, accuracy=0.98 or own"
+            raise ValueError(f"budget {text[:40]!r}: {known if 'must' in known else 'must be ' + known}") from None
+
+
+@dataclass(frozen=True)
+class Left:
+    """What still makes a difference, as counts: weights that read a channel which says nothing do not."""
+
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
+class Column:
+    """One recipe at the budget: its ``recipe`` as it was set, or ``problem``: why the budget cannot be met, and then the
+    recipe that comes nearest."""
+
+    recipe: Recipe
+    left: Left
+    problem: str = ""
+
+
+def effective(state: Pruned, channels: int, size: int) -> Masks:
+    """The masks, and with them the weights that read channels of which every parameter is masked."""
+    kept = dict(state.masks)
+    for space in spaces(state.model, channels, size):
+        if not space.producers or not space.consumers:
+            continue
+        parameters = [(f"{name}.{key}", value) for name in (*space.producers, *space.norms)
+                      for key, value in state.model.get_submodule(name).named_parameters()]
+        if not all(name in kept for name, _ in parameters):
+            continue
+        alive = np.any([kept[name].flatten(1).any(1).numpy() if value.ndim > 1 else kept[name].numpy()
+                        for name, value in parameters], 0)
+        for name, spread in space.consumers:
+            key = f"{name}.weight"
+            mask = kept[key].clone() if key in kept else state.model.get_parameter(key).new_ones(
+                state.model.get_parameter(key).shape).bool()
+            mask[:, np.repeat(~alive, spread)] = False
+            kept[key] = mask
+    return Masks(kept)
+
+
+def left(recipe: Recipe) -> Left:
+    """Parameters and MACs that still make a difference; what sparse kernels and files could save at best."""
+    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
+    masks = effective(state, data.channels, data.size)
+    layers = (measured(state.model, recipe.dataset) if state.gone else cost(recipe.network, recipe.dataset)).layers
+    kept = {name: int(mask.sum()) for name, mask in masks.whole(state.model).items()}
+    return Left(masks.left(state.model), sum(layer.macs * kept[f"{layer.name}.weight"] // layer.weights for layer in layers))
+
+
+def matched(recipe: Recipe, budget: Budget, report: Callable[[float], None] = lambda share: None) -> Column:
+    """The recipe with its last step as strong as the budget asks, by bisection."""
+    if budget.kind == "own":
+        return Column(recipe, left(recipe))
+    if recipe.scope == "custom":
+        recipe = replace(recipe, scope="layer", values=())
+    if budget.kind == "accuracy":
+        return _keeping(recipe, budget.share, report)
+    dense = cost(recipe.network, recipe.dataset)
+    whole = dense.parameters if budget.kind == "parameters" else dense.macs
+    remains = lambda point: getattr(left(point), budget.kind) / whole  # noqa: E731
+    least, most = curves.at_sparsity(recipe, 0.0), curves.at_sparsity(recipe, 1.0)
+    words = "parameters" if budget.kind == "parameters" else "MACs"
+    if remains(least) < budget.share - NEAR:
+        return Column(least, left(least), f"The steps before leave only {remains(least):.1%} of the {words}.")
+    if remains(most) > budget.share + NEAR:
+        return Column(most, left(most), f"At least {remains(most):.1%} of the {words} remain: {budget.share:.1%} is out of reach.")
+    low, high = 0.0, 1.0
+    best = min((least, most), key=lambda point: abs(remains(point) - budget.share))
+    for step in range(14):
+        middle = (low + high) / 2
+        point = curves.at_sparsity(recipe, middle)
+        if abs(remains(point) - budget.share) < abs(remains(best) - budget.share):
+            best = point
+        low, high = (middle, high) if remains(point) > budget.share else (low, middle)
+        report((step + 1) / 14)
+    gap = abs(remains(best) - budget.share)
+    problem = f"Its steps are coarse: the nearest is {remains(best):.1%} of the {words}." if gap > NEAR else ""
+    return Column(best, left(best), problem)
+
+
+def _keeping(recipe: Recipe, accuracy: float, report: Callable[[float], None]) -> Column:
+    """The highest sparsity, of those that a bisection meets, that keeps the accuracy on the validation images."""
+    dense = curves.at_sparsity(recipe, 0.0)
+    reached = validation_accuracy(dense)
+    if reached < accuracy:
+        return Column(dense, left(dense), f"Nothing removed reaches {reached:.2%} on the validation images, not {accuracy:.2%}.")
+    low, high, best = 0.0, 1.0, dense
+    for step in range(9):
+        middle = (low + high) / 2
+        point = curves.at_sparsity(recipe, middle)
+        if validation_accuracy(point, report=lambda share, step=step: report((step + share) / 9)) >= accuracy:
+            low, best = middle, point
+        else:
+            high = middle
+    return Column(best, left(best))
+
+
+def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = lambda share: None) -> float:
+    """Correct / total on the validation images: for choosing, where the test images must not be looked at."""
+    state, images = experiment.pruned(recipe), datasets.load(recipe.dataset, "validation")
+    parts = count_correct(state.model, state.masks.apply(state.model), images, DATASETS[recipe.dataset])
+    correct = 0
+    for done, right in enumerate(parts, start=1):
+        correct += right
+        report(min(1.0, 250 * done / len(images)))
+    return correct / len(images)
+
+
+def overlap(first: Recipe, second: Recipe) -> float:
+    """Jaccard overlap of the weights that two recipes of one network remove; NaN where both remove none."""
+    gone = []
+    for recipe in (first, second):
+        data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
+        masks = effective(state, data.channels, data.size)
+        gone.append(np.concatenate([
+            np.ones(layer.weight.numel(), bool) if name in state.gone else _gone(masks, state, name, layer.weight.shape)
+            for name, layer in experiment.prunable(experiment.model(recipe)).items()]))
+    either = int((gone[0] | gone[1]).sum())
+    return int((gone[0] & gone[1]).sum()) / either if either else float("nan")
+
+
+def _gone(masks: Masks, state: Pruned, name: str, shape) -> np.ndarray:
+    mask = masks.get(f"{name}.weight")
+    if mask is None or mask.shape != shape:  # a refitted layer has other weights: none of the old ones is left
+        return np.full(shape.numel(), mask is not None or state.model.get_submodule(name).weight.shape != shape)
+    return (~mask).numpy().ravel()
+
+
+def class_accuracy(recipe: Recipe) -> np.ndarray:
+    """Correct / total of each class on the test images, (classes,)."""
+    from pruning.inference import forward
+    import torch
+
+    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
+    images, network = experiment.test_images(recipe), forward(state.model, state.masks.apply(state.model))
+    with torch.inference_mode():
+        right = torch.cat([network(datasets.normalise(part, data)).argmax(1) for part in images.pixels.split(250)]) == images.labels
+    totals = torch.bincount(images.labels, minlength=len(data.classes))
+    return (torch.bincount(images.labels[right], minlength=len(data.classes)) / totals.clamp(min=1)).numpy()
+
+
+def outcomes(columns: list[Column], report: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
+    return [experiment.run(column.recipe, report) for column in columns]
