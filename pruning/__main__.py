@@ -3,6 +3,7 @@
 import json
 import sys
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 
 import click
@@ -65,19 +66,25 @@ def _outputs(command):
 @click.option("--seed", type=int, default=0, show_default=True)
 @data_dir
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--remove", is_flag=True, help="Take out what was pruned: smaller files, measured size and latency.")
 @_outputs
-def prune(as_json: bool, masks: Path | None, weights: Path | None, program: Path | None, **options) -> None:
+def prune(as_json: bool, masks: Path | None, weights: Path | None, program: Path | None, remove: bool, **options) -> None:
     """Prune a trained network and measure what is left."""
-    from pruning import experiment, export
+    from pruning import experiment, export, ledger
 
     recipe = _recipe(options)
     _get_data(recipe.dataset)
     _score(recipe)
     outcome = experiment.run(recipe)
-    for path, save in ((masks, export.save_masks), (weights, export.save_weights), (program, export.save_program)):
+    for path, save in ((masks, export.save_masks), (weights, partial(export.save_weights, removed=remove)),
+                       (program, partial(export.save_program, removed=remove))):
         if path:
             save(recipe, path)
-    click.echo(json.dumps(_as_json(outcome), indent=1) if as_json else _as_text(outcome))
+    book = ledger.ledger(recipe) if remove else None
+    if as_json:
+        click.echo(json.dumps(_as_json(outcome) if book is None else _with_removed(_as_json(outcome), book), indent=1))
+    else:
+        click.echo(_as_text(outcome) + ("" if book is None else _removed_as_text(book)))
 
 
 def _recipe(options: dict):
@@ -148,6 +155,29 @@ def _as_json(outcome) -> dict:
         "warnings": list(outcome.warnings),
         "seconds": round(outcome.seconds, 4),
     }
+
+
+def _with_removed(told: dict, book) -> dict:
+    told["pruned"] |= {"parameters": book.removed.parameters, "macs": book.removed.macs}
+    forms = {"dense": book.dense, "masked": book.masked, "removed": book.removed}
+    told["removed"] = {
+        "max_logit_difference": book.difference, "images_compared": book.checked,
+        "bytes": {name: entry.bytes for name, entry in forms.items()},
+        "encoding": {name: entry.encoding for name, entry in forms.items()},
+        "latency_ms": {f"batch_{dense.batch}": {
+            name: {"median": round(1000 * one.median, 4), "low": round(1000 * one.low, 4), "high": round(1000 * one.high, 4),
+                   "runs": one.runs} for name, one in (("dense", dense), ("removed", removed))}
+            for dense, removed in zip(book.dense.latency, book.removed.latency)},
+    }
+    return told
+
+
+def _removed_as_text(book) -> str:
+    same = "the same" if book.agrees else "NOT THE SAME"
+    return "\n".join([
+        "\n", book.table().to_string(index=False),
+        f"\nlogits of masked and removed: {same}, largest difference {book.difference:.1e} on {book.checked:,} test images",
+        *book.remarks])
 
 
 def _as_text(outcome) -> str:
@@ -222,6 +252,43 @@ def train(network: str, dataset: str, seed: int, epochs: int | None, out: Path |
     click.echo(json.dumps(asdict(card), indent=1) if as_json else
                f"{network} on {dataset}: test accuracy {card.test_accuracy:.2%} ({card.test_correct:,} of "
                f"{card.test_images:,}), validation {card.validation_accuracy:.2%}, {card.seconds:.0f} s")
+
+
+@main.command()
+@click.argument("recipes", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--budget", default="own", show_default=True,
+              help="macs=0.5 or parameters=0.25 (shares left), accuracy=0.98 (kept on validation images), or own.")
+@click.option("--images", type=int, help="Classify the first N test images [default: all].")
+@data_dir
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--csv", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the table.")
+def compare(recipes: tuple[Path, ...], budget: str, images: int | None, as_json: bool, csv: Path | None) -> None:
+    """Recipes from JSON files side by side, each as strong as the budget asks."""
+    from pruning import compare as comparing
+    from pruning.files import whole
+    from pruning.recipe import Recipe
+
+    asked = comparing.Budget.read(budget)
+    read = [Recipe.from_dict({**_object(path), **({"images": images} if images else {})}) for path in recipes]
+    comparing.check(read)
+    _get_data(read[0].dataset)
+    for recipe in read:
+        _score(recipe)
+    found = comparing.Comparison.of(read, asked)
+    if csv:
+        with whole(csv) as temporary:
+            found.table().to_csv(temporary, index=False)
+    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.as_text())
+
+
+def _object(path: Path) -> dict:
+    """A recipe file: an object, or a list of steps."""
+    read = _read_json(path)
+    if isinstance(read, list):
+        return {"steps": read}
+    if not isinstance(read, dict):
+        raise ValueError(f"{path} must hold a recipe or a list of steps")
+    return read
 
 
 @main.command()

@@ -1,19 +1,25 @@
 """Several recipes side by side, at the same budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import pandas as pd
+import torch
 
 from pruning import curves, datasets, experiment
 from pruning.cost import cost, measured
+from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.evaluation import count_correct
 from pruning.experiment import Outcome, Pruned
+from pruning.inference import forward
 from pruning.masks import Masks
+from pruning.networks import prunable
 from pruning.recipe import Recipe
 from pruning.registry import Registry
 from pruning.structure import spaces
+from pruning.units import METHODS
 
 BUDGETS: Registry[str] = Registry("budget")
 BUDGETS.add("parameters", "Equal parameters left: those that still make a difference, of all")
@@ -168,7 +174,7 @@ def overlap(first: Recipe, second: Recipe) -> float:
         masks = effective(state, data.channels, data.size)
         gone.append(np.concatenate([
             np.ones(layer.weight.numel(), bool) if name in state.gone else _gone(masks, state, name, layer.weight.shape)
-            for name, layer in experiment.prunable(experiment.model(recipe)).items()]))
+            for name, layer in prunable(experiment.model(recipe)).items()]))
     either = int((gone[0] | gone[1]).sum())
     return int((gone[0] & gone[1]).sum()) / either if either else float("nan")
 
@@ -182,9 +188,6 @@ def _gone(masks: Masks, state: Pruned, name: str, shape) -> np.ndarray:
 
 def class_accuracy(recipe: Recipe) -> np.ndarray:
     """Correct / total of each class on the test images, (classes,)."""
-    from pruning.inference import forward
-    import torch
-
     data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
     images, network = experiment.test_images(recipe), forward(state.model, state.masks.apply(state.model))
     with torch.inference_mode():
@@ -193,5 +196,62 @@ def class_accuracy(recipe: Recipe) -> np.ndarray:
     return (torch.bincount(images.labels[right], minlength=len(data.classes)) / totals.clamp(min=1)).numpy()
 
 
-def outcomes(columns: list[Column], report: Callable[[Outcome], None] = lambda outcome: None) -> list[Outcome]:
-    return [experiment.run(column.recipe, report) for column in columns]
+def check(recipes: Sequence[Recipe]) -> None:
+    """Raise ValueError unless there is at least one recipe, and all are of one network and dataset."""
+    if not recipes:
+        raise ValueError("there is nothing to compare")
+    if len({(recipe.network, recipe.dataset) for recipe in recipes}) > 1:
+        raise ValueError("only recipes of one network and one dataset can be compared: "
+                         + ", ".join(f"{recipe.network} on {recipe.dataset}" for recipe in recipes))
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Columns at a budget, each with its outcome, in the order of the recipes."""
+
+    budget: Budget
+    columns: tuple[Column, ...]
+    outcomes: tuple[Outcome, ...]
+
+    @classmethod
+    def of(cls, recipes: Sequence[Recipe], budget: Budget) -> "Comparison":
+        """Match and measure them all.
+
+        Raises
+        ------
+        ValueError : as `check`.
+        """
+        check(recipes)
+        columns = tuple(matched(recipe, budget) for recipe in recipes)
+        return cls(budget, columns, tuple(experiment.run(column.recipe) for column in columns))
+
+    def table(self) -> pd.DataFrame:
+        """A row per column of the comparison."""
+        rows = []
+        for column, outcome in zip(self.columns, self.outcomes):
+            low, high = outcome.accuracy.interval
+            rows.append({
+                "name": name_of(column.recipe), "value": column.recipe.value, "accuracy": outcome.accuracy.value,
+                "accuracy_low": low, "accuracy_high": high, "images": outcome.accuracy.images,
+                "sparsity": outcome.sparsity, "parameters_left": column.left.parameters, "macs_left": column.left.macs,
+                "compression": outcome.dense.parameters / column.left.parameters,
+                "theoretical_speed_up": outcome.dense.macs / max(1, column.left.macs), "problem": column.problem})
+        return pd.DataFrame(rows)
+
+    def to_dict(self) -> dict:
+        dense = self.outcomes[0].dense
+        columns = [{"recipe": column.recipe.to_dict(), **{k: v for k, v in row.items() if k != "problem"},
+                    "problem": column.problem or None} for column, row in zip(self.columns, self.table().to_dict("records"))]
+        return {"budget": {"kind": self.budget.kind, "share": None if self.budget.kind == "own" else self.budget.share},
+                "dense": {"accuracy": self.outcomes[0].dense_accuracy, "parameters": dense.parameters, "macs": dense.macs},
+                "columns": columns}
+
+    def as_text(self) -> str:
+        shown = self.table()[["name", "accuracy", "sparsity", "parameters_left", "macs_left"]]
+        return "\n".join([shown.to_string(index=False, formatters={"accuracy": "{:.2%}".format, "sparsity": "{:.2%}".format}),
+                          *(f"{name_of(column.recipe)}: {column.problem}" for column in self.columns if column.problem)])
+
+
+def name_of(recipe: Recipe) -> str:
+    """A recipe in a few words."""
+    return " + ".join(f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}" for step in recipe.steps)

@@ -1,5 +1,6 @@
 """Results as files that other programs can read."""
 
+import copy
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from torch import nn
 from pruning import experiment
 from pruning.datasets import DATASETS, Dataset, normalise
 from pruning.files import whole
+from pruning.ledger import small
 from pruning.recipe import Recipe
 
 
@@ -21,10 +23,10 @@ def save_masks(recipe: Recipe, path: Path) -> None:
         save_file({name: mask.to(torch.uint8).contiguous() for name, mask in tensors.items()}, temporary)
 
 
-def save_weights(recipe: Recipe, path: Path) -> None:
-    """The masked state dict. Without a layer that was taken out, and with ``input`` where pixels were removed."""
+def save_weights(recipe: Recipe, path: Path, removed: bool = False) -> None:
+    """The masked state dict, with ``input`` where pixels were removed; or that of the small network."""
     pruned = experiment.pruned(recipe)
-    state = dict(pruned.model.state_dict()) | pruned.masks.apply(pruned.model)
+    state = small(recipe).state_dict() if removed else dict(pruned.model.state_dict()) | pruned.masks.apply(pruned.model)
     with whole(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
 
@@ -39,12 +41,12 @@ class _Program(nn.Module):
         return self.network(normalise(pixels, self.dataset) * self.kept)
 
 
-def save_program(recipe: Recipe, path: Path) -> None:
-    """The masked network by itself (torch.export): float32 pixels (N, C, H, W) in [0, 1] to logits, N free."""
+def save_program(recipe: Recipe, path: Path, removed: bool = False) -> None:
+    """The masked or the small network by itself (torch.export): float32 pixels (N, C, H, W) in [0, 1] to logits, N free."""
     data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
     example = torch.zeros(2, data.channels, data.size, data.size)
-    model = state.copy().to(memory_format=torch.contiguous_format)
-    kept = state.masks.get("input", torch.ones(1, 1, 1, dtype=torch.bool)).float()
+    model = (copy.deepcopy(small(recipe)) if removed else state.copy()).to(memory_format=torch.contiguous_format)
+    kept = torch.ones(1, 1, 1) if removed else state.masks.get("input", torch.ones(1, 1, 1, dtype=torch.bool)).float()
     program = torch.export.export(_Program(model, data, kept).eval(), (example,),
                                   dynamic_shapes={"pixels": {0: torch.export.Dim("images", min=1)}})
     with whole(path) as temporary:

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = [  # from the ground up; a room uses those below it
     {"errors", "registry", "files"}, {"environment"}, {"networks", "datasets"}, {"download", "structure", "cost", "inference"},
     {"units", "refit", "evaluation", "removal", "latency", "storage"}, {"criteria", "checkpoints", "masks"}, {"training", "ranking"}, {"rules"}, {"recipe"},
-    {"experiment"}, {"curves", "export", "regression", "explain", "agreement", "ledger"}, {"jobs"}, {"figures"}, {"__main__"},
+    {"experiment"}, {"curves", "regression", "explain", "agreement", "ledger"}, {"export", "compare"}, {"jobs"}, {"figures"}, {"__main__"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 
