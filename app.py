@@ -16,11 +16,18 @@ def main() -> None:
     except PrunescopeError as error:
         st.error(str(error))
         st.stop()
-    st.navigation([
+    pages = [
         st.Page("pages/explore.py", title="Explore", icon=":material/tune:", default=True),
+        st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
         st.Page("pages/agreement.py", title="Agreement", icon=":material/join_inner:"),
         st.Page("pages/about.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
-    ], position="top").run()
+    ]
+    chosen = st.navigation(pages, position="top")
+    st.session_state["entered"] = True
+    if wanted := st.session_state.pop("wanted", None):  # the first visitor of a new server came by another door
+        path, query = wanted
+        st.switch_page(next((page for page in pages if page.url_path == path), pages[0]), query_params=query)
+    chosen.run()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 import re
 import uuid
 from dataclasses import replace
+from urllib.parse import urlsplit
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -33,9 +34,17 @@ def downloads() -> Jobs:
 
 
 def only(*wanted: str) -> None:
-    """On this page the visitor wants this work and no other: what nobody follows any more ends."""
-    for owner in {"point", "curve", "scores", "agreement"} - set(wanted):
-        jobs().leave((visitor(), owner))
+    """On this page the visitor wants this work and no other: what nobody follows any more ends.
+
+    Until app.py has run once, a new server runs a page of a link by itself, without its frame: then go back to the door.
+    """
+    if "entered" not in st.session_state:
+        st.session_state["wanted"] = (urlsplit(st.context.url or "").path.strip("/"), st.query_params.to_dict())
+        st.switch_page("app.py")
+    mine = jobs().owners(lambda owner: isinstance(owner, tuple) and owner[0] == visitor())
+    for owner in mine:
+        if owner[1] not in wanted:
+            jobs().leave(owner)
 
 
 def visitor() -> str:

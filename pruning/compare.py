@@ -1,11 +1,12 @@
 """Several recipes side by side, at the same budget."""
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
+from cachetools import LRUCache, cached
 
 from pruning import curves, datasets, experiment
 from pruning.cost import cost, measured
@@ -13,7 +14,6 @@ from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.evaluation import count_correct
 from pruning.experiment import Outcome, Pruned
-from pruning.inference import forward
 from pruning.masks import Masks
 from pruning.networks import prunable
 from pruning.recipe import Recipe
@@ -98,6 +98,7 @@ def effective(state: Pruned, channels: int, size: int) -> Masks:
     return Masks(kept)
 
 
+@cached(LRUCache(maxsize=4096), key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
 def left(recipe: Recipe) -> Left:
     """Parameters and MACs that still make a difference; what sparse kernels and files could save at best."""
     data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
@@ -126,13 +127,13 @@ def matched(recipe: Recipe, budget: Budget, report: Callable[[float], None] = la
         return Column(most, left(most), f"At least {remains(most):.1%} of the {words} remain: {budget.share:.1%} is out of reach.")
     low, high = 0.0, 1.0
     best = min((least, most), key=lambda point: abs(remains(point) - budget.share))
-    for step in range(14):
+    for step in range(11):
         middle = (low + high) / 2
         point = curves.at_sparsity(recipe, middle)
         if abs(remains(point) - budget.share) < abs(remains(best) - budget.share):
             best = point
         low, high = (middle, high) if remains(point) > budget.share else (low, middle)
-        report((step + 1) / 14)
+        report((step + 1) / 11)
     gap = abs(remains(best) - budget.share)
     problem = f"Its steps are coarse: the nearest is {remains(best):.1%} of the {words}." if gap > NEAR else ""
     return Column(best, left(best), problem)
@@ -161,7 +162,7 @@ def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = lambda
     parts = count_correct(state.model, state.masks.apply(state.model), images, DATASETS[recipe.dataset])
     correct = 0
     for done, right in enumerate(parts, start=1):
-        correct += right
+        correct += int(right.sum())
         report(min(1.0, 250 * done / len(images)))
     return correct / len(images)
 
@@ -186,14 +187,29 @@ def _gone(masks: Masks, state: Pruned, name: str, shape) -> np.ndarray:
     return (~mask).numpy().ravel()
 
 
-def class_accuracy(recipe: Recipe) -> np.ndarray:
-    """Correct / total of each class on the test images, (classes,)."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    images, network = experiment.test_images(recipe), forward(state.model, state.masks.apply(state.model))
-    with torch.inference_mode():
-        right = torch.cat([network(datasets.normalise(part, data)).argmax(1) for part in images.pixels.split(250)]) == images.labels
-    totals = torch.bincount(images.labels, minlength=len(data.classes))
-    return (torch.bincount(images.labels[right], minlength=len(data.classes)) / totals.clamp(min=1)).numpy()
+def class_accuracy(outcome: Outcome) -> np.ndarray:
+    """Correct / total of each class, of the test images that were classified, (classes,)."""
+    labels = datasets.load(outcome.recipe.dataset, "test").labels[:outcome.accuracy.images]
+    totals = np.bincount(labels.numpy(), minlength=len(outcome.class_correct))
+    return np.array(outcome.class_correct) / np.maximum(1, totals)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Of one column: how far matching is, then the column, then its outcome so far."""
+
+    share: float
+    column: Column | None = None
+    outcome: Outcome | None = None
+
+
+def measure(recipe: Recipe, budget: Budget, report: Callable[[Progress], None]) -> Progress:
+    """Score, match and measure one column; ``report`` is told how far it is."""
+    for steps in range(1, len(recipe.steps) + 1):
+        experiment.ranking(recipe.with_steps(recipe.steps[:steps]), lambda share: report(Progress(share / 2)))
+    column = matched(recipe, budget, lambda share: report(Progress(0.5 + share / 2)))
+    outcome = experiment.run(column.recipe.key, lambda partial: report(Progress(1.0, column, partial)))
+    return Progress(1.0, column, outcome)
 
 
 def check(recipes: Sequence[Recipe]) -> None:

@@ -38,8 +38,8 @@ class Accuracy:
 
 
 def count_correct(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images: Images, dataset: Dataset, *,
-                  batch: int = 250) -> Iterator[int]:
-    """Classify ``images`` and yield the number of correct ones of each batch, as it comes.
+                  batch: int = 250) -> Iterator[torch.Tensor]:
+    """Classify ``images`` and yield the number of correct ones of each class (classes,), batch by batch as it comes.
 
     Parameters
     ----------
@@ -51,7 +51,8 @@ def count_correct(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], 
     for start in range(0, len(images), batch):
         with torch.inference_mode():
             logits = network(images.pixels[start:start + batch])  # (B, classes)
-            correct = int((logits.argmax(1) == images.labels[start:start + batch]).sum())
+            labels = images.labels[start:start + batch]
+            correct = torch.bincount(labels[logits.argmax(1) == labels], minlength=len(dataset.classes))
         yield correct
 
 
@@ -59,6 +60,6 @@ def accuracy(model: nn.Module, images: Images, dataset: Dataset) -> float:
     """Correct / total of the network as it is, in eval mode, as a fraction."""
     training = model.training
     model.eval()
-    correct = sum(count_correct(model, {}, images, dataset))
+    correct = int(sum(count_correct(model, {}, images, dataset)).sum())
     model.train(training)
     return correct / len(images)

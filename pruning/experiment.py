@@ -83,6 +83,7 @@ class Outcome:
     units: tuple[Units, ...]
     warnings: tuple[str, ...]
     seconds: float
+    class_correct: tuple[int, ...] = ()  # of the images that were classified
 
     @property
     def removed(self) -> int:
@@ -226,12 +227,12 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
                       checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy,
                       cost(recipe.network, recipe.dataset), layers, state.parameters, units(recipe),
                       warnings(layers, state), 0.0)
-    correct = seen = 0
+    correct, seen = torch.zeros(len(data.classes), dtype=torch.int64), 0
     batch = 250
     for right in count_correct(state.model, parameters, images, data, batch=batch):
         correct, seen = correct + right, min(seen + batch, len(images))
-        outcome = replace(outcome, accuracy=Accuracy(correct, seen, data.test_images),
-                          seconds=time.perf_counter() - began)
+        outcome = replace(outcome, accuracy=Accuracy(int(correct.sum()), seen, data.test_images),
+                          class_correct=tuple(correct.tolist()), seconds=time.perf_counter() - began)
         report(outcome)
     return outcome
 

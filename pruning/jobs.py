@@ -156,6 +156,11 @@ class Jobs:
             if job:
                 job.followers.discard(owner)
 
+    def owners(self, which: Callable[[Hashable], bool]) -> list[Hashable]:
+        """Those of the owners that follow something."""
+        with self._lock:
+            return [owner for owner in self._followed if which(owner)]
+
     def following(self, owner: Hashable) -> Job | None:
         with self._lock:
             return self._followed.get(owner)

@@ -7,7 +7,7 @@ import plotly.graph_objects as go
 from pruning.figures.style import layout
 
 
-def matrix(table: pd.DataFrame, *, title: str, low: float) -> go.Figure:
+def matrix(table: pd.DataFrame, *, title: str, low: float, what: str = "criterion") -> go.Figure:
     """``table`` square, with the same names on both sides, values from ``low`` to 1; NaN is left empty."""
     names = list(table.columns)
     values = table.to_numpy(np.float32)
@@ -18,8 +18,8 @@ def matrix(table: pd.DataFrame, *, title: str, low: float) -> go.Figure:
                "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
                "hovertemplate": "%{y} and %{x}: %{text}<extra></extra>"}
     room = 20 + 7 * max(map(len, names))
-    figure = layout(x={"title": "criterion", "tickangle": -40, "showgrid": False, "type": "category"},
-                    y={"title": "criterion", "autorange": "reversed", "showgrid": False, "type": "category"},
+    figure = layout(x={"title": what, "tickangle": -40, "showgrid": False, "type": "category"},
+                    y={"title": what, "autorange": "reversed", "showgrid": False, "type": "category"},
                     height=150 + room + 30 * len(names), left=30 + room, right=84)
     figure["margin"]["b"] = 30 + room
     return go.Figure([picture], figure)

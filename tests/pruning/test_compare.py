@@ -83,8 +83,10 @@ def test_overlap_by_sets():
 def test_class_accuracies_average_to_the_accuracy():
     recipe = Recipe("lenet5", "digits", value=0.9)
     labels = datasets.load("digits", "test").labels
-    each = class_accuracy(recipe)
-    assert (each * torch.bincount(labels).numpy()).sum() == pytest.approx(experiment.run(recipe).accuracy.correct)
+    outcome = experiment.run(recipe)
+    each = class_accuracy(outcome)
+    assert (each * torch.bincount(labels).numpy()).sum() == pytest.approx(outcome.accuracy.correct)
+    assert sum(outcome.class_correct) == outcome.accuracy.correct and len(each) == 10
 
 
 @pytest.mark.parametrize("text", ["macs", "macs=", "macs=2", "macs=nan", "flops=0.5", "own=1=2", "=0.5", "accuracy=-1"])

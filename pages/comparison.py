@@ -1,0 +1,151 @@
+"""What is compared: the columns' recipes, their widgets, their link and file, and the work that measures them."""
+
+import json
+import uuid
+from dataclasses import replace
+from functools import partial
+
+import streamlit as st
+
+from pages import cards
+from pages.session import KEEP, choice, jobs, plain, registered, there, visitor
+from pruning.compare import Budget, check, measure
+from pruning.criteria import CRITERIA
+from pruning.datasets import DATASETS
+from pruning.figures.compare import COLOURS
+from pruning.jobs import Job
+from pruning.networks import NETWORKS
+from pruning.recipe import Recipe, criteria_for, rules_for
+from pruning.rules import scopes_for
+from pruning.units import METHODS, groupings_for
+
+OWNERS = tuple(f"column {i}" for i in range(len(COLOURS)))
+
+
+def columns_of() -> list[Recipe]:
+    """The recipes of the last run; in a new session those of the link, else one of each kind of pruning."""
+    if "comparison" not in st.session_state:
+        query = st.query_params.to_dict()
+        if "columns" in query:
+            _read(query["columns"], query.get("budget", "own"), "The link could not be followed")
+        if "comparison" not in st.session_state:
+            found = there()
+            network = st.session_state.get("network") or ("lenet5" if "lenet5" in found else next(iter(found)))
+            dataset = st.session_state.get("dataset")
+            dataset = dataset if dataset in found[network] else found[network][-1]
+            st.session_state.update({"network": network, "dataset": dataset})
+            _put(_usual(network, dataset))
+    return st.session_state["comparison"]
+
+
+def _usual(network: str, dataset: str) -> list[Recipe]:
+    return [Recipe(network, dataset), Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
+            Recipe(network, dataset, method="filter", scope="layer")]
+
+
+def _put(recipes: list[Recipe]) -> None:
+    """Other recipes: their widgets begin anew."""
+    st.session_state["comparison"] = recipes
+    st.session_state["column ids"] = [uuid.uuid4().hex[:8] for _ in recipes]
+
+
+def _read(text: str, budget: str, otherwise: str) -> None:
+    """Take over a comparison from a link or a file; what is wrong with it is said, and nothing changes."""
+    try:
+        content = json.loads(text)
+        if isinstance(content, dict):
+            told = content.get("budget", {})
+            budget = f"{told.get('kind')}={told.get('share')}" if told.get("kind") != "own" else "own"
+            content = [column.get("recipe") for column in content.get("columns", [])]
+        if not isinstance(content, list) or not 1 <= len(content) <= len(OWNERS):
+            raise ValueError(f"a comparison is a list of 1 to {len(OWNERS)} recipes")
+        recipes, asked = [Recipe.from_dict(recipe) for recipe in content], Budget.read(budget)
+        check(recipes)
+        if recipes[0].dataset not in there().get(recipes[0].network, []):
+            raise ValueError(f"{recipes[0].network} on {recipes[0].dataset} is not on this machine")
+    except (ValueError, RecursionError, AttributeError, TypeError) as error:
+        st.session_state["message"] = f"{otherwise}: {plain(str(error))}."
+        return
+    st.session_state.update({"network": recipes[0].network, "dataset": recipes[0].dataset, "budget": asked.kind,
+                             f"share of {asked.kind}": 100 * asked.share})
+    _put(recipes)
+
+
+def choose_network(recipes: list[Recipe]) -> list[Recipe]:
+    """The same network and data for all columns."""
+    found = there()
+    network = registered("Network", list(found), "network", NETWORKS)
+    dataset = registered("Dataset", found[network], "dataset", DATASETS, otherwise=-1)
+    if (network, dataset) != (recipes[0].network, recipes[0].dataset):
+        _put([cards.moved(recipe, network, dataset) for recipe in recipes])
+    recipes = st.session_state["comparison"]
+    st.button("Add a column", icon=":material/add:", width="stretch", disabled=len(recipes) >= len(OWNERS), on_click=_add)
+    st.session_state.setdefault("uploads", 0)
+    file = st.file_uploader("Open a comparison (JSON)", "json", key=f"upload {st.session_state['uploads']}")
+    if file is not None:
+        st.session_state["uploads"] += 1  # taken once
+        _read(file.getvalue().decode("utf-8", "replace"), "own", "The file could not be read")
+        st.rerun()
+    return recipes
+
+
+def _add() -> None:
+    recipes = st.session_state["comparison"]
+    st.session_state["comparison"] = [*recipes, Recipe(recipes[0].network, recipes[0].dataset, criterion="random")]
+    st.session_state["column ids"].append(uuid.uuid4().hex[:8])
+
+
+def _drop(i: int) -> None:
+    del st.session_state["comparison"][i], st.session_state["column ids"][i]
+
+
+def _take(i: int) -> None:
+    """The recipe of the Explore page, on this comparison's network."""
+    mine, taken = st.session_state["comparison"], st.session_state["recipe"]
+    mine[i] = cards.moved(taken, mine[i].network, mine[i].dataset)
+    st.session_state["column ids"][i] = uuid.uuid4().hex[:8]
+
+
+def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
+    """The widgets of one column's last step."""
+    name = st.session_state["column ids"][i]
+    for key in ("method", "criterion", "grouping", "scope"):
+        st.session_state.setdefault(f"{name} {key}", getattr(recipe, key))
+    with st.expander("Recipe"):
+        method = registered("Method", list(METHODS), f"{name} method", METHODS)
+        criterion = registered("Criterion", criteria_for(recipe.network, method), f"{name} criterion", CRITERIA)
+        groupings = groupings_for(recipe.network, method)
+        grouping = choice("Grouping", groupings, f"{name} grouping", format_func=METHODS[method].groupings.get) if groupings else ""
+        rule = recipe.rule if recipe.rule in rules_for(method, criterion) else "sparsity"
+        scope = choice("Scope", scopes_for(rule, method), f"{name} scope")
+        if recipe.earlier:
+            st.caption(f"After {len(recipe.earlier)} earlier step{'s' if len(recipe.earlier) > 1 else ''}.")
+        if "recipe" in st.session_state:
+            st.button("Take the recipe of Explore", key=f"{name} take", on_click=_take, args=[i], width="stretch")
+        st.button("Remove this column", key=f"{name} drop", on_click=_drop, args=[i], width="stretch", disabled=last)
+    same = (method, criterion) == (recipe.method, recipe.criterion)
+    value = recipe.value if rule == recipe.rule else 0.5
+    if own and rule == "sparsity":
+        st.session_state.setdefault(f"{name} share", 100 * value)
+        value = round(st.slider("Sparsity", 0.0, 100.0, step=0.5, key=f"{name} share", format="%.1f%%", **KEEP) / 100, 6)
+    return replace(recipe, method=method, criterion=criterion, grouping=grouping, scope=scope, rule=rule, value=value,
+                   measure=recipe.measure if same else "", values=recipe.values if same and scope == "custom" else (),
+                   layers=recipe.layers if same and grouping in ("", recipe.grouping) else None)
+
+
+def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:
+    """Remember them, and let the address bar say what is shown."""
+    st.session_state["comparison"] = list(recipes)
+    query = {"budget": "own" if budget.kind == "own" else f"{budget.kind}={budget.share:g}",
+             "columns": json.dumps([recipe.to_dict() for recipe in recipes], separators=(",", ":"))}
+    if st.query_params.to_dict() != query:
+        st.query_params.from_dict(query)
+    return recipes
+
+
+def running(recipes: list[Recipe], budget: Budget) -> list[Job]:
+    """The work of every column, each in turn."""
+    for owner in OWNERS[len(recipes):]:
+        jobs().leave((visitor(), owner))
+    return [jobs().follow((visitor(), owner), ("column", recipe.key, budget), partial(measure, recipe, budget))
+            for owner, recipe in zip(OWNERS, recipes)]

@@ -1,0 +1,129 @@
+"""The Compare page, on built-in data."""
+
+import json
+import time
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from pruning.compare import Budget, matched
+from pruning.recipe import Recipe, Step
+from tests.pages.common import charts, numbers
+
+THREE = [Recipe("lenet5", "digits"), Recipe("lenet5", "digits", method="neuron", criterion="activation", scope="layer"),
+         Recipe("lenet5", "digits", method="filter", scope="layer")]
+
+
+@pytest.fixture(autouse=True)
+def no_downloads(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNESCOPE_DATA", str(tmp_path))
+
+
+def comparing(recipes=(), said=False, **query) -> AppTest:
+    at = AppTest.from_file("../../app.py", default_timeout=60).run()
+    at.query_params.clear()
+    at.query_params.update(query | ({"columns": json.dumps([r.to_dict() for r in recipes])} if recipes else {}))
+    at.switch_page("pages/compare.py").run()
+    return at if said else done(at.run())
+
+
+def done(at: AppTest) -> AppTest:
+    deadline = time.time() + 60
+    while not at.exception and not charts(at) and time.time() < deadline:
+        time.sleep(0.1)
+        at.run()
+    assert not at.exception, at.exception
+    return at
+
+
+def metrics(at: AppTest, label: str) -> list[str]:
+    return [metric.value for metric in at.metric if metric.label == label]
+
+
+def expected(recipes, budget: Budget):
+    from pruning import experiment
+
+    columns = [matched(recipe, budget) for recipe in recipes]
+    return ([f"{experiment.run(c.recipe).accuracy.value:.2%}" for c in columns],
+            [f"{c.left.macs / 416_520:.1%}" for c in columns])
+
+
+def test_three_columns_at_the_same_budget():
+    at = comparing()
+    assert len(metrics(at, "Test accuracy")) == 3 and len(charts(at)) == 6
+    assert all(chart.proto.alt for chart in at.get("plotly_chart"))
+    at.main.segmented_control(key="budget").set_value("macs").run()
+    at.main.slider(key="share of macs").set_value(40.0).run()
+    done(at)
+    accuracies, macs = expected(THREE, Budget("macs", 0.4))
+    assert metrics(at, "Test accuracy") == accuracies and metrics(at, "MACs left") == macs
+    assert dict(at.query_params)["budget"] == "macs=0.4"
+    colours = [t["marker"]["color"] for t in charts(at)[0]["data"]]
+    assert colours == [t["marker"]["color"] for t in charts(at)[2]["data"]] and len(set(colours)) == 3
+
+
+def test_a_link_and_each_its_own():
+    recipes = [Recipe("lenet300", "digits", value=0.9), Recipe("lenet300", "digits").with_steps((
+        Step(method="filter", value=0.3, scope="layer"), Step(value=0.5)))]
+    at = comparing(recipes, budget="own")
+    from pruning import experiment
+
+    assert metrics(at, "Test accuracy") == [f"{experiment.run(r).accuracy.value:.2%}" for r in recipes]
+    assert [r["method"] if "method" in r else len(r["steps"]) for r in json.loads(dict(at.query_params)["columns"])] == ["weight", 2]
+    at.main.slider[0].set_value(50.0).run()
+    assert metrics(at, "Test accuracy")[0] == f"{experiment.run(Recipe('lenet300', 'digits')).accuracy.value:.2%}"
+
+
+def test_columns_can_be_added_removed_and_given_another_recipe():
+    at = comparing(THREE, budget="macs=0.5")
+    next(b for b in at.sidebar.button if b.label == "Add a column").click().run()
+    done(at)
+    assert len(metrics(at, "Test accuracy")) == 4
+    next(b for b in at.main.button if b.label == "Remove this column").click().run()
+    done(at)
+    assert len(metrics(at, "Test accuracy")) == 3
+    box = next(b for b in at.main.selectbox if b.label == "Criterion")
+    box.set_value("taylor").run()
+    done(at)
+    assert json.loads(dict(at.query_params)["columns"])[0]["criterion"] == "taylor"
+    next(b for b in at.main.button if b.label == "Take the recipe of Explore").click().run()
+    done(at)
+    assert json.loads(dict(at.query_params)["columns"])[0]["method"] == "weight"
+
+
+def test_a_budget_out_of_reach_is_said():
+    at = comparing([Recipe("lenet5", "digits", method="layer")], budget="macs=0.01")
+    assert any("out of reach" in warning.value for warning in at.warning)
+
+
+def test_equal_accuracy():
+    at = comparing([Recipe("lenet300", "digits")], budget="accuracy=0.95")
+    column = matched(Recipe("lenet300", "digits"), Budget("accuracy", 0.95))
+    assert metrics(at, "Parameters left") == [f"{column.left.parameters / 266_610:.1%}"]
+
+
+def test_the_ledger_and_the_curves_on_request():
+    at = comparing([Recipe("lenet300", "digits")], budget="macs=0.5")
+    for key in ("begin curves", "begin ledger"):
+        at.main.button(key=key).click().run()
+        deadline = time.time() + 60
+        while any(b.key == key.replace("begin", "cancel") for b in at.main.button):
+            assert time.time() < deadline
+            time.sleep(0.2)
+            at.run()
+    done(at)
+    assert len(charts(at)[0]["data"]) == 2 and len(charts(at)[0]["data"][0]["x"]) > 8
+    assert "bytes of the file" in at.dataframe[0].value["quantity"].tolist()
+    assert any("masked and removed logits agree" in caption.value for caption in at.main.caption)
+
+
+@pytest.mark.parametrize("query, part", [
+    ({"columns": "["}, "could not be followed"), ({"columns": "[]"}, "a list of 1 to 6 recipes"),
+    ({"columns": '[{"network": "vgg"}]'}, "unknown network"), ({"columns": "[3]"}, "could not be followed"),
+    ({"columns": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"),
+    ({"columns": '[{"network":"lenet5","dataset":"digits"}]', "budget": "macs=7"}, "must be between 0 and 1"),
+    ({"columns": "[" * 100_000}, "could not be followed")])
+def test_a_bad_link_is_said_and_the_page_opens(query, part):
+    at = comparing(said=True, **query)  # said once
+    assert part in at.warning[0].value.replace("\\", "")
+    assert len(metrics(done(at), "Test accuracy")) == 3 and numbers(at)
