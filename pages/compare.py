@@ -13,7 +13,7 @@ from pruning.jobs import Job
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
 
-SOON = 500  # images, for the first estimates of a slow network
+SOON = 250  # images, for the first estimates of a slow network
 WORDS = {"parameters": "Parameters left", "macs": "MACs left", "accuracy": "Accuracy kept (validation)", "own": ""}
 
 

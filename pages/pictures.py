@@ -9,7 +9,7 @@ import streamlit as st
 
 from pages.session import CHART, FIRST, jobs, plain, visitor
 from pruning import curves, experiment
-from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlap
+from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlaps
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import compare as figures
@@ -44,7 +44,7 @@ def show_pictures(recipes: list[Recipe], budget: Budget, found: list[Progress]) 
         one, two = st.columns(2)
         with one:
             st.markdown("##### Overlap of the weights they remove")
-            table = pd.DataFrame([[overlap(a.recipe, b.recipe) for b in outcomes] for a in outcomes], names, names)
+            table = pd.DataFrame(overlaps([o.recipe for o in outcomes]), names, names)
             st.plotly_chart(matrix.matrix(table, title="Jaccard overlap", low=0, what="column"), key="overlap", **CHART,
                             alt=matrix.alt(table, "Jaccard overlap of the removed weights"))
         with two:

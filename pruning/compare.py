@@ -167,17 +167,21 @@ def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = lambda
     return correct / len(images)
 
 
-def overlap(first: Recipe, second: Recipe) -> float:
-    """Jaccard overlap of the weights that two recipes of one network remove; NaN where both remove none."""
-    gone = []
-    for recipe in (first, second):
-        data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-        masks = effective(state, data.channels, data.size)
-        gone.append(np.concatenate([
-            np.ones(layer.weight.numel(), bool) if name in state.gone else _gone(masks, state, name, layer.weight.shape)
-            for name, layer in prunable(experiment.model(recipe)).items()]))
-    either = int((gone[0] | gone[1]).sum())
-    return int((gone[0] & gone[1]).sum()) / either if either else float("nan")
+def overlaps(recipes: Sequence[Recipe]) -> np.ndarray:
+    """Jaccard overlap of the weights that recipes of one network remove, (n, n); NaN where both remove none."""
+    gone = np.stack([removed_weights(recipe) for recipe in recipes]).astype(np.float32)  # (n, weights)
+    both = gone @ gone.T
+    either = gone.sum(1)[:, None] + gone.sum(1) - both
+    return np.where(either > 0, both / np.maximum(either, 1), np.nan)
+
+
+def removed_weights(recipe: Recipe) -> np.ndarray:
+    """Which prunable weights of the dense network make no difference any more, (weights,) bool."""
+    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
+    masks = effective(state, data.channels, data.size)
+    return np.concatenate([
+        np.ones(layer.weight.numel(), bool) if name in state.gone else _gone(masks, state, name, layer.weight.shape)
+        for name, layer in prunable(experiment.model(recipe)).items()])
 
 
 def _gone(masks: Masks, state: Pruned, name: str, shape) -> np.ndarray:

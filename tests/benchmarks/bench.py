@@ -17,7 +17,9 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 
 from pruning import checkpoints, datasets, experiment
+from pruning.compare import Budget, matched
 from pruning.datasets import DATASETS
+from pruning.ledger import ledger
 from pruning.networks import NETWORKS, prunable
 from pruning.ranking import Ranking
 from pruning.recipe import Recipe, criteria_for
@@ -135,6 +137,16 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
     return found
 
 
+def removed_resnet() -> None:
+    """A ResNet-20 at a quarter of its MACs, taken out for good, beside the dense one: the same images in turns."""
+    recipe = Recipe("resnet20", "digits", method="filter", grouping="across", scope="layer")
+    column = matched(recipe, Budget("macs", 0.25))
+    book = ledger(column.recipe, seconds=3.0)
+    for dense, removed in zip(book.dense.latency, book.removed.latency):
+        row(f"ResNet-20 at {column.left.macs / book.dense.macs:.0%} of its MACs, batch {removed.batch}", removed.median, "dense",
+            dense.median)
+
+
 def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
     from tests.benchmarks.latency import slider_latencies, summary
     from tests.browser.conftest import chromium, serving, settle
@@ -171,6 +183,7 @@ def main() -> None:
         # An image may lie on the border between two classes, where another order of adding tips it.
         assert all(abs(mine[v] - its[v]) <= 2 / images for v in values), "the peer measures another accuracy"
         row(f"mask and accuracy, {network} on {dataset}, {images:,} images", ours, "prune, DataLoader, ToTensor", theirs)
+    removed_resnet()
     for network, dataset in checkpoints.shipped():
         if dataset != "digits" and datasets.available(dataset):
             scoring(network, dataset)

@@ -108,7 +108,8 @@ def test_screenshots(visit, width, scheme):
     many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
     steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
     for name, query, pictures in (("explore", f"{DIGITS}&sparsity=0.8", 4), ("steps", f"{many}&earlier={steps}", 4),
-                                  ("agreement", f"agreement{many}", 2), ("about", "about", 0)):
+                                  ("agreement", f"agreement{many}", 2), ("about", "about", 0),
+                                  ("compare", "compare?budget=macs=0.5", 6)):
         page = visit(query, width=width, scheme=scheme, height=1500)
         page.wait_for_function(f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}")
         page.wait_for_timeout(500)

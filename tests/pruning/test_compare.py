@@ -8,7 +8,7 @@ import torch
 
 from pruning import datasets, experiment
 from pruning.__main__ import run
-from pruning.compare import BUDGETS, Budget, Comparison, class_accuracy, left, matched, overlap, validation_accuracy
+from pruning.compare import BUDGETS, Budget, Comparison, class_accuracy, left, matched, overlaps, validation_accuracy
 from pruning.ledger import small
 from pruning.recipe import Recipe, Step
 from tests.pruning.test_removal import walk
@@ -73,11 +73,12 @@ def test_overlap_by_sets():
         return {(n, i) for n in names for i in np.flatnonzero(~state.masks.whole(state.model)[f"{n}.weight"].numpy())}
 
     a, b = Recipe("lenet300", "digits", value=0.3), Recipe("lenet300", "digits", criterion="random", value=0.6)
-    assert overlap(a, b) == pytest.approx(len(gone(a) & gone(b)) / len(gone(a) | gone(b))) and overlap(a, a) == 1
     nothing = Recipe("lenet300", "digits", value=0.0)
-    assert np.isnan(overlap(nothing, nothing)) and overlap(a, nothing) == 0
+    found = overlaps([a, b, nothing])
+    assert found[0, 1] == found[1, 0] == pytest.approx(len(gone(a) & gone(b)) / len(gone(a) | gone(b)))
+    assert found[0, 0] == 1 and found[0, 2] == 0 and np.isnan(found[2, 2])
     taken = Recipe("lenet5", "digits", method="layer", criterion="random", value=0.4)
-    assert 0 < overlap(taken, Recipe("lenet5", "digits", value=0.9)) < 1
+    assert 0 < overlaps([taken, Recipe("lenet5", "digits", value=0.9)])[0, 1] < 1
 
 
 def test_class_accuracies_average_to_the_accuracy():
