@@ -52,16 +52,15 @@ def _budget(recipes: list[Recipe]) -> Budget:
     """The slider that drives all columns."""
     if st.session_state.get("budget") not in BUDGETS:
         st.session_state["budget"] = "macs"
-    left, right = st.columns([2, 3], vertical_alignment="bottom")
-    kind = left.segmented_control("Matched budget", list(BUDGETS), key="budget", required=True, **KEEP,
+    kind = st.segmented_control("Matched budget", list(BUDGETS), key="budget", required=True, **KEEP,
                                   format_func={"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}.get,
                                   help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()))
     if kind == "own":
-        right.caption("Each column has a slider of its own.")
+        st.caption("Each column has a slider of its own.")
         return Budget("own")
     key = f"share of {kind}"
     st.session_state.setdefault(key, 95.0 if kind == "accuracy" else 50.0)
-    share = right.slider(WORDS[kind], 1.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
+    share = st.slider(WORDS[kind], 1.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
     return Budget(kind, round(share / 100, 6))
 
 
@@ -98,10 +97,12 @@ def _column(progress: Progress | None, recipe: Recipe) -> None:
     outcome, column = progress.outcome, progress.column
     accuracy, dense = outcome.accuracy, outcome.dense
     low, high = accuracy.interval
-    note = (f"{100 * (accuracy.value - outcome.dense_accuracy):+.2f} points against dense" if accuracy.complete
-            else f"{low:.1%} to {high:.1%}, first {accuracy.images:,} images")
+    note = (f"{100 * (accuracy.value - outcome.dense_accuracy):+.2f} points" if accuracy.complete
+            else f"{low:.1%} to {high:.1%} of {accuracy.images:,}")
     quiet = {"delta_color": "off", "delta_arrow": "off"}
     st.metric("Test accuracy", f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}", note,
+              help=f"Correct / total; dense {outcome.dense_accuracy:.2%}. While it is an estimate: the 95% interval, and how "
+              f"many of the {accuracy.total:,} test images are classified.",
               **({} if accuracy.complete and abs(accuracy.value - outcome.dense_accuracy) >= 5e-5 else quiet))
     st.metric("Parameters left", f"{column.left.parameters / dense.parameters:.1%}", f"{column.left.parameters:,}", **quiet,
               help="Those that still make a difference: weights that read a removed channel are not counted.")
