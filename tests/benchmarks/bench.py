@@ -79,7 +79,7 @@ def search_in_11_million() -> tuple[float, float]:
     groups = {name: Group(name, tuple(w.shape), (name,)) for name, w in weights.items()}
     ranking = Ranking.of({name: w.abs() for name, w in weights.items()}, groups, weights=weights)
     values = np.linspace(0.05, 0.95, 31).tolist()
-    ours = max(medians(values, lambda v: rule.choose(ranking, rule.at(ranking, v), scope))[0]
+    ours = max(medians([rule.at(ranking, v) for v in values], lambda value: rule.choose(ranking, value, scope))[0]
                for rule in RULES.values() if not rule.options for scope in scopes_for(rule.name, "weight"))
 
     def threshold(sparsity: float) -> None:
