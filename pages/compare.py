@@ -12,6 +12,7 @@ from pruning.figures.compare import COLOURS
 from pruning.jobs import Job
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
+from pruning.rules import RULES
 
 SOON = 250  # images, for the first estimates of a slow network
 WORDS = {"parameters": "Parameters left", "macs": "MACs left", "accuracy": "Accuracy kept (validation)", "own": ""}
@@ -108,7 +109,8 @@ def _column(progress: Progress | None, recipe: Recipe) -> None:
               help="Those that still make a difference: weights that read a removed channel are not counted.")
     st.metric("MACs left", f"{column.left.macs / dense.macs:.1%}", f"{column.left.macs:,}", **quiet,
               help="With weights that still make a difference, for one image. In theory: see the ledger below.")
-    st.caption(f"Sparsity of the masks {outcome.sparsity:.1%}; value {column.recipe.value if isinstance(column.recipe.value, str) else f'{column.recipe.value:.4g}'}")
+    value = column.recipe.value if isinstance(column.recipe.value, str) else f"{column.recipe.value:.4g}"
+    st.caption(f"Sparsity of the masks {outcome.sparsity:.1%}; {RULES[column.recipe.rule].label.lower()} {value}")
     for text in filter(None, (column.problem, *outcome.warnings)):
         st.warning(text, icon=":material/warning:")
 

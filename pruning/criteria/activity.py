@@ -89,8 +89,9 @@ def _histogram(values: torch.Tensor) -> torch.Tensor:
 @criterion("class_entropy", label="Class entropy", formula=r"\log K - H(\text{class} \mid \text{unit active})",
            source="information gain", applies_to=(*UNITS, "feature"), images=True, measured=(*UNITS, "feature"),
            measures={"entropy": "Entropy", "gini": "Gini impurity"},
-           help="How much it tells about the class that the unit is active, with classes that are equally frequent: above zero behind its ReLU (each position of "
-           "a channel counts), or a pixel brighter than the mean. With the Gini impurity in place of the entropy if chosen.")
+           help="How much it tells about the class, of equally frequent ones, that the unit is active: above zero behind its "
+           "ReLU (each position of a channel counts), or a pixel brighter than the mean. With the Gini impurity in place of "
+           "the entropy if chosen.")
 def class_entropy(context: Context) -> Scores:
     if context.method == "feature":
         [(name, group)] = context.groups.items()

@@ -26,7 +26,8 @@ def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome |
     dense = [{"type": "line", "x0": 0, "x1": 1, "y0": known[0].dense_accuracy, "y1": known[0].dense_accuracy,
               "line": {"color": QUIET, "dash": "dot"}}] if known else []
     return go.Figure([trace for trace in traces if trace["x"]], layout(
-        x={"title": "share of input pixels removed" if pixels else "sparsity (share of prunable weights removed)", "range": [-0.02, 1.02], "tickformat": ".0%"},
+        x={"title": "share of input pixels removed" if pixels else "sparsity (share of prunable weights removed)",
+           "range": [-0.02, 1.02], "tickformat": ".0%"},
         y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, height=300, showlegend=True, shapes=dense))
 
 

@@ -41,8 +41,8 @@ def mask(kept: np.ndarray, layer: str = "") -> go.Figure:
     across, middle = (units * x[2] + max(0, x[2] - 2) / 2, full[0] / 2) if kept.ndim == 4 else (full[1] / 2, units)
     clicks = _clicks(np.broadcast_to(across, units.shape), np.broadcast_to(middle, units.shape),
                      [[layer, int(i)] for i in units], texts, 10)
-    return go.Figure([image, clicks], layout(x=_axis(*x) | {"range": [-0.5, full[1] - 0.5]}, y=_axis(*y) | shape, height=300, hovermode="closest",
-                                             hoverdistance=400))
+    return go.Figure([image, clicks], layout(
+        x=_axis(*x) | {"range": [-0.5, full[1] - 0.5]}, y=_axis(*y) | shape, height=300, hovermode="closest", hoverdistance=400))
 
 
 def _axis(title: str, count: int, step: int) -> dict:
