@@ -169,11 +169,16 @@ def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
     page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
     cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
     box = cell.bounding_box()
-    page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
-    page.wait_for_timeout(300)
-    page.keyboard.press("Control+A")
-    page.keyboard.type("90")
-    page.keyboard.press("Enter")
+    for pause in (300, 1500, 4000):  # the grid opens its editor when it is ready, and does not say when
+        page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
+        page.wait_for_timeout(pause)
+        page.keyboard.press("Control+A")
+        page.keyboard.type("90")
+        page.keyboard.press("Enter")
+        page.wait_for_timeout(pause)
+        settle(page)
+        if "conv1%3D0.9" in page.url or "conv1=0.9" in page.url:
+            break
     page.wait_for_function("decodeURIComponent(location.search).includes('conv1=0.9')")
     settle(page)
     before = number(page, "Sparsity")

@@ -32,7 +32,9 @@ def test_correct_over_total_whatever_the_batch(batch):
     model, data, images = checkpoints.load("lenet300", "digits"), DATASETS["digits"], datasets.load("digits", "test")
     with torch.inference_mode():
         predicted = model(normalise(images.pixels, data)).argmax(1)
-    correct = sum(count_correct(model, {}, images, data, batch=batch))
+    classes = sum(count_correct(model, {}, images, data, batch=batch))
+    assert classes.tolist() == torch.bincount(images.labels[predicted == images.labels], minlength=10).tolist()
+    correct = int(classes.sum())
     assert correct / len(images) == accuracy_score(images.labels, predicted)
     assert evaluation.accuracy(model, images, data) == correct / len(images)
 
