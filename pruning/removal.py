@@ -123,7 +123,7 @@ def _silence(network: _Network, space: Space, gone: torch.Tensor) -> None:
 
 
 def _values(network: _Network, space: Space) -> torch.Tensor:
-    """What channels without any weight say behind their ReLU, (channels,); tied ones say nothing only if none does.
+    """What channels without any weight say, behind their ReLU if they have one, (channels,); tied ones say nothing only if none does.
 
     Those with weights get a value, too; it means nothing.
     """
@@ -135,8 +135,8 @@ def _values(network: _Network, space: Space) -> torch.Tensor:
         if name in norms:
             norm = network.layer(norms[name])
             value = (value - norm.running_mean) / (norm.running_var + norm.eps).sqrt() * norm.weight + norm.bias
-        total = total + (value.relu() if not space.tied else value.abs())
-    return total if space.activations or space.tied else total
+        total = total + (value.abs() if space.tied else value.relu() if space.activations else value)
+    return total
 
 
 def _fold(network: _Network, space: Space, constant: torch.Tensor, values: torch.Tensor) -> None:

@@ -23,6 +23,14 @@ def charts(page):
     return page.locator("[data-testid=stMain] .js-plotly-plot")
 
 
+def to_another_page_and_back(page) -> None:
+    page.get_by_role("link", name="What the numbers mean").click()
+    page.get_by_role("heading", name="What the numbers mean").wait_for()
+    page.get_by_role("link", name="Explore", exact=False).first.click()
+    page.locator("[data-testid=stMetric]").first.wait_for()
+    settle(page)
+
+
 def test_open(visit):
     page = visit()
     assert number(page, "Sparsity") == "50.00%" and charts(page).count() == 4
@@ -60,11 +68,7 @@ def test_a_link_shows_the_same_page_in_another_browser(visit):
 def test_settings_survive_a_change_of_page(visit):
     page = visit(f"{DIGITS}&sigma=1.5")
     before = number(page, "Sparsity")
-    page.get_by_role("link", name="What the numbers mean").click()
-    page.get_by_role("heading", name="What the numbers mean").wait_for()
-    page.get_by_role("link", name="Explore", exact=False).first.click()
-    page.locator("[data-testid=stMetric]").first.wait_for()
-    settle(page)
+    to_another_page_and_back(page)
     assert number(page, "Sparsity") == before and "sigma=1.5" in page.url
 
 
@@ -182,11 +186,7 @@ def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
     page.wait_for_function("decodeURIComponent(location.search).includes('conv1=0.9')")
     settle(page)
     before = number(page, "Sparsity")
-    page.get_by_role("link", name="What the numbers mean").click()
-    page.get_by_role("heading", name="What the numbers mean").wait_for()
-    page.get_by_role("link", name="Explore", exact=False).first.click()
-    page.locator("[data-testid=stMetric]").first.wait_for()
-    settle(page)
+    to_another_page_and_back(page)
     assert number(page, "Sparsity") == before and "conv1" in page.url
 
 

@@ -73,7 +73,8 @@ def test_scores_are_the_same_every_time_and_whatever_the_order_of_layers(recipe)
     assert some[0] == some[1] and list(experiment.ranking(some[0])) == names[:2]
     other = experiment.ranking(replace(recipe, seed=1))
     differs = any(not np.array_equal(first[group].order, other[group].order) for group in first)
-    assert differs == (CRITERIA[recipe.criterion].seeded and first.units > 7) or first.units <= 7
+    if first.units > 7:  # two or three layers come out in the same order by chance
+        assert differs == CRITERIA[recipe.criterion].seeded
 
 
 CHANNELS = [(network, method, grouping) for network in NETWORKS for method in ("neuron", "filter")

@@ -134,6 +134,19 @@ def test_another_network_needs_no_rule_of_its_own():
     torch.testing.assert_close(lighter(x), model(x))
 
 
+def test_a_constant_without_a_relu_is_taken_over_with_its_sign():
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Flatten(), nn.Linear(16, 4), nn.Linear(4, 3)).eval().requires_grad_(False)
+    weight, bias = model[1].weight.clone(), torch.tensor([-2.0, -1.0, 0.5, 1.0])
+    weight[:2] = 0  # what these say is negative, and no ReLU stops it
+    masked = {"1.weight": weight, "1.bias": bias}
+    lighter = remove(model, masked, 1, 4)
+    model.load_state_dict(masked, strict=False)
+    x = torch.randn(5, 1, 4, 4)
+    assert sum(p.numel() for p in lighter.parameters()) < sum(p.numel() for p in model.parameters())
+    torch.testing.assert_close(lighter(x), model(x))
+
+
 @pytest.mark.parametrize("encoding", ["csr", "bitmap", "gzip"])
 @pytest.mark.parametrize("share", [0.0, 0.5, 0.99, 1.0])
 def test_what_is_counted_can_be_read_again(encoding, share):
