@@ -60,10 +60,12 @@ def _x(axis: str, outcome: Outcome) -> float:
 
 def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcome]) -> None:
     st.markdown("##### Change of each class's accuracy")
-    images = min(o.accuracy.images for o in outcomes)
+    total = outcomes[0].accuracy.total
     whole = Recipe(recipes[0].network, recipes[0].dataset, value=0.0)
-    job = jobs().follow((visitor(), "dense"), whole, partial(experiment.run, whole))
-    if not job.wait(timeout=2.0) or images < outcomes[0].accuracy.total:
+    # Dense is measured after the columns, so as not to hold them up.
+    job = (jobs().follow((visitor(), "dense"), whole, partial(experiment.run, whole))
+           if all(o.accuracy.images == total for o in outcomes) else None)
+    if job is None or not job.wait(timeout=10.0):
         st.caption("It is shown when all test images have been classified.")
         return
     changes = [100 * (class_accuracy(o) - class_accuracy(job.result)) for o in outcomes]

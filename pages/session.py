@@ -1,5 +1,6 @@
 """What a visitor's session is made of: who they are, the work they follow, and the link that carries what they see."""
 
+import gc
 import re
 import uuid
 from dataclasses import replace
@@ -33,6 +34,20 @@ def downloads() -> Jobs:
     return Jobs()
 
 
+@st.cache_resource
+def settle() -> None:
+    """Take what is imported out of the garbage collector's sight, once.
+
+    Streamlit collects garbage after every run of a page or fragment: over the 300,000 objects of the libraries that is
+    half a second in which no other thread of the server can do anything.
+    """
+    import scipy.stats  # noqa: F401 - what pages would import later
+    import sklearn.datasets  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 def only(*wanted: str) -> None:
     """On this page the visitor wants this work and no other: what nobody follows any more ends.
 
@@ -41,6 +56,7 @@ def only(*wanted: str) -> None:
     if "entered" not in st.session_state:
         st.session_state["wanted"] = (urlsplit(st.context.url or "").path.strip("/"), st.query_params.to_dict())
         st.switch_page("app.py")
+    settle()
     mine = jobs().owners(lambda owner: isinstance(owner, tuple) and owner[0] == visitor())
     for owner in mine:
         if owner[1] not in wanted:

@@ -42,20 +42,19 @@ class Cost:
 def cost(network: str, dataset: str) -> Cost:
     """Of an untouched network."""
     data = DATASETS[dataset]
-    with torch.device("meta"):
-        return measured(build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset)
+    return measured(build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset)
 
 
 def measured(model: nn.Module, dataset: str) -> Cost:
-    """Counted on a copy without data, with hooks of its own: a counter for all modules would count other threads, too."""
+    """Counted on one image and a copy, with hooks of its own: a counter for all modules would count other threads, too."""
     data = DATASETS[dataset]
-    model = copy.deepcopy(model).to("meta").eval()
+    model = copy.deepcopy(model).eval()
     layers = prunable(model)
     positions: dict[str, int] = {}  # at each of them every weight takes part in one multiply-accumulate
     for name, layer in layers.items():
         layer.register_forward_hook(lambda _, __, output, name=name: positions.update({name: output[0, 0].numel()}))
-    with torch.no_grad():
-        model(torch.empty(1, data.channels, data.size, data.size, device="meta"))
+    with torch.inference_mode():
+        model(torch.zeros(1, data.channels, data.size, data.size))
     return Cost(sum(p.numel() for p in model.parameters()), tuple(
         LayerCost(name, type(layer).__name__, tuple(layer.weight.shape), layer.weight.numel(),
                   layer.weight.numel() * positions[name]) for name, layer in layers.items()))

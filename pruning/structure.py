@@ -53,9 +53,9 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
 
 
 def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
-    model = copy.deepcopy(model).to("meta")
+    model = copy.deepcopy(model)  # with hooks of its own
     names = {module: name for name, module in model.named_modules()}
-    image = torch.empty(1, channels, size, size, device="meta", dtype=next(model.parameters()).dtype)
+    image = torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype)
     found = [Space(channels)]
     at: dict[int, tuple[Space, int]] = {id(image): (found[0], 1)}  # tensor -> its space, inputs per channel
     rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
@@ -101,6 +101,5 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
 @lru_cache
 def has_norms(network: str) -> bool:
     """Whether every convolution of a network has a batch norm behind it."""
-    with torch.device("meta"):
-        modules = list(build(network, channels=1, size=28).modules())
+    modules = list(build(network, channels=1, size=28).modules())
     return sum(isinstance(m, nn.Conv2d) for m in modules) == sum(isinstance(m, nn.BatchNorm2d) for m in modules) > 0

@@ -144,8 +144,7 @@ def groups(model: nn.Module, method: str, grouping: str, channels: int, size: in
 @lru_cache
 def groups_of(network: str, method: str, grouping: str) -> dict[str, Group]:
     """The groups of an untouched network; their names are the same for every image shape."""
-    with torch.device("meta"):
-        return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
+    return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
 
 
 def groupings_for(network: str, method: str) -> list[str]:
