@@ -3,6 +3,7 @@
 import streamlit as st
 
 from pages import comparison
+from pages.column import edit_column
 from pages.comparison import columns_of, put_columns, running
 from pages.pictures import show_pictures
 from pages.session import KEEP, only, plain
@@ -75,7 +76,7 @@ def _edit(place, recipes: list[Recipe], budget: Budget) -> list[Recipe]:
         with column:
             st.markdown(f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem'><b>{i + 1}. "
                         f"{name_of(recipe)}</b></div>", unsafe_allow_html=True)
-            edited.append(comparison.edit_column(i, recipe, own=budget.kind == "own", last=len(recipes) == 1))
+            edited.append(edit_column(i, recipe, own=budget.kind == "own", last=len(recipes) == 1))
             st.session_state["slots"].append(st.container())
     return edited
 

@@ -1,23 +1,19 @@
-"""What is compared: the columns' recipes, their widgets, their link and file, and the work that measures them."""
+"""What is compared: the columns' recipes, their link and file, and the work that measures them."""
 
 import json
 import uuid
-from dataclasses import replace
 from functools import partial
 
 import streamlit as st
 
 from pages import cards
-from pages.session import KEEP, choice, jobs, plain, registered, there, visitor
+from pages.session import jobs, plain, registered, there, visitor
 from pruning.compare import Budget, check, measure
-from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.figures.compare import COLOURS
 from pruning.jobs import Job
 from pruning.networks import NETWORKS
-from pruning.recipe import Recipe, criteria_for, rules_for
-from pruning.rules import scopes_for
-from pruning.units import METHODS, groupings_for
+from pruning.recipe import Recipe
 
 OWNERS = tuple(f"column {i}" for i in range(len(COLOURS)))
 
@@ -28,6 +24,8 @@ def columns_of() -> list[Recipe]:
         query = st.query_params.to_dict()
         if "columns" in query:
             _read(query["columns"], query.get("budget", "own"), "The link could not be followed")
+        elif "budget" in query:
+            _read_budget(query["budget"])
         if "comparison" not in st.session_state:
             found = there()
             network = st.session_state.get("network") or ("lenet5" if "lenet5" in found else next(iter(found)))
@@ -66,9 +64,21 @@ def _read(text: str, budget: str, otherwise: str) -> None:
     except (ValueError, RecursionError, AttributeError, TypeError) as error:
         st.session_state["message"] = f"{otherwise}: {plain(str(error))}."
         return
-    st.session_state.update({"network": recipes[0].network, "dataset": recipes[0].dataset, "budget": asked.kind,
-                             f"share of {asked.kind}": 100 * asked.share})
+    st.session_state.update({"network": recipes[0].network, "dataset": recipes[0].dataset})
+    _show_budget(asked)
     _put(recipes)
+
+
+def _read_budget(text: str) -> None:
+    try:
+        _show_budget(Budget.read(text))
+    except ValueError as error:
+        st.session_state["message"] = f"The link could not be followed: {plain(str(error))}."
+
+
+def _show_budget(budget: Budget) -> None:
+    """Let the slider that drives all columns say it."""
+    st.session_state.update({"budget": budget.kind, f"share of {budget.kind}": 100 * budget.share})
 
 
 def choose_network(recipes: list[Recipe]) -> list[Recipe]:
@@ -93,44 +103,6 @@ def _add() -> None:
     recipes = st.session_state["comparison"]
     st.session_state["comparison"] = [*recipes, Recipe(recipes[0].network, recipes[0].dataset, criterion="random")]
     st.session_state["column ids"].append(uuid.uuid4().hex[:8])
-
-
-def _drop(i: int) -> None:
-    del st.session_state["comparison"][i], st.session_state["column ids"][i]
-
-
-def _take(i: int) -> None:
-    """The recipe of the Explore page, on this comparison's network."""
-    mine, taken = st.session_state["comparison"], st.session_state["recipe"]
-    mine[i] = cards.moved(taken, mine[i].network, mine[i].dataset)
-    st.session_state["column ids"][i] = uuid.uuid4().hex[:8]
-
-
-def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
-    """The widgets of one column's last step."""
-    name = st.session_state["column ids"][i]
-    for key in ("method", "criterion", "grouping", "scope"):
-        st.session_state.setdefault(f"{name} {key}", getattr(recipe, key))
-    with st.expander("Recipe"):
-        method = registered("Method", list(METHODS), f"{name} method", METHODS)
-        criterion = registered("Criterion", criteria_for(recipe.network, method), f"{name} criterion", CRITERIA)
-        groupings = groupings_for(recipe.network, method)
-        grouping = choice("Grouping", groupings, f"{name} grouping", format_func=METHODS[method].groupings.get) if groupings else ""
-        rule = recipe.rule if recipe.rule in rules_for(method, criterion) else "sparsity"
-        scope = choice("Scope", scopes_for(rule, method), f"{name} scope")
-        if recipe.earlier:
-            st.caption(f"After {len(recipe.earlier)} earlier step{'s' if len(recipe.earlier) > 1 else ''}.")
-        if "recipe" in st.session_state:
-            st.button("Take the recipe of Explore", key=f"{name} take", on_click=_take, args=[i], width="stretch")
-        st.button("Remove this column", key=f"{name} drop", on_click=_drop, args=[i], width="stretch", disabled=last)
-    same = (method, criterion) == (recipe.method, recipe.criterion)
-    value = recipe.value if rule == recipe.rule else 0.5
-    if own and rule == "sparsity":
-        st.session_state.setdefault(f"{name} share", 100 * value)
-        value = round(st.slider("Sparsity", 0.0, 100.0, step=0.5, key=f"{name} share", format="%.1f%%", **KEEP) / 100, 6)
-    return replace(recipe, method=method, criterion=criterion, grouping=grouping, scope=scope, rule=rule, value=value,
-                   measure=recipe.measure if same else "", values=recipe.values if same and scope == "custom" else (),
-                   layers=recipe.layers if same and grouping in ("", recipe.grouping) else None)
 
 
 def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:

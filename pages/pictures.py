@@ -5,16 +5,19 @@ from dataclasses import replace
 from functools import partial
 
 import pandas as pd
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages.session import CHART, FIRST, jobs, plain, visitor
+from pages.ledger import show_ledger
+from pages.session import CHART, FIRST, jobs, visitor
+from pages.wanted import wanted
 from pruning import curves, experiment
 from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlaps
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import compare as figures
 from pruning.figures import matrix
-from pruning.ledger import ledger
+from pruning.figures.page import page
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
 from pruning.rules import RULES
@@ -27,29 +30,33 @@ def show_pictures(recipes: list[Recipe], budget: Budget, found: list[Progress]) 
     names = [f"{i + 1}. {METHODS[recipe.method].label}" for i, recipe in enumerate(recipes)]
     outcomes = [progress.outcome for progress in found]
     lines = _curves(recipes)
+    album: dict[str, go.Figure] = {}  # as they are drawn, for a file
     with st.container(key="pictures"):
         for column, axis in zip(st.columns(3), figures.AXES):
             points = [[(_x(axis, o), o) for o in line] for line in lines]
             now = [(_x(axis, o), o) for o in outcomes]
-            figure = figures.against(axis, names, points, now, outcomes[0].dense_accuracy)
+            figure = album[f"Accuracy against {figures.AXES[axis]}"] = figures.against(
+                axis, names, points, now, outcomes[0].dense_accuracy)
             column.plotly_chart(figure, key=f"against {axis}", alt=figures.alt_of_against(axis, names, now), **CHART)
         one, two = st.columns(2)
         with one:
             st.markdown("##### Sparsity of each layer")
             shares = [dict(zip(o.layers["name"], o.layers["sparsity"])) for o in outcomes]
-            st.plotly_chart(figures.layers(names, shares), key="layers", **CHART, alt="Sparsity of each layer: " + "; ".join(
+            album["Sparsity of each layer"] = figures.layers(names, shares)
+            st.plotly_chart(album["Sparsity of each layer"], key="layers", **CHART, alt="Sparsity of each layer: " + "; ".join(
                 f"{name} " + ", ".join(f"{k} {v:.0%}" for k, v in share.items()) for name, share in zip(names, shares)))
         with two:
-            _show_classes(recipes, names, outcomes)
+            _show_classes(recipes, names, outcomes, album)
         one, two = st.columns(2)
         with one:
             st.markdown("##### Overlap of the weights they remove")
             table = pd.DataFrame(overlaps([o.recipe for o in outcomes]), names, names)
-            st.plotly_chart(matrix.matrix(table, title="Jaccard overlap", low=0, what="column"), key="overlap", **CHART,
+            album["Overlap of the removed weights"] = matrix.matrix(table, title="Jaccard overlap", low=0, what="column")
+            st.plotly_chart(album["Overlap of the removed weights"], key="overlap", **CHART,
                             alt=matrix.alt(table, "Jaccard overlap of the removed weights"))
         with two:
-            _show_ledger(names, outcomes)
-    _show_table(budget, found)
+            show_ledger(names, outcomes)
+    _show_table(budget, found, album)
 
 
 def _x(axis: str, outcome: Outcome) -> float:
@@ -58,7 +65,8 @@ def _x(axis: str, outcome: Outcome) -> float:
     return getattr(left(outcome.recipe), axis) / getattr(outcome.dense, axis)
 
 
-def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcome]) -> None:
+def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcome],
+                  album: dict[str, go.Figure]) -> None:
     st.markdown("##### Change of each class's accuracy")
     total = outcomes[0].accuracy.total
     whole = Recipe(recipes[0].network, recipes[0].dataset, value=0.0)
@@ -69,9 +77,10 @@ def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcom
         st.caption("It is shown when all test images have been classified.")
         return
     changes = [100 * (class_accuracy(o) - class_accuracy(job.result)) for o in outcomes]
-    st.plotly_chart(figures.classes(names, DATASETS[recipes[0].dataset].classes, changes), key="classes", **CHART,
-                    alt="Change of each class's accuracy in points: " + "; ".join(
-                        f"{name} {', '.join(f'{c:+.1f}' for c in change)}" for name, change in zip(names, changes)))
+    figure = album["Change of each class's accuracy"] = figures.classes(
+        names, DATASETS[recipes[0].dataset].classes, changes)
+    st.plotly_chart(figure, key="classes", **CHART, alt="Change of each class's accuracy in points: " + "; ".join(
+        f"{name} {', '.join(f'{c:+.1f}' for c in change)}" for name, change in zip(names, changes)))
 
 
 def _curves(recipes: list[Recipe]) -> list[tuple[Outcome, ...]]:
@@ -85,62 +94,10 @@ def _curves(recipes: list[Recipe]) -> list[tuple[Outcome, ...]]:
         return tuple(curves.curve(base, lambda p, i=i: report((i + p.share) / len(bases)), known=jobs().known,
                                   keep=jobs().remember, sparsities=SPARSITIES) for i, base in enumerate(bases))
 
-    return _wanted("curves", ("curves", bases), work, "Compute the curves") or [()] * len(recipes)
+    return wanted("curves", ("curves", bases), work, "Compute the curves") or [()] * len(recipes)
 
 
-def _wanted(owner: str, key: tuple, work, label: str):
-    """The result of long work that begins with a button; None until it is there."""
-    known, running = jobs().known(key), jobs().following((visitor(), owner))
-    if known is not None:
-        return known
-    if running and running.key != key:
-        jobs().leave((visitor(), owner))
-        running = None
-    if running is None and st.button(label, key=f"begin {owner}", icon=":material/play_arrow:"):
-        running = jobs().follow((visitor(), owner), key, work)
-    if running:
-        _wait(running, owner)
-    return None
-
-
-@st.fragment(run_every=0.5)
-def _wait(job, owner: str) -> None:
-    if job.done:
-        if job.failed:
-            st.session_state["message"] = plain(str(job.error))
-        st.rerun()
-    share = job.progress or 0.0
-    bar, stop = st.columns([4, 1], vertical_alignment="center")
-    bar.progress(share, f"{share:.0%}")
-    if stop.button("Cancel", key=f"cancel {owner}", width="stretch"):
-        jobs().leave((visitor(), owner))
-        st.rerun()
-
-
-def _show_ledger(names: list[str], outcomes: list[Outcome]) -> None:
-    st.markdown("##### Ledger: what it really buys")
-    recipes = tuple(o.recipe.key for o in outcomes)
-
-    def work(report):
-        return tuple(ledger(r, lambda i=i: report(i / len(recipes))) for i, r in enumerate(recipes))
-
-    books = _wanted("ledger", ("ledger", recipes), work, "Write the files and measure the latency")
-    if books is None:
-        st.caption("Counts and real file sizes of dense, masked and removed networks, their peak memory, their measured "
-                   "latency, and the check that removed and masked networks give the same logits.")
-        return
-    table = books[0].table()[["quantity", "dense"]]
-    for name, book in zip(names, books):
-        told = book.table()
-        table[f"{name}, masked"], table[f"{name}, removed"] = told["masked"], told["removed"]
-    st.dataframe(table, hide_index=True)
-    for name, book in zip(names, books):
-        same = "agree" if book.agrees else "**DO NOT AGREE**"
-        st.caption(f"{name}: masked and removed logits {same} (largest difference {book.difference:.1e} on {book.checked:,} test "
-                   f"images). {' '.join(book.remarks)}")
-
-
-def _show_table(budget: Budget, found: list[Progress]) -> None:
+def _show_table(budget: Budget, found: list[Progress], album: dict[str, go.Figure]) -> None:
     comparison = Comparison(budget, tuple(p.column for p in found), tuple(p.outcome for p in found))
     st.markdown("##### Table")
     table = comparison.table()
@@ -152,8 +109,5 @@ def _show_table(budget: Budget, found: list[Progress]) -> None:
                         icon=":material/download:")
     two.download_button("Comparison as JSON", json.dumps(comparison.to_dict(), indent=1), "comparison.json", "application/json",
                         on_click="ignore", width="stretch", icon=":material/download:")
-    names = [f"{i + 1}. {METHODS[p.outcome.recipe.method].label}" for i, p in enumerate(found)]
-    now = [(_x("macs", p.outcome), p.outcome) for p in found]
-    three.download_button("Picture as HTML", lambda: figures.against(
-        "macs", names, [[] for _ in names], now, found[0].outcome.dense_accuracy).to_html(), "comparison.html", "text/html",
-        on_click="ignore", width="stretch", icon=":material/download:", help="Accuracy against MACs. As PNG: the camera of each picture.")
+    three.download_button("Pictures as HTML", lambda: page("Comparison", album), "comparison.html", "text/html", on_click="ignore",
+                          width="stretch", icon=":material/download:", help="All of them. As PNG: the camera of each picture.")

@@ -5,10 +5,12 @@ DataLoader with ToTensor and Normalize.
 """
 
 import copy
+import json
 import statistics
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from urllib.parse import quote
 
 import numpy as np
 import torch
@@ -159,6 +161,24 @@ def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
         return summary(slider_latencies(page))
 
 
+def columns_in_the_browser(dataset: str, network: str) -> list[float]:
+    """Compare's shared slider: seconds until all three columns stand; of a slow network, until all have an estimate."""
+    from tests.benchmarks.latency import estimate_latencies, slider_latencies
+    from tests.browser.conftest import chromium, serving, settle
+
+    recipes = [Recipe(network, dataset), Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
+               Recipe(network, dataset, method="filter", scope="layer")]
+    columns = quote(json.dumps([recipe.to_dict() for recipe in recipes]))
+    with serving() as address, chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1000})
+        page.goto(f"{address}/compare?budget=macs=0.6&columns={columns}")
+        settle(page)
+        page.wait_for_timeout(5000)
+        if NETWORKS[network].slow:
+            return estimate_latencies(page)
+        return slider_latencies(page, moves=12, settle=3.0, place=".st-key-columns")
+
+
 def row(work: str, ours: float, peer: str = "", theirs: float = 0.0) -> None:
     ratio = f"{theirs / ours:8.1f}x" if theirs else ""
     print(f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {f'{1000 * theirs:10.1f} ms' if theirs else '':13} {ratio}",
@@ -194,6 +214,11 @@ def main() -> None:
         middle, slow = in_the_browser(dataset, query)
         row(f"key press to repaint in Chromium, {label}: median", middle)
         row(f"key press to repaint in Chromium, {label}: 95th percentile", slow)
+    for network, dataset in (("lenet5", "mnist"), ("resnet20", "cifar10")):
+        if datasets.available(dataset):
+            what = "estimates" if NETWORKS[network].slow else "full test set"
+            row(f"Compare, three columns in Chromium, {network} on {dataset}, {what}: median",
+                statistics.median(columns_in_the_browser(dataset, network)))
 
 
 if __name__ == "__main__":

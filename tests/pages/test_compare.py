@@ -2,10 +2,12 @@
 
 import json
 import time
+from dataclasses import replace
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruning import experiment
 from pruning.compare import Budget, matched
 from pruning.recipe import Recipe, Step
 from tests.pages.common import charts, numbers
@@ -41,8 +43,6 @@ def metrics(at: AppTest, label: str) -> list[str]:
 
 
 def expected(recipes, budget: Budget):
-    from pruning import experiment
-
     columns = [matched(recipe, budget) for recipe in recipes]
     return ([f"{experiment.run(c.recipe).accuracy.value:.2%}" for c in columns],
             [f"{c.left.macs / 416_520:.1%}" for c in columns])
@@ -66,12 +66,33 @@ def test_a_link_and_each_its_own():
     recipes = [Recipe("lenet300", "digits", value=0.9), Recipe("lenet300", "digits").with_steps((
         Step(method="filter", value=0.3, scope="layer"), Step(value=0.5)))]
     at = comparing(recipes, budget="own")
-    from pruning import experiment
-
     assert metrics(at, "Test accuracy") == [f"{experiment.run(r).accuracy.value:.2%}" for r in recipes]
     assert [r["method"] if "method" in r else len(r["steps"]) for r in json.loads(dict(at.query_params)["columns"])] == ["weight", 2]
     at.main.slider[0].set_value(50.0).run()
     assert metrics(at, "Test accuracy")[0] == f"{experiment.run(Recipe('lenet300', 'digits')).accuracy.value:.2%}"
+
+
+def test_each_its_own_slider_whatever_the_rule():
+    recipes = [Recipe("lenet300", "digits", rule="threshold", value=0.02), Recipe("lenet300", "digits", rule="n_m", value="2:4"),
+               Recipe("lenet300", "digits", scope="custom", values=(("fc1", 0.9),))]
+    at = comparing(recipes, budget="own")
+    done(at.run())
+    read = lambda: [r["value"] for r in json.loads(dict(at.query_params)["columns"])]  # noqa: E731
+    assert read() == [0.02, "2:4", 0.5]  # looking changes nothing
+    at.main.slider[0].set_value(80.0).run()
+    done(at)
+    at.main.selectbox(key=next(b.key for b in at.main.selectbox if b.label == "N:M")).set_value("1:4").run()
+    done(at)
+    assert read()[0] > 0.02 and read()[1] == "1:4"
+    from pruning.rules import removed
+
+    assert removed(experiment.choose(replace(recipes[0], value=read()[0]))) == pytest.approx(0.8 * 266_200, rel=0.01)
+
+
+def test_a_link_may_name_the_budget_alone():
+    at = comparing(budget="parameters=0.3")
+    assert dict(at.query_params)["budget"] == "parameters=0.3" and len(metrics(at, "Test accuracy")) == 3
+    assert "could not be followed" in comparing(said=True, budget="parameters=x").warning[0].value
 
 
 def test_columns_can_be_added_removed_and_given_another_recipe():

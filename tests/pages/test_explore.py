@@ -1,5 +1,6 @@
 """The Explore page, driven without a browser, on built-in data."""
 
+import gc
 import time
 
 import pytest
@@ -30,6 +31,12 @@ def test_the_first_page_shows_a_pruned_network_without_any_download():
     for chart in charts(at):
         assert chart["layout"]["xaxis"]["title"]["text"] and chart["layout"]["yaxis"]["title"]["text"]
     assert {button.label for button in at.sidebar.button} == {"Add a step", "Download MNIST (12 MB)", "Download CIFAR-10 (170 MB)"}
+
+
+def test_collecting_garbage_after_each_run_does_not_walk_through_the_libraries():
+    at = opened()
+    at.run()
+    assert gc.get_freeze_count() > 100_000 and len(gc.get_objects()) < gc.get_freeze_count() / 4
 
 
 @pytest.mark.parametrize("sparsity", [0.0, 0.35, 0.9, 1.0])

@@ -3,11 +3,13 @@ import io
 
 import numpy as np
 import pandas as pd
+import plotly.graph_objects as go
 import pytest
 from PIL import Image
 
 from pruning import experiment
 from pruning.figures import curve, heatmap, histogram, mask, matrix, style, unit
+from pruning.figures.page import page
 from pruning.recipe import Recipe
 
 RANDOM = np.random.default_rng(0)
@@ -166,3 +168,10 @@ def test_curve_shows_the_points_it_is_given():
     assert list(here.x) == [now.sparsity] and line.line.color == style.METHOD["weight"]
     assert all(titles(figure)) and "50.0% removed" in curve.alt([now])
     assert len(curve.curve(line=[], visited=[], now=None).data) == 0
+
+
+def test_a_page_of_figures_needs_nothing_else():
+    first, second = (go.Figure([{"type": "scatter", "y": [n]}]) for n in (41, 42))
+    text = page("A <b> title", {"One & two": first, "Three": second})
+    assert text.count("<h2>") == 2 and "One &amp; two" in text and "A &lt;b&gt; title" in text
+    assert text.count("plotly.js v") == 1 and "<script src=" not in text and "[41]" in text and "[42]" in text
