@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.session import show_step
 from pruning.criteria import CRITERIA
-from pruning.recipe import STEPS, Recipe, Step, criteria_for, rules_for
+from pruning.recipe import STEPS, Recipe, Step, criteria_for, most_calibration, rules_for
 from pruning.rules import RULES
 from pruning.units import METHODS
 
@@ -54,7 +54,7 @@ def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
             step = replace(step, layers=None, values=())
         steps.append(step)
     *earlier, last = steps
-    fresh = Recipe(network, dataset, seed=recipe.seed)
+    fresh = Recipe(network, dataset, seed=recipe.seed, calibration=min(recipe.calibration, most_calibration(dataset)))
     return fresh.with_steps((*earlier, last))
 
 

@@ -10,7 +10,7 @@ from pages.session import KEEP, choice, registered
 from pruning import experiment
 from pruning.criteria import CRITERIA
 from pruning.curves import at_sparsity
-from pruning.recipe import Recipe, criteria_for, rules_for
+from pruning.recipe import Recipe, criteria_for, measures_for, rules_for
 from pruning.rules import RULES, Value, removed, scopes_for
 from pruning.units import METHODS, groupings_for
 
@@ -18,15 +18,19 @@ from pruning.units import METHODS, groupings_for
 def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
     """The widgets of one column's last step."""
     name = st.session_state["column ids"][i]
-    for key in ("method", "criterion", "grouping", "scope"):
+    for key in ("method", "criterion", "measure", "grouping", "rule", "scope"):
         st.session_state.setdefault(f"{name} {key}", getattr(recipe, key))
     with st.expander("Recipe"):
         method = registered("Method", list(METHODS), f"{name} method", METHODS)
         criterion = registered("Criterion", criteria_for(recipe.network, method), f"{name} criterion", CRITERIA)
+        measures = measures_for(method, criterion)
+        measure = choice("Measure", measures, f"{name} measure") if len(measures) > 1 else ""
         groupings = groupings_for(recipe.network, method)
         grouping = choice("Grouping", groupings, f"{name} grouping", format_func=METHODS[method].groupings.get) if groupings else ""
-        rule = recipe.rule if recipe.rule in rules_for(method, criterion) else "sparsity"
+        rule = registered("Rule", rules_for(method, criterion), f"{name} rule", RULES)
         scope = choice("Scope", scopes_for(rule, method), f"{name} scope")
+        if recipe.layers:
+            st.caption(f"Only {', '.join(recipe.layers)} take{'s' if len(recipe.layers) == 1 else ''} part.")
         if recipe.earlier:
             st.caption(f"After {len(recipe.earlier)} earlier step{'s' if len(recipe.earlier) > 1 else ''}.")
         if "recipe" in st.session_state:
@@ -34,10 +38,14 @@ def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
         st.button("Remove this column", key=f"{name} drop", on_click=_drop, args=[i], width="stretch", disabled=last)
     same = (method, criterion) == (recipe.method, recipe.criterion)
     edited = replace(recipe, method=method, criterion=criterion, grouping=grouping, scope=scope, rule=rule,
-                     value=recipe.value if rule == recipe.rule else 0.5, measure=recipe.measure if same else "",
-                     values=recipe.values if same and scope == "custom" else (),
+                     value=recipe.value if rule == recipe.rule else _first_value(rule), measure=measure,
+                     values=recipe.values if same and scope == "custom" and grouping in ("", recipe.grouping) else (),
                      layers=recipe.layers if same and grouping in ("", recipe.grouping) else None)
     return replace(edited, value=_own_value(f"{name} share", edited)) if own else edited
+
+
+def _first_value(rule: str) -> Value:
+    return RULES[rule].options[0] if RULES[rule].options else max(0.5, RULES[rule].least)
 
 
 def _own_value(key: str, recipe: Recipe) -> Value:

@@ -16,7 +16,7 @@ from pruning.recipe import Recipe
 from pruning.rules import RULES
 
 SOON = 250  # images, for the first estimates of a slow network
-WORDS = {"parameters": "Parameters left", "macs": "MACs left", "accuracy": "Accuracy kept (validation)", "own": ""}
+WORDS = {"parameters": "Effective parameters left", "macs": "Effective MACs left", "accuracy": "Accuracy kept (validation)", "own": ""}
 
 
 def page() -> None:
@@ -58,19 +58,19 @@ def _budget(recipes: list[Recipe]) -> Budget:
                                   format_func={"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}.get,
                                   help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()))
     if kind == "own":
-        st.caption("Each column has a slider of its own.")
+        st.caption("Each column has its own value.")
         return Budget("own")
     key = f"share of {kind}"
     st.session_state.setdefault(key, 95.0 if kind == "accuracy" else 50.0)
-    share = st.slider(WORDS[kind], 1.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
+    share = st.slider(WORDS[kind], 0.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
     return Budget(kind, round(share / 100, 6))
 
 
 def _edit(place, recipes: list[Recipe], budget: Budget) -> list[Recipe]:
     """The columns' headings and recipes, as they are now."""
     edited = []
-    with place:
-        columns = st.columns(len(recipes))
+    with place:  # in rows of three: narrower columns cut their numbers off
+        columns = [column for _ in range(0, len(recipes), 3) for column in st.columns(min(3, len(recipes)))]
     st.session_state["slots"] = []
     for i, (column, recipe) in enumerate(zip(columns, recipes)):
         with column:
@@ -106,9 +106,10 @@ def _column(progress: Progress | None, recipe: Recipe) -> None:
               help=f"Correct / total; dense {outcome.dense_accuracy:.2%}. While it is an estimate: the 95% interval, and how "
               f"many of the {accuracy.total:,} test images are classified.",
               **({} if accuracy.complete and abs(accuracy.value - outcome.dense_accuracy) >= 5e-5 else quiet))
-    st.metric("Parameters left", f"{column.left.parameters / dense.parameters:.1%}", f"{column.left.parameters:,}", **quiet,
-              help="Those that still make a difference: weights that read a removed channel are not counted.")
-    st.metric("MACs left", f"{column.left.macs / dense.macs:.1%}", f"{column.left.macs:,}", **quiet,
+    st.metric("Effective parameters", f"{column.left.parameters / dense.parameters:.1%}", f"{column.left.parameters:,}", **quiet,
+              help="Those left that still make a difference: weights that write or read a channel which says nothing are not "
+              "counted. It is what removal leaves, where it can take them out.")
+    st.metric("Effective MACs", f"{column.left.macs / dense.macs:.1%}", f"{column.left.macs:,}", **quiet,
               help="With weights that still make a difference, for one image. In theory: see the ledger below.")
     value = column.recipe.value if isinstance(column.recipe.value, str) else f"{column.recipe.value:.4g}"
     st.caption(f"Sparsity of the masks {outcome.sparsity:.1%}; {RULES[column.recipe.rule].label.lower()} {value}")
@@ -120,5 +121,5 @@ try:
     page()
 except Cancelled:
     pass
-except PrunescopeError as error:
-    st.error(str(error))
+except (PrunescopeError, ValueError) as error:
+    st.error(plain(str(error)))

@@ -5,6 +5,7 @@ import uuid
 from functools import partial
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages import cards
 from pages.session import jobs, plain, registered, there, visitor
@@ -20,6 +21,8 @@ OWNERS = tuple(f"column {i}" for i in range(len(COLOURS)))
 
 def columns_of() -> list[Recipe]:
     """The recipes of the last run; in a new session those of the link, else one of each kind of pruning."""
+    if get_script_run_ctx().is_history_navigation:  # the browser's Back button: the link says what is wanted
+        st.session_state.pop("comparison", None)
     if "comparison" not in st.session_state:
         query = st.query_params.to_dict()
         if "columns" in query:
@@ -90,18 +93,23 @@ def choose_network(recipes: list[Recipe]) -> list[Recipe]:
         _put([cards.moved(recipe, network, dataset) for recipe in recipes])
     recipes = st.session_state["comparison"]
     st.button("Add a column", icon=":material/add:", width="stretch", disabled=len(recipes) >= len(OWNERS), on_click=_add)
-    st.session_state.setdefault("uploads", 0)
-    file = st.file_uploader("Open a comparison (JSON)", "json", key=f"upload {st.session_state['uploads']}")
-    if file is not None:
-        st.session_state["uploads"] += 1  # taken once
-        _read(file.getvalue().decode("utf-8", "replace"), "own", "The file could not be read")
-        st.rerun()
+    key = f"upload {st.session_state.setdefault('uploads', 0)}"
+    st.file_uploader("Open a comparison (JSON)", "json", key=key, on_change=_take_file, args=[key])
     return recipes
+
+
+def _take_file(key: str) -> None:
+    """Before the widgets are drawn, which it changes."""
+    if st.session_state[key] is not None:
+        st.session_state["uploads"] += 1  # taken once
+        _read(st.session_state[key].getvalue().decode("utf-8", "replace"), "own", "The file could not be read")
 
 
 def _add() -> None:
     recipes = st.session_state["comparison"]
-    st.session_state["comparison"] = [*recipes, Recipe(recipes[0].network, recipes[0].dataset, criterion="random")]
+    seeds = {recipe.seed for recipe in recipes if recipe.criterion == "random"}
+    seed = next(seed for seed in range(len(OWNERS)) if seed not in seeds)
+    st.session_state["comparison"] = [*recipes, Recipe(recipes[0].network, recipes[0].dataset, criterion="random", seed=seed)]
     st.session_state["column ids"].append(uuid.uuid4().hex[:8])
 
 

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.session import plain
 from pages.wanted import wanted
 from pruning.experiment import Outcome
 from pruning.ledger import ledger
@@ -24,7 +25,9 @@ def show_ledger(names: list[str], outcomes: list[Outcome]) -> None:
         told = book.table()
         table[f"{name}, masked"], table[f"{name}, removed"] = told["masked"], told["removed"]
     st.dataframe(table, hide_index=True)
+    st.caption("Masked: what the masks leave, as on Explore. Removed: what is in the built network. The effective counts above "
+               "are those of the removed network without the zeros that are still in it.")
     for name, book in zip(names, books):
         same = "agree" if book.agrees else "**DO NOT AGREE**"
-        st.caption(f"{name}: masked and removed logits {same} (largest difference {book.difference:.1e} on {book.checked:,} test "
+        st.caption(f"{plain(name)}: masked and removed logits {same} (largest difference {book.difference:.1e} on {book.checked:,} test "
                    f"images). {' '.join(book.remarks)}")

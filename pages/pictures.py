@@ -12,7 +12,7 @@ from pages.ledger import show_ledger
 from pages.session import CHART, FIRST, jobs, visitor
 from pages.wanted import wanted
 from pruning import curves, experiment
-from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlaps
+from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlaps, short_names
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import compare as figures
@@ -21,17 +21,19 @@ from pruning.figures.page import page
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
 from pruning.rules import RULES
-from pruning.units import METHODS
 
 SPARSITIES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 
 
 def show_pictures(recipes: list[Recipe], budget: Budget, found: list[Progress]) -> None:
-    names = [f"{i + 1}. {METHODS[recipe.method].label}" for i, recipe in enumerate(recipes)]
+    names = short_names(recipes)
     outcomes = [progress.outcome for progress in found]
     lines = _curves(recipes)
     album: dict[str, go.Figure] = {}  # as they are drawn, for a file
     with st.container(key="pictures"):
+        if partly := [o.accuracy.images for o in outcomes if not o.accuracy.complete]:
+            st.caption(f"Pictures and table show estimates from the first {min(partly):,} test images or more; they are drawn anew "
+                       "when all have been classified.")
         for column, axis in zip(st.columns(3), figures.AXES):
             points = [[(_x(axis, o), o) for o in line] for line in lines]
             now = [(_x(axis, o), o) for o in outcomes]
@@ -47,15 +49,13 @@ def show_pictures(recipes: list[Recipe], budget: Budget, found: list[Progress]) 
                 f"{name} " + ", ".join(f"{k} {v:.0%}" for k, v in share.items()) for name, share in zip(names, shares)))
         with two:
             _show_classes(recipes, names, outcomes, album)
-        one, two = st.columns(2)
         with one:
-            st.markdown("##### Overlap of the weights they remove")
+            st.markdown("##### Overlap of the weights that they put out of use")
             table = pd.DataFrame(overlaps([o.recipe for o in outcomes]), names, names)
-            album["Overlap of the removed weights"] = matrix.matrix(table, title="Jaccard overlap", low=0, what="column")
-            st.plotly_chart(album["Overlap of the removed weights"], key="overlap", **CHART,
+            album["Overlap of the weights put out of use"] = matrix.matrix(table, title="Jaccard overlap", low=0, what="column")
+            st.plotly_chart(album["Overlap of the weights put out of use"], key="overlap", **CHART,
                             alt=matrix.alt(table, "Jaccard overlap of the removed weights"))
-        with two:
-            show_ledger(names, outcomes)
+    show_ledger(names, outcomes)
     _show_table(budget, found, album)
 
 
@@ -74,7 +74,7 @@ def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcom
     job = (jobs().follow((visitor(), "dense"), whole, partial(experiment.run, whole))
            if all(o.accuracy.images == total for o in outcomes) else None)
     if job is None or not job.wait(timeout=10.0):
-        st.caption("It is shown when all test images have been classified.")
+        st.caption("It needs all test images." if recipes[0].images else "It is shown when all test images have been classified.")
         return
     changes = [100 * (class_accuracy(o) - class_accuracy(job.result)) for o in outcomes]
     figure = album["Change of each class's accuracy"] = figures.classes(

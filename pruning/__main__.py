@@ -269,7 +269,8 @@ def compare(recipes: tuple[Path, ...], budget: str, images: int | None, as_json:
     from pruning.recipe import Recipe
 
     asked = comparing.Budget.read(budget)
-    read = [Recipe.from_dict({**_object(path), **({"images": images} if images else {})}) for path in recipes]
+    read = [Recipe.from_dict({**one, **({} if images is None else {"images": images})})
+            for path in recipes for one in _objects(path)]
     comparing.check(read)
     _get_data(read[0].dataset)
     for recipe in read:
@@ -281,14 +282,16 @@ def compare(recipes: tuple[Path, ...], budget: str, images: int | None, as_json:
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.as_text())
 
 
-def _object(path: Path) -> dict:
-    """A recipe file: an object, or a list of steps."""
+def _objects(path: Path) -> list[dict]:
+    """Of a recipe file: a recipe, a list of steps, or a comparison with its columns."""
     read = _read_json(path)
+    if isinstance(read, dict) and isinstance(read.get("columns"), list):
+        return [column["recipe"] for column in read["columns"] if isinstance(column, dict) and isinstance(column.get("recipe"), dict)]
     if isinstance(read, list):
-        return {"steps": read}
+        return [{"steps": read}]
     if not isinstance(read, dict):
-        raise ValueError(f"{path} must hold a recipe or a list of steps")
-    return read
+        raise ValueError(f"{path} must hold a recipe, a list of steps or a comparison")
+    return [read]
 
 
 @main.command()

@@ -1,32 +1,35 @@
 """Several recipes side by side, at the same budget."""
 
+import math
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+import torch
 from cachetools import LRUCache, cached
 
 from pruning import curves, datasets, experiment
 from pruning.cost import cost, measured
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
-from pruning.evaluation import count_correct
-from pruning.experiment import Outcome, Pruned
-from pruning.masks import Masks
+from pruning.effective import Effective, effective
+from pruning.evaluation import tallies
+from pruning.experiment import Outcome
 from pruning.networks import prunable
-from pruning.recipe import Recipe
+from pruning.recipe import Recipe, Step, measures_for
 from pruning.registry import Registry
-from pruning.structure import spaces
+from pruning.rules import RULES
 from pruning.units import METHODS
 
 BUDGETS: Registry[str] = Registry("budget")
-BUDGETS.add("parameters", "Equal parameters left: those that still make a difference, of all")
-BUDGETS.add("macs", "Equal MACs left: multiply-accumulates with weights that still make a difference, of all")
+BUDGETS.add("parameters", "Equal effective parameters: those left that still make a difference, of all")
+BUDGETS.add("macs", "Equal effective MACs: multiply-accumulates with weights that still make a difference, of all")
 BUDGETS.add("accuracy", "Equal accuracy: the highest sparsity that keeps this accuracy on the validation images")
 BUDGETS.add("own", "Each column its own")
-NEAR = 0.01  # a budget is met where what is left differs by at most this share of the dense network
+EXACT = 0.0005  # a search for a budget ends there
+NEAR = 0.01  # a budget is met where what is left differs by at most this share of the dense network, or a tenth of itself
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ class Budget:
 
 @dataclass(frozen=True)
 class Left:
-    """What still makes a difference, as counts: weights that read a channel which says nothing do not."""
+    """What still makes a difference, as counts; weights that read a channel which says nothing do not."""
 
     parameters: int
     macs: int
@@ -77,66 +80,70 @@ class Column:
     problem: str = ""
 
 
-def effective(state: Pruned, channels: int, size: int) -> Masks:
-    """The masks, and with them the weights that read channels of which every parameter is masked."""
-    kept = dict(state.masks)
-    for space in spaces(state.model, channels, size):
-        if not space.producers or not space.consumers:
-            continue
-        parameters = [(f"{name}.{key}", value) for name in (*space.producers, *space.norms)
-                      for key, value in state.model.get_submodule(name).named_parameters()]
-        if not all(name in kept for name, _ in parameters):
-            continue
-        alive = np.any([kept[name].flatten(1).any(1).numpy() if value.ndim > 1 else kept[name].numpy()
-                        for name, value in parameters], 0)
-        for name, spread in space.consumers:
-            key = f"{name}.weight"
-            mask = kept[key].clone() if key in kept else state.model.get_parameter(key).new_ones(
-                state.model.get_parameter(key).shape).bool()
-            mask[:, np.repeat(~alive, spread)] = False
-            kept[key] = mask
-    return Masks(kept)
+@cached(LRUCache(maxsize=200_000_000, getsizeof=lambda found: 9 * sum(c.counts.size for c in found.layers.values())),
+        key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
+def connected(recipe: Recipe) -> Effective:
+    """What makes a difference in the masked network of a recipe."""
+    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
+    return effective(state.model, state.masks.apply(state.model), data.channels, data.size)
 
 
 @cached(LRUCache(maxsize=4096), key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
 def left(recipe: Recipe) -> Left:
-    """Parameters and MACs that still make a difference; what sparse kernels and files could save at best."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    masks = effective(state, data.channels, data.size)
+    """Parameters and MACs that still make a difference: what removal leaves, where it can take them out."""
+    state, found = experiment.pruned(recipe), connected(recipe)
     layers = (measured(state.model, recipe.dataset) if state.gone else cost(recipe.network, recipe.dataset)).layers
-    kept = {name: int(mask.sum()) for name, mask in masks.whole(state.model).items()}
-    return Left(masks.left(state.model), sum(layer.macs * kept[f"{layer.name}.weight"] // layer.weights for layer in layers))
+    return Left(found.parameters, sum(layer.macs * found.weights(layer.name) // layer.weights for layer in layers))
 
 
 def matched(recipe: Recipe, budget: Budget, report: Callable[[float], None] = lambda share: None) -> Column:
     """The recipe with its last step as strong as the budget asks, by bisection."""
     if budget.kind == "own":
         return Column(recipe, left(recipe))
-    if recipe.scope == "custom":
-        recipe = replace(recipe, scope="layer", values=())
+    if recipe.scope == "custom":  # one value must move them all
+        column = matched(replace(recipe, scope="layer", values=()), budget, report)
+        return replace(column, problem=f"All layers lose the same share here, not each its own. {column.problem}".strip())
     if budget.kind == "accuracy":
         return _keeping(recipe, budget.share, report)
     dense = cost(recipe.network, recipe.dataset)
     whole = dense.parameters if budget.kind == "parameters" else dense.macs
     remains = lambda point: getattr(left(point), budget.kind) / whole  # noqa: E731
     least, most = curves.at_sparsity(recipe, 0.0), curves.at_sparsity(recipe, 1.0)
-    words = "parameters" if budget.kind == "parameters" else "MACs"
-    if remains(least) < budget.share - NEAR:
-        return Column(least, left(least), f"The steps before leave only {remains(least):.1%} of the {words}.")
-    if remains(most) > budget.share + NEAR:
-        return Column(most, left(most), f"At least {remains(most):.1%} of the {words} remain: {budget.share:.1%} is out of reach.")
-    low, high = 0.0, 1.0
-    best = min((least, most), key=lambda point: abs(remains(point) - budget.share))
-    for step in range(11):
-        middle = (low + high) / 2
+    words = "effective parameters" if budget.kind == "parameters" else "effective MACs"
+    near = min(NEAR, budget.share / 10)
+    if remains(least) < budget.share - near:
+        return Column(least, left(least), f"The steps before leave only {remains(least):.2%} of the {words}.")
+    if remains(least) == remains(most) > budget.share + near:
+        return Column(least, left(least), f"Nothing that it removes changes the {words}: {budget.share:.2%} is out of reach.")
+    if remains(most) > budget.share + near:
+        return Column(most, left(most), f"At least {remains(most):.2%} of the {words} remain: {budget.share:.2%} is out of reach.")
+    best = _searched(recipe, budget.share, remains, (least, most), report)
+    problem = f"Its steps are coarse: the nearest is {remains(best):.2%} of the {words}."
+    return Column(best, left(best), problem if abs(remains(best) - budget.share) > near else "")
+
+
+def _searched(recipe: Recipe, share: float, remains: Callable[[Recipe], float], ends: tuple[Recipe, Recipe],
+              report: Callable[[float], None]) -> Recipe:
+    """The recipe that leaves about this share: between its neighbours of one unit more and one less.
+
+    Steps by interpolation and by halves take turns: what is left falls with the sparsity, but not in a straight line.
+    """
+    low, high, units = 0.0, 1.0, experiment.ranking(recipe).units
+    at_low, at_high = map(remains, ends)
+    best, step, most = min(ends, key=lambda point: abs(remains(point) - share)), 0, 2 * math.ceil(math.log2(max(2, units)))
+    while abs(remains(best) - share) > min(EXACT, share / 100) and high - low > 0.5 / units and step < most:
+        along = (at_low - share) / max(at_low - at_high, 1e-12) if step % 2 == 0 else 0.5
+        middle = low + (high - low) * min(0.95, max(0.05, along))
         point = curves.at_sparsity(recipe, middle)
-        if abs(remains(point) - budget.share) < abs(remains(best) - budget.share):
+        if abs(remains(point) - share) < abs(remains(best) - share):
             best = point
-        low, high = (middle, high) if remains(point) > budget.share else (low, middle)
-        report((step + 1) / 11)
-    gap = abs(remains(best) - budget.share)
-    problem = f"Its steps are coarse: the nearest is {remains(best):.1%} of the {words}." if gap > NEAR else ""
-    return Column(best, left(best), problem)
+        if remains(point) > share:
+            low, at_low = middle, remains(point)
+        else:
+            high, at_high = middle, remains(point)
+        step += 1
+        report(step / most)
+    return best
 
 
 def _keeping(recipe: Recipe, accuracy: float, report: Callable[[float], None]) -> Column:
@@ -144,7 +151,11 @@ def _keeping(recipe: Recipe, accuracy: float, report: Callable[[float], None]) -
     dense = curves.at_sparsity(recipe, 0.0)
     reached = validation_accuracy(dense)
     if reached < accuracy:
-        return Column(dense, left(dense), f"Nothing removed reaches {reached:.2%} on the validation images, not {accuracy:.2%}.")
+        subject = "The steps before alone reach" if recipe.earlier else "Nothing removed reaches"
+        return Column(dense, left(dense), f"{subject} {reached:.2%} on the validation images, not {accuracy:.2%}.")
+    everything = curves.at_sparsity(recipe, 1.0)
+    if validation_accuracy(everything) >= accuracy:
+        return Column(everything, left(everything))
     low, high, best = 0.0, 1.0, dense
     for step in range(9):
         middle = (low + high) / 2
@@ -159,11 +170,10 @@ def _keeping(recipe: Recipe, accuracy: float, report: Callable[[float], None]) -
 def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = lambda share: None) -> float:
     """Correct / total on the validation images: for choosing, where the test images must not be looked at."""
     state, images = experiment.pruned(recipe), datasets.load(recipe.dataset, "validation")
-    parts = count_correct(state.model, state.masks.apply(state.model), images, DATASETS[recipe.dataset])
-    correct = 0
-    for done, right in enumerate(parts, start=1):
-        correct += int(right.sum())
-        report(min(1.0, 250 * done / len(images)))
+    correct = done = 0
+    for tally in tallies(state.model, state.masks.apply(state.model), images, DATASETS[recipe.dataset]):
+        correct, done = correct + tally.correct, done + tally.images
+        report(done / len(images))
     return correct / len(images)
 
 
@@ -177,18 +187,14 @@ def overlaps(recipes: Sequence[Recipe]) -> np.ndarray:
 
 def removed_weights(recipe: Recipe) -> np.ndarray:
     """Which prunable weights of the dense network make no difference any more, (weights,) bool."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    masks = effective(state, data.channels, data.size)
-    return np.concatenate([
-        np.ones(layer.weight.numel(), bool) if name in state.gone else _gone(masks, state, name, layer.weight.shape)
-        for name, layer in prunable(experiment.model(recipe)).items()])
+    found = connected(recipe)
+    return np.concatenate([_gone(found, name, layer.weight.shape) for name, layer in prunable(experiment.model(recipe)).items()])
 
 
-def _gone(masks: Masks, state: Pruned, name: str, shape) -> np.ndarray:
-    mask = masks.get(f"{name}.weight")
-    if mask is None or mask.shape != shape:  # a refitted layer has other weights: none of the old ones is left
-        return np.full(shape.numel(), mask is not None or state.model.get_submodule(name).weight.shape != shape)
-    return (~mask).numpy().ravel()
+def _gone(found: Effective, name: str, shape: torch.Size) -> np.ndarray:
+    if name not in found.layers or found.layers[name].weight.shape != shape:  # taken out, or refitted: no old weight is left
+        return np.ones(shape.numel(), bool)
+    return ~found.mask(name).ravel()
 
 
 def class_accuracy(outcome: Outcome) -> np.ndarray:
@@ -248,13 +254,16 @@ class Comparison:
     def table(self) -> pd.DataFrame:
         """A row per column of the comparison."""
         rows = []
-        for column, outcome in zip(self.columns, self.outcomes):
+        patterns = any(isinstance(column.recipe.value, str) for column in self.columns)
+        for number, (column, outcome) in enumerate(zip(self.columns, self.outcomes), start=1):
             low, high = outcome.accuracy.interval
             rows.append({
-                "name": name_of(column.recipe), "value": column.recipe.value, "accuracy": outcome.accuracy.value,
+                "column": number, "name": name_of(column.recipe),
+                "value": str(column.recipe.value) if patterns else column.recipe.value, "accuracy": outcome.accuracy.value,
                 "accuracy_low": low, "accuracy_high": high, "images": outcome.accuracy.images,
-                "sparsity": outcome.sparsity, "parameters_left": column.left.parameters, "macs_left": column.left.macs,
-                "compression": outcome.dense.parameters / column.left.parameters,
+                "sparsity": outcome.sparsity, "effective_parameters": column.left.parameters,
+                "effective_macs": column.left.macs,
+                "effective_compression": outcome.dense.parameters / max(1, column.left.parameters),
                 "theoretical_speed_up": outcome.dense.macs / max(1, column.left.macs), "problem": column.problem})
         return pd.DataFrame(rows)
 
@@ -267,11 +276,29 @@ class Comparison:
                 "columns": columns}
 
     def as_text(self) -> str:
-        shown = self.table()[["name", "accuracy", "sparsity", "parameters_left", "macs_left"]]
+        shown = self.table()[["name", "accuracy", "sparsity", "effective_parameters", "effective_macs"]]
         return "\n".join([shown.to_string(index=False, formatters={"accuracy": "{:.2%}".format, "sparsity": "{:.2%}".format}),
                           *(f"{name_of(column.recipe)}: {column.problem}" for column in self.columns if column.problem)])
 
 
 def name_of(recipe: Recipe) -> str:
-    """A recipe in a few words."""
-    return " + ".join(f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}" for step in recipe.steps)
+    """A recipe in a few words: what is not as usual is named."""
+    return " + ".join(_name_of(step, recipe) for step in recipe.steps)
+
+
+def _name_of(step: Step, recipe: Recipe) -> str:
+    measures = measures_for(step.method, step.criterion)
+    more = [step.measure.upper() if len(step.measure) == 2 else step.measure] if step.measure not in ("", *measures[:1]) else []
+    more += [f"seed {recipe.seed}"] if CRITERIA[step.criterion].seeded else []
+    more += [{"layer": "each layer alike", "erk": "ERK", "custom": "each layer its own"}[step.scope]] if step.scope != "global" else []
+    more += [RULES[step.rule].label.lower()] if step.rule != "sparsity" else []
+    more += [f"only {', '.join(step.layers)}"] if step.layers else []
+    return ", ".join([f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}", *more])
+
+
+def short_names(recipes: Sequence[Recipe]) -> list[str]:
+    """For legends: number and method, with the criterion where the methods are not all different."""
+    methods = [METHODS[recipe.method].label for recipe in recipes]
+    alike = len(set(methods)) < len(methods)
+    return [f"{i}. {method}" + (f", {CRITERIA[recipe.criterion].label}" if alike else "")
+            for i, (method, recipe) in enumerate(zip(methods, recipes), start=1)]

@@ -32,7 +32,8 @@ def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
     if recipe.rule == "sparsity":
         return replace(recipe, value=sparsity)
     ranking = experiment.ranking(recipe)
-    return replace(recipe, value=value_for(RULES[recipe.rule], ranking, round(sparsity * ranking.units), recipe.scope))
+    value = value_for(RULES[recipe.rule], ranking, round(sparsity * ranking.units), recipe.scope, pattern=str(recipe.value))
+    return replace(recipe, value=value)
 
 
 def curve(recipe: Recipe, report: Callable[[Progress], None] = lambda progress: None,

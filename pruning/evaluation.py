@@ -1,13 +1,17 @@
 """Accuracy: correct / total, measured batch by batch on masked parameters, never in place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from pruning.datasets import Dataset, Images, normalise
-from pruning.inference import reusing
+from pruning.inference import reusing, together
+
+BATCH = 250  # images at a time: near the best for every network here on two cores
 
 
 @dataclass(frozen=True)
@@ -37,29 +41,81 @@ class Accuracy:
         return float(low), float(high)
 
 
-def count_correct(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images: Images, dataset: Dataset, *,
-                  batch: int = 250) -> Iterator[torch.Tensor]:
-    """Classify ``images`` and yield the number of correct ones of each class (classes,), batch by batch as it comes.
+@dataclass(frozen=True)
+class Tally:
+    """What some first images of a split have shown: correct ones of each class, and the sum of their cross-entropies in
+    nats. More images can be added to it."""
+
+    class_correct: tuple[int, ...] = ()
+    loss: float = 0.0
+    images: int = 0
+
+    @classmethod
+    def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> "Tally":
+        """Of one batch: (B, classes) and (B,)."""
+        right = torch.bincount(labels[logits.argmax(1) == labels], minlength=logits.shape[1])
+        return cls(tuple(right.tolist()), float(F.cross_entropy(logits, labels, reduction="sum")), len(labels))
+
+    def __add__(self, other: "Tally") -> "Tally":
+        classes = tuple(map(sum, zip(self.class_correct, other.class_correct))) if self.images else other.class_correct
+        return Tally(classes, self.loss + other.loss, self.images + other.images)
+
+    @property
+    def correct(self) -> int:
+        return sum(self.class_correct)
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return self.loss / self.images
+
+    def accuracy(self, total: int) -> Accuracy:
+        return Accuracy(self.correct, self.images, total)
+
+
+def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images: Images, dataset: Dataset, *,
+            batch: int = BATCH) -> Iterator[Tally]:
+    """Classify ``images`` and yield the tally of each batch as it comes.
 
     Parameters
     ----------
     model : in eval mode; it is not modified
     parameters : replacements for some of its parameters, by name
-    batch : images at a time; 250 is near the best for every network here on two cores
     """
     network = reusing(model, parameters, lambda pixels: normalise(pixels, dataset), len(images))
     for start in range(0, len(images), batch):
         with torch.inference_mode():
-            logits = network(images.pixels[start:start + batch])  # (B, classes)
-            labels = images.labels[start:start + batch]
-            correct = torch.bincount(labels[logits.argmax(1) == labels], minlength=len(dataset.classes))
-        yield correct
+            found = Tally.of(network(images.pixels[start:start + batch]), images.labels[start:start + batch])
+        yield found
+
+
+def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
+                    seen: Sequence[int] = (), batch: int = BATCH) -> Iterator[tuple[int, Tally]]:
+    """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch).
+
+    All of them see a batch before any sees the next, so that everyone has an estimate soon; what several have in common
+    up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of ``batch``.
+    """
+    seen = list(seen) or [0] * len(many)
+    behind = lambda start: tuple(i for i, done in enumerate(seen) if done <= start)  # noqa: E731
+    asked, network = (), None
+    for start in range(min(seen, default=0), len(images), batch):
+        if network is None or behind(start) != asked:
+            asked = behind(start)
+            network = together(model, [many[i] for i in asked], partial(normalise, dataset=dataset))
+        labels, outputs = images.labels[start:start + batch], iter(network(images.pixels[start:start + batch]))
+        while True:
+            with torch.inference_mode():  # never across a yield: another thread's work would run in it
+                found = next(((asked[i], Tally.of(logits, labels)) for i, logits in outputs), None)
+            if found is None:
+                break
+            yield found
 
 
 def accuracy(model: nn.Module, images: Images, dataset: Dataset) -> float:
     """Correct / total of the network as it is, in eval mode, as a fraction."""
     training = model.training
     model.eval()
-    correct = int(sum(count_correct(model, {}, images, dataset)).sum())
+    correct = sum(tally.correct for tally in tallies(model, {}, images, dataset))
     model.train(training)
     return correct / len(images)

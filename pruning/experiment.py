@@ -17,7 +17,7 @@ from pruning import checkpoints, datasets
 from pruning.cost import Cost, cost, measured
 from pruning.criteria import CRITERIA, Context
 from pruning.datasets import DATASETS, Images, normalise
-from pruning.evaluation import Accuracy, count_correct
+from pruning.evaluation import Accuracy, Tally, tallies
 from pruning.masks import Masks
 from pruning.networks import prunable
 from pruning.ranking import Ranking
@@ -84,6 +84,7 @@ class Outcome:
     warnings: tuple[str, ...]
     seconds: float
     class_correct: tuple[int, ...] = ()  # of the images that were classified
+    loss: float = float("nan")  # their mean cross-entropy in nats
 
     @property
     def removed(self) -> int:
@@ -227,12 +228,11 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
                       checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy,
                       cost(recipe.network, recipe.dataset), layers, state.parameters, units(recipe),
                       warnings(layers, state), 0.0)
-    correct, seen = torch.zeros(len(data.classes), dtype=torch.int64), 0
-    batch = 250
-    for right in count_correct(state.model, parameters, images, data, batch=batch):
-        correct, seen = correct + right, min(seen + batch, len(images))
-        outcome = replace(outcome, accuracy=Accuracy(int(correct.sum()), seen, data.test_images),
-                          class_correct=tuple(correct.tolist()), seconds=time.perf_counter() - began)
+    tally = Tally()
+    for part in tallies(state.model, parameters, images, data):
+        tally += part
+        outcome = replace(outcome, accuracy=tally.accuracy(data.test_images), class_correct=tally.class_correct,
+                          loss=tally.mean_loss, seconds=time.perf_counter() - began)
         report(outcome)
     return outcome
 

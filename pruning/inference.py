@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import reduce
 
 import torch
@@ -62,6 +63,62 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
     return _chain([step, *rest])
 
 
+@dataclass(frozen=True, eq=False)
+class _Node:
+    """A step that several share, what follows it, and who ends here."""
+
+    step: Step
+    following: tuple["_Node", ...]
+    ends: tuple[int, ...]
+
+
+def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]],
+             prepare: Step) -> Callable[[torch.Tensor], Iterator[tuple[int, torch.Tensor]]]:
+    """`prepare`, then `forward` with each of ``many`` replacements: of a batch, (which one, logits) as they come.
+
+    Replacements that agree up to some stage share the computation up to there. The tree that this makes is walked in
+    depth, the widest branch last, so that few outputs are held at a time.
+    """
+    chains = []
+    for parameters in many:
+        pixels = {"input": parameters["input"]} if "input" in parameters else {}
+        steps = [({}, prepare), (pixels, _chain(_masked(parameters))), *_told_steps(model, parameters)]
+        chains.append([(_digest(own), step) for own, step in steps])
+    roots = _grown(chains, list(range(len(many))), 0)
+
+    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor]) -> Iterator[tuple[int, torch.Tensor]]:
+        x = box.pop()  # handed over in a box, so that no frame below holds it as well
+        for i, node in enumerate(nodes):
+            box = [node.step(x)]
+            if i == len(nodes) - 1:
+                x = None  # nobody needs it any more
+            yield from ((end, box[0]) for end in node.ends)
+            if node.following:
+                yield from walk(node.following, box)
+
+    return lambda batch: walk(roots, [batch])
+
+
+def _grown(chains: list[list[tuple[bytes, Step]]], who: list[int], depth: int) -> tuple[_Node, ...]:
+    """The tree of those that agree on all steps before ``depth``."""
+    branches: dict[bytes, list[int]] = {}
+    for i in who:
+        branches.setdefault(chains[i][depth][0], []).append(i)
+    nodes = []
+    for members in sorted(branches.values(), key=len):
+        ends = tuple(i for i in members if depth == len(chains[i]) - 1)
+        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends))
+    return tuple(nodes)
+
+
+def _digest(own: Mapping[str, torch.Tensor]) -> bytes:
+    """What tells replacements of a stage's parameters from others: their content."""
+    found = hashlib.sha256()
+    for name, value in own.items():
+        found.update(name.encode() + value.contiguous().numpy().tobytes())
+    return found.digest() if own else b""
+
+
 def _chain(steps: list[Step]) -> Step:
     return lambda x: reduce(lambda value, step: step(value), steps, x)
 
@@ -71,14 +128,19 @@ def _masked(parameters: Mapping[str, torch.Tensor]) -> list[Step]:
 
 
 def _steps(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Step]:
-    steps: list[Step] = []
+    return [step for _, step in _told_steps(model, parameters)]
+
+
+def _told_steps(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[tuple[Mapping[str, torch.Tensor], Step]]:
+    """The network's steps, each with the replacements that are in it."""
+    steps: list[tuple[Mapping[str, torch.Tensor], Step]] = []
     stages = list(model.children())
     for (name, stage), before, following in zip(model.named_children(), [None, *stages], [*stages[1:], None]):
         own = {key.removeprefix(f"{name}."): value for key, value in parameters.items() if key.startswith(f"{name}.")}
         if _pools(stage, following):
-            steps.append(_pooled(stage, own))
+            steps.append((own, _pooled(stage, own)))
         elif not _pools(before, stage):  # else it is in the step before
-            steps.append(_replaced(stage, own) if own else stage)
+            steps.append((own, _replaced(stage, own) if own else stage))
     return steps
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pruning.networks.resnet import Block, Sum
+from pruning.networks.resnet import Block
 
 
 @dataclass(frozen=True)
@@ -52,31 +52,33 @@ def _summary(batch: int, times: list[float]) -> Latency:
 
 def peak_activations(model: nn.Module, channels: int, size: int) -> int:
     """The most bytes of activations that are needed at once for one image: a step's input and output and, inside a
-    residual block, the input that waits for the addition."""
-    most, held = 0, 0
-
-    def bytes_of(tensors) -> int:
-        return sum(t[0].numel() * t.element_size() for t in tensors)
+    residual block, what waits meanwhile: the block's input for the shortcut, then its own path for the addition."""
+    most, waiting = 0, None  # waiting: the input of the block, then the output of its own path
 
     def step(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal most
-        waiting = 0 if isinstance(module, Sum) else held
-        most = max(most, bytes_of(inputs) + bytes_of([output]) + waiting)
+        live = {t.data_ptr(): t[0].numel() * t.element_size() for t in (*inputs, output, waiting) if t is not None}
+        most = max(most, sum(live.values()))
 
     def enter(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        nonlocal held
-        held = bytes_of(inputs)
+        nonlocal waiting
+        waiting = inputs[0]
+
+    def turn(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+        nonlocal waiting
+        waiting = output
 
     def leave(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal held
-        held = 0
+        nonlocal waiting
+        waiting = None
 
     hooks = []
     for module in model.modules():
         if isinstance(module, Block):
             hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-        elif not list(module.children()):
+        if not list(module.children()):
             hooks.append(module.register_forward_hook(step))
+    hooks += [block.bn2.register_forward_hook(turn) for block in model.modules() if isinstance(block, Block)]  # after `step`
     with torch.no_grad():
         model(torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype))
     for hook in hooks:

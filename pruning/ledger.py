@@ -116,7 +116,9 @@ def ledger(recipe: Recipe, report: Callable[[], None] = lambda: None, seconds: f
              for batch in BATCHES]
     counted, left = cost(recipe.network, recipe.dataset), measured(less, recipe.dataset)
     activations = [peak_activations(model, data.channels, data.size) for model in (whole, less)]
-    dense = Entry(counted.prunable_weights, counted.parameters, counted.macs, storage.dense(whole.state_dict()), "dense",
+    smallest, encoding = _smallest(whole)  # nothing is pruned here: what it saves, the others save without pruning, too
+    told = "dense" if encoding == "dense" else f"dense; {smallest:,} as {encoding}"
+    dense = Entry(counted.prunable_weights, counted.parameters, counted.macs, storage.dense(whole.state_dict()), told,
                   activations[0], tuple(t["dense"] for t in timed))
     masked = Entry(int(table["kept"].sum()), state.parameters, int(table["macs_left"].sum()),
                    *_smallest(state.copy()), activations[0], None)

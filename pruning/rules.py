@@ -282,13 +282,15 @@ def removed(choice: Choice) -> int:
     return sum(cut.count for cut in choice.values())
 
 
-def value_for(rule: Rule, ranking: Ranking, count: int, scope: str) -> Value:
+def value_for(rule: Rule, ranking: Ranking, count: int, scope: str, pattern: str = "4:8") -> Value:
     """The rule's value, to float precision, that removes the most but at most ``count`` units.
 
-    The number removed never falls on the way from nothing to everything, so this is a bisection of searches.
+    The number removed never falls on the way from nothing to everything, so this is a bisection of searches. Patterns are
+    tried that count in as many weights as ``pattern``.
     """
     if rule.options:
-        tried = [f"{keep}:8" for keep in range(9)]  # from everything to nothing
+        of = int(pattern.partition(":")[2])
+        tried = [f"{keep}:{of}" for keep in range(of + 1)]  # from everything to nothing
         return next(value for value in tried if removed(rule.choose(ranking, value, scope)) <= count)
     removes = lambda share: removed(rule.choose(ranking, rule.at(ranking, share), scope))  # noqa: E731
     low, high = 0.0, 1.0

@@ -9,7 +9,7 @@ from pruning.experiment import Outcome
 from pruning.figures.style import QUIET, SHARE, layout
 
 COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")  # by place, Okabe-Ito
-AXES = {"sparsity": "sparsity of the masks", "parameters": "parameters left", "macs": "MACs left"}
+AXES = {"sparsity": "sparsity of the masks", "parameters": "effective parameters left", "macs": "effective MACs left"}
 
 Point = tuple[float, Outcome]
 
@@ -26,15 +26,14 @@ def against(axis: str, names: Sequence[str], lines: Sequence[Sequence[Point]], n
             traces.append(_trace([here], name, {"mode": "markers", "marker": {
                 "size": 12, "symbol": "diamond", "color": colour, "line": {"width": 1, "color": "white"}}}))
     return go.Figure([trace for trace in traces if trace["x"]], layout(
-        x={"title": AXES[axis], "range": [-0.02, 1.02], "tickformat": ".0%"}, height=320, showlegend=True,
-        y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, legend=_inside(0 if axis == "sparsity" else 1),
+        x={"title": AXES[axis], "range": [-0.02, 1.02], "tickformat": ".0%"}, height=320 + 20 * ((len(names) - 1) // 3), showlegend=True,
+        y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, margin=_room(len(names)),
         shapes=[{"type": "line", "x0": 0, "x1": 1, "y0": dense, "y1": dense, "line": {"color": QUIET, "dash": "dot"}}]))
 
 
-def _inside(side: int) -> dict:
-    """A legend in a lower corner, where no curve runs."""
-    return {"orientation": "v", "x": side, "xanchor": "right" if side else "left", "y": 0.02, "yanchor": "bottom",
-            "bgcolor": "rgba(0,0,0,0)"}
+def _room(names: int) -> dict:
+    """Margins that leave room above for the legend, three names a row."""
+    return {"l": 62, "r": 12, "t": 34 + 20 * ((names - 1) // 3), "b": 50, "autoexpand": False}
 
 
 def _trace(points: Sequence[Point], name: str, style: dict) -> dict:
@@ -60,7 +59,7 @@ def layers(names: Sequence[str], shares: Sequence[dict[str, float]]) -> go.Figur
     z = np.array([[column[layer] for column in shares] for layer in rows], np.float32)
     picture = {"type": "heatmap", "z": z, "x": list(names), "y": rows, **SHARE, "xgap": 2, "ygap": 1,
                "colorbar": {"title": {"text": "sparsity", "side": "right"}, "tickformat": ".0%", "thickness": 12},
-               "text": [[f"{v:.0%}" for v in row] for row in z], "texttemplate": "%{text}",
+               "text": [[f"{v:.0%}" if v >= 0 else "refitted" for v in row] for row in z], "texttemplate": "%{text}",
                "hovertemplate": "%{y}, %{x}: %{z:.1%}<extra></extra>"}
     return go.Figure([picture], layout(
         x={"title": "column", "type": "category", "showgrid": False}, height=max(320, 90 + 18 * len(rows)), right=84,
@@ -72,5 +71,5 @@ def classes(names: Sequence[str], labels: Sequence[str], changes: Sequence[np.nd
     """The change of each class's accuracy against dense, in points: a group of bars per class, a bar per column."""
     bars = [{"type": "bar", "name": name, "x": list(labels), "y": np.round(change, 2), "marker": {"color": colour},
              "hovertemplate": "%{x}: %{y:+.2f} points"} for name, colour, change in zip(names, COLOURS, changes)]
-    return go.Figure(bars, layout(x={"title": "class", "type": "category", "showgrid": False}, height=320, showlegend=False,
+    return go.Figure(bars, layout(x={"title": "class", "type": "category", "showgrid": False}, height=340, margin=_room(len(names)),
                                   y={"title": "change of accuracy (points)", "zeroline": True}))

@@ -56,7 +56,7 @@ def test_three_columns_at_the_same_budget():
     at.main.slider(key="share of macs").set_value(40.0).run()
     done(at)
     accuracies, macs = expected(THREE, Budget("macs", 0.4))
-    assert metrics(at, "Test accuracy") == accuracies and metrics(at, "MACs left") == macs
+    assert metrics(at, "Test accuracy") == accuracies and metrics(at, "Effective MACs") == macs
     assert dict(at.query_params)["budget"] == "macs=0.4"
     colours = [t["marker"]["color"] for t in charts(at)[0]["data"]]
     assert colours == [t["marker"]["color"] for t in charts(at)[2]["data"]] and len(set(colours)) == 3
@@ -120,7 +120,7 @@ def test_a_budget_out_of_reach_is_said():
 def test_equal_accuracy():
     at = comparing([Recipe("lenet300", "digits")], budget="accuracy=0.95")
     column = matched(Recipe("lenet300", "digits"), Budget("accuracy", 0.95))
-    assert metrics(at, "Parameters left") == [f"{column.left.parameters / 266_610:.1%}"]
+    assert metrics(at, "Effective parameters") == [f"{column.left.parameters / 266_610:.1%}"]
 
 
 def test_the_ledger_and_the_curves_on_request():
@@ -148,3 +148,32 @@ def test_a_bad_link_is_said_and_the_page_opens(query, part):
     at = comparing(said=True, **query)  # said once
     assert part in at.warning[0].value.replace("\\", "")
     assert len(metrics(done(at), "Test accuracy")) == 3 and numbers(at)
+
+
+def test_a_comparison_is_opened_from_its_own_file():
+    at = comparing(THREE[:1], budget="macs=0.5")
+    columns = [matched(recipe, Budget("parameters", 0.4)) for recipe in THREE]
+    told = {"budget": {"kind": "parameters", "share": 0.4}, "columns": [{"recipe": c.recipe.to_dict()} for c in columns]}
+    at.sidebar.get("file_uploader")[0].set_value(("comparison.json", json.dumps(told).encode(), "application/json")).run()
+    done(at)
+    assert dict(at.query_params)["budget"] == "parameters=0.4" and len(metrics(at, "Test accuracy")) == 3
+    at.sidebar.get("file_uploader")[0].set_value(("comparison.json", b"\xff\x00", "application/json")).run()
+    assert "could not be read" in at.warning[0].value and len(metrics(done(at), "Test accuracy")) == 3
+
+
+def test_the_smallest_budget_and_another_grouping():
+    at = comparing([Recipe("resnet20", "digits", method="filter", grouping="across", scope="custom", values=(("conv1", 0.1),))],
+                   budget="macs=0")
+    assert any("out of reach" in warning.value for warning in at.warning)
+    at.main.segmented_control(key="budget").set_value("own").run()
+    next(box for box in at.main.selectbox if box.label == "Grouping").set_value("inside").run()
+    assert json.loads(dict(done(at).query_params)["columns"])[0]["values"] == {}
+
+
+def test_six_columns_differ():
+    at = comparing(THREE, budget="macs=0.5")
+    for _ in range(3):
+        next(b for b in at.sidebar.button if b.label == "Add a column").click().run()
+    done(at)
+    told = json.loads(dict(at.query_params)["columns"])
+    assert [column["seed"] for column in told[3:]] == [0, 1, 2] and len(metrics(at, "Test accuracy")) == 6

@@ -178,8 +178,8 @@ def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
     value = RULES[rule].options[0] if RULES[rule].options else 1.0
     points = curves.curve(replace(recipe, rule=rule, value=value), lambda progress: shares.append(progress.share), sparsities=asked)
     assert [p.recipe.rule for p in points] == [rule] * 4
-    if rule == "n_m":  # in eighths, at most what was asked
-        asked = (0.0, 0.5, 0.875, 1.0)
+    if rule == "n_m":  # in quarters, at most what was asked
+        asked = (0.0, 0.5, 0.75, 1.0)
     reach = 1.0 if rule in ("sparsity", "threshold") else 0.99
     for sparsity, point in zip(asked, points):
         assert point.sparsity == pytest.approx(min(sparsity, reach), abs=0.011)

@@ -51,7 +51,22 @@ def test_after_several_steps_too(network):
     recipe = Recipe(network, "digits", calibration=64).with_steps(steps)
     single, double = differences(recipe)
     assert single < 1e-4 and double < 1e-9
-    assert sum(p.numel() for p in small(recipe).parameters()) < experiment.pruned(recipe).parameters * 10
+    assert sum(p.numel() for p in small(recipe).parameters()) < sum(p.numel() for p in experiment.model(recipe).parameters())
+
+
+def test_a_masked_pixel_stays_unseen_though_weights_still_read_it():
+    steps = (Step(method="feature", criterion="random", value=1.0), Step(criterion="random", value=0.996, layers=("fc1",)))
+    single, double = differences(Recipe("lenet300", "digits").with_steps(steps))
+    assert single < 1e-6 and double < 1e-12
+
+
+def test_nothing_is_left_that_makes_no_difference():
+    for value in (0.99, 0.998):
+        model = small(Recipe("lenet300", "digits", value=value))
+        for name in ("fc1", "fc2", "fc3"):
+            weight = model.get_submodule(name).weight
+            assert weight.ne(0).any(0).all(), "an input that nobody reads"
+            assert name == "fc3" or weight.ne(0).any(1).all(), "a neuron that reads nothing"
 
 
 def walk(model: nn.Module, size: int = 28, channels: int = 1) -> tuple[int, int]:
@@ -181,10 +196,12 @@ def test_latencies_are_measured_in_turns():
 
 
 def test_peak_activations_by_hand():
-    assert peak_activations(build("lenet300", channels=1, size=28), 1, 28) == 4 * 2 * 784
+    assert peak_activations(build("lenet300", channels=1, size=28), 1, 28) == 4 * (784 + 300)  # flattening is a view
     assert peak_activations(build("lenet5", channels=1, size=28), 1, 28) == 4 * (6 * 28 * 28 + 6 * 14 * 14)
     # the first block's second step: input, output and what waits for the addition
     assert peak_activations(build("resnet20", channels=1, size=28), 1, 28) == 4 * 3 * 16 * 28 * 28
+    # without blocks: the stem's input and output; with a projection: the block's input, own path and shortcut
+    assert peak_activations(small(Recipe("resnet20", "digits", method="layer", value=1.0)), 1, 28) == 4 * 2 * 16 * 28 * 28
 
 
 def test_the_shared_networks_stay_as_they_are():
