@@ -74,7 +74,7 @@ def _edit(place, recipes: list[Recipe], budget: Budget) -> list[Recipe]:
     st.session_state["slots"] = []
     for i, (column, recipe) in enumerate(zip(columns, recipes)):
         with column:
-            st.markdown(f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem'><b>{i + 1}. "
+            st.markdown(f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem; min-height: 3.6rem'><b>{i + 1}. "
                         f"{name_of(recipe)}</b></div>", unsafe_allow_html=True)
             edited.append(edit_column(i, recipe, own=budget.kind == "own", last=len(recipes) == 1))
             st.session_state["slots"].append(st.container())

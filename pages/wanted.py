@@ -14,7 +14,8 @@ def wanted(owner: str, key: tuple, work, label: str):
         jobs().leave((visitor(), owner))
         running = None
     if running is None and st.button(label, key=f"begin {owner}", icon=":material/play_arrow:"):
-        running = jobs().follow((visitor(), owner), key, work)
+        jobs().follow((visitor(), owner), key, work)
+        st.rerun()
     if running:
         _wait(running, owner)
     return None

@@ -1,5 +1,6 @@
 """Columns of a comparison in one picture; each has one colour on all of them."""
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -26,14 +27,14 @@ def against(axis: str, names: Sequence[str], lines: Sequence[Sequence[Point]], n
             traces.append(_trace([here], name, {"mode": "markers", "marker": {
                 "size": 12, "symbol": "diamond", "color": colour, "line": {"width": 1, "color": "white"}}}))
     return go.Figure([trace for trace in traces if trace["x"]], layout(
-        x={"title": AXES[axis], "range": [-0.02, 1.02], "tickformat": ".0%"}, height=320 + 20 * ((len(names) - 1) // 3), showlegend=True,
+        x={"title": AXES[axis], "range": [-0.02, 1.02], "tickformat": ".0%"}, height=300 + 20 * math.ceil(len(names) / 2), showlegend=True,
         y={"title": "test accuracy", "range": [0, 1.03], "tickformat": ".0%"}, margin=_room(len(names)),
         shapes=[{"type": "line", "x0": 0, "x1": 1, "y0": dense, "y1": dense, "line": {"color": QUIET, "dash": "dot"}}]))
 
 
 def _room(names: int) -> dict:
-    """Margins that leave room above for the legend, three names a row."""
-    return {"l": 62, "r": 12, "t": 34 + 20 * ((names - 1) // 3), "b": 50, "autoexpand": False}
+    """Margins that leave room above for the legend, two names a row."""
+    return {"l": 62, "r": 12, "t": 14 + 20 * math.ceil(names / 2), "b": 50, "autoexpand": False}
 
 
 def _trace(points: Sequence[Point], name: str, style: dict) -> dict:
@@ -57,10 +58,11 @@ def layers(names: Sequence[str], shares: Sequence[dict[str, float]]) -> go.Figur
     """The sparsity of each layer (rows) in each column, on one scale of colours."""
     rows = list(shares[0])
     z = np.array([[column[layer] for column in shares] for layer in rows], np.float32)
-    picture = {"type": "heatmap", "z": z, "x": list(names), "y": rows, **SHARE, "xgap": 2, "ygap": 1,
+    picture = {"type": "heatmap", "z": z, "x": [name.partition(".")[0] for name in names], "y": rows, "xgap": 2, "ygap": 1, **SHARE,
+               "customdata": [list(names)] * len(rows),
                "colorbar": {"title": {"text": "sparsity", "side": "right"}, "tickformat": ".0%", "thickness": 12},
                "text": [[f"{v:.0%}" if v >= 0 else "refitted" for v in row] for row in z], "texttemplate": "%{text}",
-               "hovertemplate": "%{y}, %{x}: %{z:.1%}<extra></extra>"}
+               "hovertemplate": "%{y}, %{customdata}: %{z:.1%}<extra></extra>"}
     return go.Figure([picture], layout(
         x={"title": "column", "type": "category", "showgrid": False}, height=max(320, 90 + 18 * len(rows)), right=84,
         y={"title": "layer", "autorange": "reversed", "type": "category", "dtick": 1, "showgrid": False},
@@ -71,5 +73,6 @@ def classes(names: Sequence[str], labels: Sequence[str], changes: Sequence[np.nd
     """The change of each class's accuracy against dense, in points: a group of bars per class, a bar per column."""
     bars = [{"type": "bar", "name": name, "x": list(labels), "y": np.round(change, 2), "marker": {"color": colour},
              "hovertemplate": "%{x}: %{y:+.2f} points"} for name, colour, change in zip(names, COLOURS, changes)]
-    return go.Figure(bars, layout(x={"title": "class", "type": "category", "showgrid": False}, height=340, margin=_room(len(names)),
-                                  y={"title": "change of accuracy (points)", "zeroline": True}))
+    return go.Figure(bars, layout(
+        x={"title": "class", "type": "category", "showgrid": False}, y={"title": "change of accuracy (points)", "zeroline": True},
+        height=300 + 20 * math.ceil(len(names) / 2), margin=_room(len(names))))
