@@ -163,7 +163,7 @@ def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
 
 def columns_in_the_browser(dataset: str, network: str) -> list[float]:
     """Compare's shared slider: seconds until all three columns stand; of a slow network, until all have an estimate."""
-    from tests.benchmarks.latency import estimate_latencies, slider_latencies
+    from tests.benchmarks.latency import column_latencies
     from tests.browser.conftest import chromium, serving, settle
 
     recipes = [Recipe(network, dataset), Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
@@ -171,12 +171,10 @@ def columns_in_the_browser(dataset: str, network: str) -> list[float]:
     columns = quote(json.dumps([recipe.to_dict() for recipe in recipes]))
     with serving() as address, chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
-        page.goto(f"{address}/compare?budget=macs=0.6&columns={columns}")
+        page.goto(f"{address}/compare?budget=macs=0.9&columns={columns}")
         settle(page)
         page.wait_for_timeout(5000)
-        if NETWORKS[network].slow:
-            return estimate_latencies(page)
-        return slider_latencies(page, moves=12, settle=3.0, place=".st-key-columns")
+        return column_latencies(page)
 
 
 def row(work: str, ours: float, peer: str = "", theirs: float = 0.0) -> None:

@@ -31,29 +31,25 @@ def slider_latencies(page, moves: int = 30, settle: float = 1.0, place: str = "[
     return taken
 
 
-ESTIMATES = """(all) => {
+ESTIMATES = """(before) => {
   const told = [...document.querySelectorAll('.st-key-columns [data-testid=stMetric]')].map(e => e.innerText);
-  const accuracies = told.filter(text => text.startsWith('Test accuracy'));
-  const estimated = accuracies.filter(text => text.includes('\u2248')).length;
-  return accuracies.length && estimated === (all ? accuracies.length : 0) && performance.now();
+  const shown = told.filter(text => text.startsWith('Test accuracy') && /\\d%/.test(text)).length;
+  const budgets = told.filter(text => text.startsWith('Effective MACs'));
+  return shown === budgets.length && shown > 0 && budgets.every(text => !before.includes(text)) && [performance.now(), budgets];
 }"""
 
 
-def estimate_latencies(page, moves: int = 8) -> list[float]:
-    """Seconds from each key press on Compare's shared slider until every column shows an estimate for the new budget; each
-    time all columns have been measured in full before."""
+def column_latencies(page, moves: int = 6) -> list[float]:
+    """Seconds from each key press on Compare's shared slider until every column shows an accuracy for the new budget."""
     slider, taken = page.get_by_role("slider").first, []
+    _, budgets = page.wait_for_function(ESTIMATES, arg=[], timeout=60_000).json_value()
     for move in range(moves + 1):
-        page.wait_for_function(ESTIMATES, arg=False, timeout=120_000)
-        time.sleep(2)
+        time.sleep(4)
+        slider.focus()
         began = page.evaluate("() => performance.now()")
-        slider.focus()
-        page.keyboard.press("PageDown" if move % 2 else "PageUp")  # ten steps: every column changes
-        shown = page.wait_for_function(ESTIMATES, arg=True, polling="raf", timeout=60_000).json_value()
+        page.keyboard.press("PageDown")  # ten steps: every column changes
+        shown, budgets = page.wait_for_function(ESTIMATES, arg=budgets, polling="raf", timeout=60_000).json_value()
         taken.append((shown - began) / 1000)
-        slider.focus()
-        page.keyboard.press("ArrowLeft")  # so that no budget comes twice
-        time.sleep(1)
     return taken[1:]
 
 
