@@ -19,6 +19,8 @@ def main() -> None:
     pages = [
         st.Page("pages/explore.py", title="Explore", icon=":material/tune:", default=True),
         st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
+        st.Page("pages/curves.py", title="Curves", icon=":material/show_chart:"),
+        st.Page("pages/sensitivity.py", title="Sensitivity", icon=":material/thermostat:"),
         st.Page("pages/agreement.py", title="Agreement", icon=":material/join_inner:"),
         st.Page("pages/about.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
     ]

@@ -46,11 +46,11 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
         running = None
     if not line and not running and recipe.scope != "custom" and button.button(
             "Compute the curve", icon=":material/show_chart:", width="stretch"):
-        running = jobs().follow(owner, key, partial(curves.curve, base, known=jobs().known, keep=jobs().remember))
+        running = jobs().follow(owner, key, partial(curves.curve, base))
     if running:
         with button:
             _live(running, owner)
-        line = running.progress.points if running.progress else ()
+        line = [p for p in running.progress.points if p] if running.progress else ()
     figure = curve.curve(line=line, visited=visited, now=now)
     st.plotly_chart(figure, key="curve", alt=curve.alt([*line, *visited, now]), **CHART)
 

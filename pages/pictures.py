@@ -11,8 +11,9 @@ import streamlit as st
 from pages.ledger import show_ledger
 from pages.session import CHART, FIRST, jobs, visitor
 from pages.wanted import wanted
-from pruning import curves, experiment
-from pruning.compare import Budget, Comparison, Progress, class_accuracy, left, overlaps, short_names
+from pruning import curves, experiment, sweep
+from pruning.compare import Budget, Comparison, Progress, class_accuracy, short_names
+from pruning.connected import left, overlaps
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
 from pruning.figures import compare as figures
@@ -21,6 +22,7 @@ from pruning.figures.page import page
 from pruning.networks import NETWORKS
 from pruning.recipe import Recipe
 from pruning.rules import RULES
+from pruning.sweep import Point
 
 SPARSITIES = (0.0, 0.2, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 1.0)
 
@@ -59,9 +61,11 @@ def show_pictures(recipes: list[Recipe], budget: Budget, found: list[Progress]) 
     _show_table(budget, found, album)
 
 
-def _x(axis: str, outcome: Outcome) -> float:
+def _x(axis: str, outcome: Outcome | Point) -> float:
     if axis == "sparsity":
         return outcome.sparsity
+    if isinstance(outcome, Point):
+        return getattr(outcome, axis) / getattr(outcome.dense, axis)
     return getattr(left(outcome.recipe), axis) / getattr(outcome.dense, axis)
 
 
@@ -83,7 +87,7 @@ def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcom
         f"{name} {', '.join(f'{c:+.1f}' for c in change)}" for name, change in zip(names, changes)))
 
 
-def _curves(recipes: list[Recipe]) -> list[tuple[Outcome, ...]]:
+def _curves(recipes: list[Recipe]) -> list[tuple[Point, ...]]:
     """The curve of each column, on request."""
     images = FIRST if NETWORKS[recipes[0].network].slow else None
     bases = tuple(replace(r.key, images=images, scope="layer" if r.scope == "custom" else r.scope, values=(),
@@ -91,8 +95,9 @@ def _curves(recipes: list[Recipe]) -> list[tuple[Outcome, ...]]:
                   for r in recipes)
 
     def work(report):
-        return tuple(curves.curve(base, lambda p, i=i: report((i + p.share) / len(bases)), known=jobs().known,
-                                  keep=jobs().remember, sparsities=SPARSITIES) for i, base in enumerate(bases))
+        families = [curves.family(base, SPARSITIES) for base in bases]
+        points = iter(sweep.measure([r for family in families for r in family], lambda progress: report(progress.share)))
+        return tuple(tuple(next(points) for _ in family) for family in families)
 
     return wanted("curves", ("curves", bases), work, "Compute the curves") or [()] * len(recipes)
 

@@ -7,6 +7,8 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 import streamlit as st
+from cachetools import LRUCache
+from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pruning import checkpoints, datasets
@@ -19,6 +21,7 @@ from pruning.registry import Registry
 KEEP = {"persist_state": "session"}  # widgets that survive a change of page
 CHART = {"config": {"displaylogo": False}}  # of every picture
 FIRST = 1_000  # images, for the estimate that a slow network shows first
+LONG = ("bundle", "scan", "plan")  # work that goes on while its visitor looks at another page
 VIEW = ("histogram", "mask", "log")  # what is looked at, besides the recipe: carried by the link, too
 
 
@@ -59,12 +62,26 @@ def only(*wanted: str) -> None:
     settle()
     mine = jobs().owners(lambda owner: isinstance(owner, tuple) and owner[0] == visitor())
     for owner in mine:
-        if owner[1] not in wanted:
+        if owner[1] not in (*wanted, *LONG):
             jobs().leave(owner)
 
 
 def visitor() -> str:
-    return st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    name = st.session_state.setdefault("visitor", uuid.uuid4().hex)
+    sessions()[name] = get_script_run_ctx().session_id
+    return name
+
+
+def present(owner: tuple) -> bool:
+    """Whether an owner's browser is still there; after a reload it has another name."""
+    session = sessions().get(owner[0])
+    return not runtime.exists() or session is None or runtime.get_instance().is_active_session(session)
+
+
+@st.cache_resource
+def sessions() -> LRUCache:
+    """The server's name for each visitor's session, of the last ones."""
+    return LRUCache(10_000)
 
 
 def plain(text: str) -> str:
@@ -127,12 +144,17 @@ def _from_link() -> Recipe | None:
     except ValueError as error:
         st.session_state["message"] = f"The link could not be followed: {plain(str(error))}. This is the default instead."
         asked = default
-    st.session_state.update({"network": asked.network, "dataset": asked.dataset, "active": len(asked.earlier),
-                             "calibration": asked.calibration, "seed": asked.seed})
-    show_step(asked)
+    show(asked)
     st.session_state.update({name: query[name] for name in ("histogram", "mask") if name in query})
     st.session_state["log"] = query.get("log") == "True"
     return asked
+
+
+def show(recipe: Recipe) -> None:
+    """Let Explore and its widgets show a recipe."""
+    st.session_state.update({"recipe": recipe, "network": recipe.network, "dataset": recipe.dataset, "active": len(recipe.earlier),
+                             "calibration": recipe.calibration, "seed": recipe.seed})
+    show_step(recipe)
 
 
 def show_step(recipe: Recipe) -> None:

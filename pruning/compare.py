@@ -1,23 +1,19 @@
 """Several recipes side by side, at the same budget."""
 
 import math
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import torch
-from cachetools import LRUCache, cached
 
 from pruning import curves, datasets, experiment
-from pruning.cost import cost, measured
+from pruning.connected import Left, left
+from pruning.cost import cost
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
-from pruning.effective import Effective, effective
 from pruning.evaluation import tallies
 from pruning.experiment import Outcome
-from pruning.networks import prunable
 from pruning.recipe import Recipe, Step, measures_for
 from pruning.registry import Registry
 from pruning.rules import RULES
@@ -63,14 +59,6 @@ class Budget:
 
 
 @dataclass(frozen=True)
-class Left:
-    """What still makes a difference, as counts; weights that read a channel which says nothing do not."""
-
-    parameters: int
-    macs: int
-
-
-@dataclass(frozen=True)
 class Column:
     """One recipe at the budget: its ``recipe`` as it was set, or ``problem``: why the budget cannot be met, and then the
     recipe that comes nearest."""
@@ -78,22 +66,6 @@ class Column:
     recipe: Recipe
     left: Left
     problem: str = ""
-
-
-@cached(LRUCache(maxsize=200_000_000, getsizeof=lambda found: 9 * sum(c.counts.size for c in found.layers.values())),
-        key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
-def connected(recipe: Recipe) -> Effective:
-    """What makes a difference in the masked network of a recipe."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    return effective(state.model, state.masks.apply(state.model), data.channels, data.size)
-
-
-@cached(LRUCache(maxsize=4096), key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
-def left(recipe: Recipe) -> Left:
-    """Parameters and MACs that still make a difference: what removal leaves, where it can take them out."""
-    state, found = experiment.pruned(recipe), connected(recipe)
-    layers = (measured(state.model, recipe.dataset) if state.gone else cost(recipe.network, recipe.dataset)).layers
-    return Left(found.parameters, sum(layer.macs * found.weights(layer.name) // layer.weights for layer in layers))
 
 
 def matched(recipe: Recipe, budget: Budget, report: Callable[[float], None] = lambda share: None) -> Column:
@@ -175,26 +147,6 @@ def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = lambda
         correct, done = correct + tally.correct, done + tally.images
         report(done / len(images))
     return correct / len(images)
-
-
-def overlaps(recipes: Sequence[Recipe]) -> np.ndarray:
-    """Jaccard overlap of the weights that recipes of one network remove, (n, n); NaN where both remove none."""
-    gone = np.stack([removed_weights(recipe) for recipe in recipes]).astype(np.float32)  # (n, weights)
-    both = gone @ gone.T
-    either = gone.sum(1)[:, None] + gone.sum(1) - both
-    return np.where(either > 0, both / np.maximum(either, 1), np.nan)
-
-
-def removed_weights(recipe: Recipe) -> np.ndarray:
-    """Which prunable weights of the dense network make no difference any more, (weights,) bool."""
-    found = connected(recipe)
-    return np.concatenate([_gone(found, name, layer.weight.shape) for name, layer in prunable(experiment.model(recipe)).items()])
-
-
-def _gone(found: Effective, name: str, shape: torch.Size) -> np.ndarray:
-    if name not in found.layers or found.layers[name].weight.shape != shape:  # taken out, or refitted: no old weight is left
-        return np.ones(shape.numel(), bool)
-    return ~found.mask(name).ravel()
 
 
 def class_accuracy(outcome: Outcome) -> np.ndarray:

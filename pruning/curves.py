@@ -1,23 +1,14 @@
-"""Many recipes at once: accuracy against sparsity."""
+"""A recipe at several strengths: accuracy against what is left."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from pruning import experiment
-from pruning.experiment import Outcome
+from pruning import experiment, sweep
 from pruning.recipe import Recipe
 from pruning.rules import RULES, value_for
+from pruning.sweep import Point, Progress
 
 SPARSITIES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.65, 0.7, 0.75, 0.8, 0.84, 0.88, 0.91, 0.94, 0.96, 0.98, 0.99, 1.0)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Points that are there so far, of how many, and the share of the work that is done."""
-
-    points: tuple[Outcome, ...]
-    total: int
-    share: float
 
 
 def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
@@ -36,24 +27,12 @@ def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
     return replace(recipe, value=value)
 
 
+def family(recipe: Recipe, sparsities: tuple[float, ...] = SPARSITIES) -> list[Recipe]:
+    """The recipe at each sparsity; some rules have few values, and none comes twice."""
+    return list(dict.fromkeys(at_sparsity(recipe, sparsity).key for sparsity in sparsities))
+
+
 def curve(recipe: Recipe, report: Callable[[Progress], None] = lambda progress: None,
-          known: Callable[[Recipe], Outcome | None] = lambda recipe: None,
-          keep: Callable[[Recipe, Outcome], None] = lambda recipe, outcome: None,
-          sparsities: tuple[float, ...] = SPARSITIES) -> tuple[Outcome, ...]:
-    """An outcome for each sparsity, of this recipe's rule; ``known`` gives those that need no computing, ``keep``
-    is told those that were computed."""
-    points: list[Outcome] = []
-    asked = list(dict.fromkeys(at_sparsity(recipe, sparsity).key for sparsity in sparsities))  # some rules have few values
-    for point in asked:
-
-        def partly(outcome: Outcome) -> None:
-            share = outcome.accuracy.images / (recipe.images or outcome.accuracy.total)
-            report(Progress(tuple(points), len(asked), (len(points) + share) / len(asked)))
-
-        outcome = known(point)
-        if outcome is None:
-            outcome = experiment.run(point, partly)
-            keep(point, outcome)
-        points.append(outcome)
-        report(Progress(tuple(points), len(asked), len(points) / len(asked)))
-    return tuple(points)
+          sparsities: tuple[float, ...] = SPARSITIES) -> tuple[Point, ...]:
+    """A point for each sparsity, of this recipe's rule; `sweep.measure` says the rest."""
+    return sweep.measure(family(recipe, sparsities), report)

@@ -1,6 +1,6 @@
 """Accuracy: correct / total, measured batch by batch on masked parameters, never in place."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -39,6 +39,12 @@ class Accuracy:
 
         low, high = binomtest(self.correct, self.images).proportion_ci(0.95, "wilson")
         return float(low), float(high)
+
+    @property
+    def half_width(self) -> float:
+        """Of the interval: 0 for the full set."""
+        low, high = self.interval
+        return (high - low) / 2
 
 
 @dataclass(frozen=True)
@@ -90,23 +96,24 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
 
 
 def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
-                    seen: Sequence[int] = (), batch: int = BATCH) -> Iterator[tuple[int, Tally]]:
+                    seen: Sequence[int] = (), done: Callable[[int], bool] = lambda which: False,
+                    batch: int = BATCH) -> Iterator[tuple[int, Tally]]:
     """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch).
 
     All of them see a batch before any sees the next, so that everyone has an estimate soon; what several have in common
-    up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of ``batch``.
+    up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of ``batch``,
+    and all images that come after it is ``done``.
     """
     seen = list(seen) or [0] * len(many)
-    behind = lambda start: tuple(i for i, done in enumerate(seen) if done <= start)  # noqa: E731
-    asked, network = (), None
+    network = together(model, many, partial(normalise, dataset=dataset))
     for start in range(min(seen, default=0), len(images), batch):
-        if network is None or behind(start) != asked:
-            asked = behind(start)
-            network = together(model, [many[i] for i in asked], partial(normalise, dataset=dataset))
-        labels, outputs = images.labels[start:start + batch], iter(network(images.pixels[start:start + batch]))
+        asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]
+        if not asked and max(seen) <= start:
+            return
+        labels, outputs = images.labels[start:start + batch], network(images.pixels[start:start + batch], asked)
         while True:
             with torch.inference_mode():  # never across a yield: another thread's work would run in it
-                found = next(((asked[i], Tally.of(logits, labels)) for i, logits in outputs), None)
+                found = next(((i, Tally.of(logits, labels)) for i, logits in outputs), None)
             if found is None:
                 break
             yield found

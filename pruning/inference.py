@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 
@@ -65,16 +65,20 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
 
 @dataclass(frozen=True, eq=False)
 class _Node:
-    """A step that several share, what follows it, and who ends here."""
+    """A step that several ``members`` share, what follows it, and who of them ends here."""
 
     step: Step
     following: tuple["_Node", ...]
     ends: tuple[int, ...]
+    members: frozenset[int]
 
 
-def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]],
-             prepare: Step) -> Callable[[torch.Tensor], Iterator[tuple[int, torch.Tensor]]]:
-    """`prepare`, then `forward` with each of ``many`` replacements: of a batch, (which one, logits) as they come.
+Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor]]]
+
+
+def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step) -> Many:
+    """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,
+    (which one, logits) as they come.
 
     Replacements that agree up to some stage share the computation up to there. The tree that this makes is walked in
     depth, the widest branch last, so that few outputs are held at a time.
@@ -86,17 +90,18 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]],
         chains.append([(_digest(own), step) for own, step in steps])
     roots = _grown(chains, list(range(len(many))), 0)
 
-    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor]) -> Iterator[tuple[int, torch.Tensor]]:
+    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]) -> Iterator[tuple[int, torch.Tensor]]:
         x = box.pop()  # handed over in a box, so that no frame below holds it as well
-        for i, node in enumerate(nodes):
+        nodes = [node for node in nodes if node.members & asked]
+        for node in nodes:
             box = [node.step(x)]
-            if i == len(nodes) - 1:
+            if node is nodes[-1]:
                 x = None  # nobody needs it any more
-            yield from ((end, box[0]) for end in node.ends)
+            yield from ((end, box[0]) for end in node.ends if end in asked)
             if node.following:
-                yield from walk(node.following, box)
+                yield from walk(node.following, box, asked)
 
-    return lambda batch: walk(roots, [batch])
+    return lambda batch, asked: walk(roots, [batch], frozenset(asked))
 
 
 def _grown(chains: list[list[tuple[bytes, Step]]], who: list[int], depth: int) -> tuple[_Node, ...]:
@@ -107,7 +112,7 @@ def _grown(chains: list[list[tuple[bytes, Step]]], who: list[int], depth: int) -
     nodes = []
     for members in sorted(branches.values(), key=len):
         ends = tuple(i for i in members if depth == len(chains[i]) - 1)
-        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends))
+        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
     return tuple(nodes)
 
 

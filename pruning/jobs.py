@@ -57,6 +57,7 @@ class Job:
         self._changed = threading.Condition()
         self._held = 0.0
         self._since = 0.0
+        self._began = time.monotonic()
 
     @property
     def result(self) -> Any:
@@ -77,6 +78,11 @@ class Job:
     @property
     def failed(self) -> bool:
         return self._error is not None
+
+    def seconds_left(self, share: float) -> float | None:
+        """As long as it took so far for what is done; nothing is told too early."""
+        taken = time.monotonic() - self._began
+        return taken * (1 - share) / share if share > 0.02 and taken > 1 else None
 
     def wait(self, enough: Callable[[Any], bool] = lambda progress: False, timeout: float | None = None) -> bool:
         """Wait until the work is done or its progress is enough; False when the time ran out first."""
@@ -121,10 +127,16 @@ class Job:
             self._changed.notify_all()
 
 
-class Jobs:
-    """Work by key. Each owner follows one key at a time; following another lets go of the first."""
+class Busy(PrunescopeError):
+    """More work waits than the server will take on."""
 
-    def __init__(self, remember: int = 4096):
+
+class Jobs:
+    """Work by key, of which at most ``limit`` runs or waits. Each owner follows one key at a time; following another lets go
+    of the first."""
+
+    def __init__(self, remember: int = 4096, limit: int = 512):
+        self._limit = limit
         self._lock = threading.RLock()
         self._turns = Turns()
         self._running: dict[Hashable, Job] = {}
@@ -132,13 +144,20 @@ class Jobs:
         self._finished: LRUCache = LRUCache(remember, getsizeof=lambda job: job.size)
 
     def follow(self, owner: Hashable, key: Hashable, work: Callable[[Callable], Any]) -> Job:
-        """The job of this key: remembered, running, or started now."""
+        """The job of this key: remembered, running, or started now.
+
+        Raises
+        ------
+        Busy : it would be one too many.
+        """
         with self._lock:
             if key in self._finished:
                 self.leave(owner)
                 return self._finished[key]
             job = self._running.get(key)
             new = job is None or not (job.followers or job.done)  # a job that all have left is about to end
+            if new and len(self._running) >= self._limit:
+                raise Busy(f"{len(self._running)} computations are running or waiting on this server: try again in a moment")
             if new:
                 job = self._running[key] = Job(key, work, self._turns)
             if self._followed.get(owner) is not job:
@@ -164,6 +183,19 @@ class Jobs:
     def following(self, owner: Hashable) -> Job | None:
         with self._lock:
             return self._followed.get(owner)
+
+    def running(self, key: Hashable) -> Job | None:
+        """The job of a key that is being worked on for somebody."""
+        with self._lock:
+            job = self._running.get(key)
+            return job if job and job.followers and not job.done else None
+
+    def let_go(self, key: Hashable, present: Callable[[Hashable], bool]) -> None:
+        """End the work of a key for those owners that are not ``present`` any more."""
+        with self._lock:
+            job = self._running.get(key)
+            for owner in [owner for owner in job.followers if not present(owner)] if job else []:
+                self.leave(owner)
 
     def known(self, key: Hashable) -> Any | None:
         """The remembered result of a key, or None."""

@@ -2,6 +2,9 @@
 
 from pruning import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
 
+import os
+import tempfile
+
 import pytest
 import torch
 from hypothesis import settings
@@ -9,6 +12,8 @@ from hypothesis import settings
 from pruning.recipe import Recipe
 
 torch.manual_seed(0)
+_STORE = tempfile.TemporaryDirectory(prefix="prunescope-tests-")
+os.environ["PRUNESCOPE_STORE"] = f"{_STORE.name}/results.sqlite"  # not the user's own
 settings.register_profile("all", deadline=None)  # how long a test takes is no property of the code
 settings.load_profile("all")
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 import plotly.graph_objects as go
 
 from pruning.experiment import Outcome
+from pruning.sweep import Point
 from pruning.figures.style import MARK, METHOD, QUIET, layout
 
 
-def curve(*, line: Iterable[Outcome], visited: Iterable[Outcome], now: Outcome | None) -> go.Figure:
+def curve(*, line: Iterable[Outcome | Point], visited: Iterable[Outcome], now: Outcome | None) -> go.Figure:
     """``line``: points computed for the curve; ``visited``: settings that were looked at; ``now``: the present one.
 
     Accuracies from fewer images than all carry their 95% interval.

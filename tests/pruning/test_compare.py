@@ -9,7 +9,8 @@ import torch
 
 from pruning import datasets, experiment
 from pruning.__main__ import run
-from pruning.compare import BUDGETS, Budget, Comparison, Left, class_accuracy, left, matched, overlaps, validation_accuracy
+from pruning.compare import BUDGETS, Budget, Comparison, class_accuracy, matched, validation_accuracy
+from pruning.connected import Left, left, overlaps
 from pruning.ledger import small
 from pruning.recipe import Recipe, Step
 from tests.pruning.test_removal import walk

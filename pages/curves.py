@@ -1,0 +1,97 @@
+"""Curves: recipes at many strengths in one picture, with the control that every comparison needs."""
+
+import json
+from dataclasses import replace
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from pages.choose import bundle_of, chosen, put_link
+from pages.session import CHART, KEEP, only, plain, show
+from pages.wanted import at_once
+from pruning import bundle, published
+from pruning.bundle import Line
+from pruning.compare import name_of
+from pruning.errors import Cancelled, PrunescopeError
+from pruning.figures import bundle as figures
+from pruning.figures.page import page as as_page
+
+AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MACs left"}
+
+
+def page() -> None:
+    only("bundle")
+    asked = bundle_of(chosen())
+    if asked is None:
+        return
+    put_link(asked)
+    if message := st.session_state.pop("message", None):
+        st.warning(message)
+    one, two, three = st.columns([2, 1, 2], vertical_alignment="bottom")
+    x = one.segmented_control("Against", list(AXES), key="curves x", default="sparsity", format_func=AXES.get, required=True, **KEEP)
+    y = two.segmented_control("Shown", ["accuracy", "loss"], key="curves y", default="accuracy", required=True, **KEEP)
+    beside = published.of(asked.recipes[0].network, asked.recipes[0].dataset)
+    stars = bool(beside) and three.toggle("Published points", key="curves published", **KEEP)
+    draw = partial(_draw, x=x, y=y, stars=tuple(beside) if stars else ())
+    found = at_once("bundle", ("bundle", asked), partial(_work, asked), draw, "Compute the curves")
+    if found is None:
+        return
+    draw(found)
+    for one in beside if stars else ():
+        place = f"{one.compression:g}x compression" if one.compression else f"{one.macs:.1%} of the MACs"
+        st.caption(f"{one.source}: {one.accuracy:.2%} at {place}, dense {one.base:.2%}; {one.remark}.")
+    _tables(asked, found)
+
+
+def _work(asked: bundle.Bundle, report) -> tuple[Line, ...]:
+    return bundle.measure(asked, lambda lines, share: report((lines, share)))
+
+
+def _draw(found: tuple[Line, ...], x: str, y: str, stars: tuple) -> None:
+    names = [name_of(line.recipe).removesuffix(f", seed {line.recipe.seed}") for line in found]
+    if x == "sparsity" and all(line.recipe.method == "feature" for line in found):
+        x = "share"
+    figure = figures.bundle(found, names, x=x, y=y, published=stars)
+    event = st.plotly_chart(figure, key="bundle", on_select="rerun", selection_mode="points", **CHART,
+                            alt=figures.alt(found, names, x=x, y=y))
+    st.caption("A click on a point opens it on Explore." + (
+        " A band is one standard deviation over the seeds." if any(len(line.runs) > 1 for line in found) else ""))
+    for point in event.selection.points:
+        if isinstance(told := point.get("customdata"), list | tuple) and len(told) == 2:
+            line, place = told
+            recipe = replace(found[line].points[place][0].recipe, images=None)
+            del st.session_state["bundle"]  # the click, which is taken
+            show(recipe)
+            st.switch_page("pages/explore.py", query_params=recipe.to_query())
+
+
+def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:
+    st.markdown("##### Area under each curve")
+    areas = pd.DataFrame({"recipe": [name_of(line.recipe) for line in found], "area": [line.area for line in found],
+                          "seeds": [len(line.runs) for line in found],
+                          "images": [min(p.tally.images for run in line.runs for p in run) for line in found]})
+    st.dataframe(areas.sort_values("area", ascending=False), hide_index=True, column_config={
+        "area": st.column_config.NumberColumn("mean accuracy over the sparsities", format="percent"),
+        "images": st.column_config.NumberColumn("images a point, at least", format="localized")})
+    st.caption("The area under accuracy against sparsity, divided by its width.")
+    table = bundle.table(found)
+    with st.expander("All points"):
+        st.dataframe(table, hide_index=True)
+    names = [name_of(line.recipe) for line in found]
+    one, two, three = st.columns(3)
+    more = {"on_click": "ignore", "width": "stretch", "icon": ":material/download:"}
+    one.download_button("Points as CSV", table.to_csv(index=False), "curves.csv", "text/csv", **more)
+    two.download_button("Points as JSON", lambda: json.dumps(bundle.to_dict(asked, found), indent=1), "curves.json",
+                        "application/json", **more)
+    three.download_button("Pictures as HTML", lambda: as_page("Curves", {
+        f"{y} against {AXES[x]}": figures.bundle(found, names, x=x, y=y) for x in AXES for y in ("accuracy", "loss")}),
+        "curves.html", "text/html", **more)
+
+
+try:
+    page()
+except Cancelled:
+    pass
+except (PrunescopeError, ValueError) as error:
+    st.error(plain(str(error)))

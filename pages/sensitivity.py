@@ -1,0 +1,116 @@
+"""Sensitivity: every layer pruned alone, and a plan of sparsities that follows from it."""
+
+from functools import partial
+
+import pandas as pd
+import streamlit as st
+
+from pages import controls
+from pages.session import CHART, KEEP, only, plain, show
+from pages.wanted import at_once
+from pruning import sensitivity
+from pruning.datasets import DATASETS
+from pruning.errors import Cancelled, PrunescopeError
+from pruning.figures import sensitivity as figures
+from pruning.figures.page import page as as_page
+from pruning.networks import NETWORKS
+from pruning.recipe import Recipe
+from pruning.sensitivity import Plan, Scan
+from pruning.units import METHODS
+
+COARSE = 0.02  # precision of a slow network's scan
+
+
+def page() -> None:
+    only("scan", "plan")
+    recipe = controls.recipe(amount=False)
+    if recipe is None:
+        return
+    unit = METHODS[recipe.method].unit
+    if recipe.method not in ("weight", "neuron", "filter"):
+        st.info(f"A scan goes layer by layer, and {unit}s have no layers to choose from: choose weights, neurons or filters.")
+        return
+    if message := st.session_state.pop("message", None):
+        st.warning(message)
+    slow = NETWORKS[recipe.network].slow and DATASETS[recipe.dataset].validation_images > 1000
+    precision = COARSE if slow else None
+    st.caption(f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: in each row one layer alone loses its "
+               f"{unit}s, lowest scores first. Accuracy on {'the first' if slow else 'all'} validation images"
+               + (f", until it is known to ± {100 * precision:g} points." if slow else "."))
+    asked = sensitivity.layerwise(recipe).key
+    found = at_once("scan", ("scan", asked, precision), partial(_scan, asked, precision), _draw, "Scan the layers")
+    if found is None:
+        return
+    pictures = st.container()
+    planned = _plan(found)
+    with pictures:
+        _draw(found, planned)
+    _tables(found)
+
+
+def _scan(recipe: Recipe, precision: float | None, report) -> Scan:
+    return sensitivity.scan(recipe, lambda scan, share: report((scan, share)), precision=precision)
+
+
+def _draw(found: Scan, planned: Plan | None = None) -> None:
+    left, right = st.columns(2)
+    chosen = dict(planned.plan.recipe.values) if planned else None
+    left.plotly_chart(figures.heatmap(found, chosen), key="scan heatmap", alt=figures.alt(found), **CHART)
+    right.plotly_chart(figures.curves(found), key="scan curves", alt=figures.alt(found), **CHART)
+    if all(p for row in found.points for p in row):
+        order = found.order
+        st.caption(f"Most sensitive first, by mean accuracy: {', '.join(order[:12])}{' ...' if len(order) > 12 else ''}.")
+
+
+def _plan(found: Scan) -> Plan | None:
+    """The planner's controls, and its answer."""
+    st.markdown("##### Planner")
+    st.session_state.setdefault("lose", 1.0)
+    narrow, _ = st.columns([2, 3])
+    lose = narrow.number_input("Lose at most this many points of validation accuracy", 0.0, 50.0, step=0.5, key="lose", **KEEP)
+    planned = at_once("plan", ("plan", found.recipe, found.levels, lose, found.dense.tally.images), partial(_work, found, lose),
+                      lambda nothing: None, "Make a plan")
+    if planned is None:
+        return None
+    dense = 100 * planned.dense_validation
+    st.dataframe(planned.table(), hide_index=True, column_config={
+        "plan": st.column_config.TextColumn("sparsities", width="medium"),
+        "effective_parameters": st.column_config.NumberColumn("effective parameters", format="localized"),
+        "effective_macs": st.column_config.NumberColumn("effective MACs", format="localized"),
+        "compression": st.column_config.NumberColumn(format="%.2fx"),
+        "validation_accuracy": st.column_config.NumberColumn("validation accuracy", format="percent"),
+        "test_accuracy": st.column_config.NumberColumn("test accuracy", format="percent")})
+    values = dict(planned.plan.recipe.values)
+    st.caption(f"Dense: {dense:.2f}% on validation. Chosen on validation images; the test images only report, all of them. The plan "
+               "is marked in the heatmap: " + ", ".join(f"{name} {values.get(name, 0.0):.0%}" for name in found.layers) + ".")
+    for one in planned.beside:
+        gap = abs(one.parameters / max(1, planned.plan.parameters) - 1)
+        if gap > 0.02:
+            st.caption(f"{one.name}: its steps are coarse, the nearest size differs by {gap:.1%}.")
+    if st.button("Open the plan on Explore", icon=":material/tune:"):
+        show(planned.plan.recipe)
+        st.switch_page("pages/explore.py", query_params=planned.plan.recipe.to_query())
+    return planned
+
+
+def _work(found: Scan, lose: float, report) -> Plan:
+    return sensitivity.plan(found, lose, lambda share: report((None, share)))
+
+
+def _tables(found: Scan) -> None:
+    table = found.table()
+    one, two, three = st.columns(3)
+    more = {"on_click": "ignore", "width": "stretch", "icon": ":material/download:"}
+    one.download_button("Scan as CSV", table.to_csv(index=False), "sensitivity.csv", "text/csv", **more)
+    two.download_button("Scan as JSON", lambda: pd.DataFrame(table).to_json(orient="records"), "sensitivity.json", "application/json", **more)
+    three.download_button("Pictures as HTML", lambda: as_page("Sensitivity", {
+        "Accuracy by layer and level": figures.heatmap(found), "Accuracy of each layer": figures.curves(found)}),
+        "sensitivity.html", "text/html", **more)
+
+
+try:
+    page()
+except Cancelled:
+    pass
+except (PrunescopeError, ValueError) as error:
+    st.error(plain(str(error)))

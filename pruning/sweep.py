@@ -1,0 +1,183 @@
+"""Many recipes at once: each gets an estimate soon, what they have in common is computed once, and all is remembered."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+
+from pruning import checkpoints, datasets, experiment, store
+from pruning.connected import left
+from pruning.cost import Cost, cost
+from pruning.datasets import DATASETS, Images
+from pruning.evaluation import BATCH, Accuracy, Tally, tallies_of_many
+from pruning.recipe import Recipe
+
+EVERY = 0.02  # seconds between two reports
+KEEP = 5.0  # seconds after which what was found is stored
+
+
+@dataclass(frozen=True)
+class Point:
+    """What a recipe costs and reaches on the first images of a split of ``total``; ``share`` of the units of its last step
+    are removed. ``parameters`` and ``macs`` still make a difference."""
+
+    recipe: Recipe
+    tally: Tally
+    total: int
+    sparsity: float
+    share: float
+    parameters: int
+    macs: int
+
+    @property
+    def accuracy(self) -> Accuracy:
+        return self.tally.accuracy(self.total)
+
+    @property
+    def loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return self.tally.mean_loss
+
+    @property
+    def dense(self) -> Cost:
+        return cost(self.recipe.network, self.recipe.dataset)
+
+    @property
+    def dense_accuracy(self) -> float:
+        """On the full test set: the card's."""
+        return checkpoints.shared_card(self.recipe.network, self.recipe.dataset).test_accuracy
+
+    @property
+    def compression(self) -> float:
+        """All parameters / parameters that still make a difference."""
+        return self.dense.parameters / max(1, self.parameters)
+
+    def to_dict(self) -> dict:
+        """For JSON: the recipe and every number."""
+        low, high = self.accuracy.interval
+        return {"recipe": self.recipe.to_dict(), "sparsity": self.sparsity, "effective_parameters": self.parameters,
+                "effective_macs": self.macs, "compression": self.compression, "accuracy": self.accuracy.value,
+                "accuracy_low": low, "accuracy_high": high, "loss": self.loss, "images": self.tally.images, "of": self.total}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The points so far, in the order asked, None where nothing is known yet, and the share of the work that is done."""
+
+    points: tuple[Point | None, ...]
+    share: float
+
+
+def measure(recipes: Sequence[Recipe], report: Callable[[Progress], None] = lambda progress: None, *, split: str = "test",
+            precision: float | None = None) -> tuple[Point, ...]:
+    """A point for each recipe, from the store where it is known.
+
+    Parameters
+    ----------
+    report : told of the progress about every 20 ms; what it raises ends the work, and what was found until then is kept
+    split : ``test``, or ``validation`` for choosing
+    precision : a point is done once the half-width of its 95% interval is below; None: all images, or the recipe's number
+
+    Raises
+    ------
+    ValueError : a precision that is none.
+    CheckpointError, DatasetError : the network or its data cannot be had.
+    """
+    if precision is not None and not 0 < precision < 1:
+        raise ValueError(f"precision must be between 0 and 1, such as 0.01, not {precision}")
+    work = _Work(recipes, split, precision)
+    try:
+        work.score(report)
+        work.classify(report)
+    finally:
+        work.keep()
+    return work.progress.points
+
+
+class _Work:
+    """Points as they come about. Every tally is of the first so many images, in whole batches: it can always go on."""
+
+    def __init__(self, recipes: Sequence[Recipe], split: str, precision: float | None):
+        self.recipes, self.split, self.precision = recipes, split, precision
+        self.images = {r.dataset: datasets.load(r.dataset, split) for r in recipes}
+        self.asked = {r: min(r.images or len(self.images[r.dataset]), len(self.images[r.dataset])) for r in recipes}
+        known = {r: store.get(r, split) for r in self.asked}
+        self.points = {r: _read(found, r, len(self.images[r.dataset])) for r, found in known.items() if found}
+        self.stored = {r: point.tally.images for r, point in self.points.items()}
+        for recipe, point in self.points.items():
+            if point.tally.images % BATCH and point.tally.images != self.asked[recipe]:  # it cannot go on from there
+                self.points[recipe] = replace(point, tally=Tally())
+        self.told = self.kept = time.perf_counter()
+
+    @property
+    def open(self) -> list[Recipe]:
+        return [r for r in self.asked if r not in self.points or not self._done(r)]
+
+    def _done(self, recipe: Recipe) -> bool:
+        point = self.points[recipe]
+        return point.tally.images >= self.asked[recipe] or (
+            self.precision is not None and point.tally.images > 0 and point.accuracy.half_width < self.precision)
+
+    @property
+    def progress(self) -> Progress:
+        done = sum(self.asked[r] if r in self.points and self._done(r) else self.points[r].tally.images if r in self.points
+                   else 0 for r in self.asked)
+        return Progress(tuple(self._shown(r) for r in self.recipes), done / max(1, sum(self.asked.values())))
+
+    def _shown(self, recipe: Recipe) -> Point | None:
+        point = self.points.get(recipe)
+        return point if point and point.tally.images else None
+
+    def tell(self, report: Callable[[Progress], None]) -> None:
+        now = time.perf_counter()
+        if now - self.told >= EVERY:
+            report(self.progress)
+            self.told = time.perf_counter()
+        if now - self.kept >= KEEP:
+            self.keep()
+
+    def score(self, report: Callable[[Progress], None]) -> None:
+        """Masks and costs of those that are not known at all."""
+        for recipe in self.asked:
+            if recipe not in self.points:
+                experiment.ranking(recipe, lambda share: self.tell(report))
+                cells = experiment.layer_table(recipe, experiment.pruned(recipe))
+                last, counts = experiment.units(recipe)[-1], left(recipe)
+                self.points[recipe] = Point(
+                    recipe, Tally(), len(self.images[recipe.dataset]), 1 - float(cells["kept"].sum() / cells["weights"].sum()),
+                    last.removed / max(1, last.total), counts.parameters, counts.macs)
+                self.tell(report)
+
+    def classify(self, report: Callable[[Progress], None]) -> None:
+        """Show images to all that are not done."""
+        groups: dict[tuple, list[Recipe]] = {}
+        for recipe in self.open:
+            groups.setdefault((id(experiment.pruned(recipe).model), self.asked[recipe]), []).append(recipe)
+        for (_, asked), group in groups.items():
+            states, data = [experiment.pruned(recipe) for recipe in group], DATASETS[group[0].dataset]
+            every = self.images[data.name]
+            for which, tally in tallies_of_many(
+                    states[0].model, [state.masks.apply(state.model) for state in states],
+                    Images(every.pixels[:asked], every.labels[:asked]), data,
+                    seen=[self.points[recipe].tally.images for recipe in group], done=lambda i: self._done(group[i])):
+                point = self.points[group[which]]
+                self.points[group[which]] = replace(point, tally=point.tally + tally)
+                self.tell(report)
+
+    def keep(self) -> None:
+        """Store what is new."""
+        new = {r: _written(point, done=self._done(r)) for r, point in self.points.items()
+               if point.tally.images > self.stored.get(r, 0)}
+        if new:
+            store.put(new, self.split)
+            self.stored |= {r: self.points[r].tally.images for r in new}
+        self.kept = time.perf_counter()
+
+
+def _written(point: Point, done: bool) -> dict:
+    told = {name: getattr(point, name) for name in ("total", "sparsity", "share", "parameters", "macs")}
+    return told | asdict(point.tally) | {"open": not done}
+
+
+def _read(found: dict, recipe: Recipe, total: int) -> Point:
+    tally = Tally(tuple(found["class_correct"]), found["loss"], found["images"])
+    return Point(recipe, tally, total, *(found[name] for name in ("sparsity", "share", "parameters", "macs")))
