@@ -8,7 +8,7 @@ import pandas as pd
 import streamlit as st
 
 from pages.choose import bundle_of, chosen, put_link
-from pages.session import CHART, KEEP, only, plain, show
+from pages.session import CHART, KEEP, follow_opened, only, open_on_explore, plain
 from pages.wanted import at_once
 from pruning import bundle, published
 from pruning.bundle import Line
@@ -22,6 +22,7 @@ AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MAC
 
 def page() -> None:
     only("bundle")
+    follow_opened()
     asked = bundle_of(chosen())
     if asked is None:
         return
@@ -53,17 +54,19 @@ def _draw(found: tuple[Line, ...], x: str, y: str, stars: tuple) -> None:
     if x == "sparsity" and all(line.recipe.method == "feature" for line in found):
         x = "share"
     figure = figures.bundle(found, names, x=x, y=y, published=stars)
-    event = st.plotly_chart(figure, key="bundle", on_select="rerun", selection_mode="points", **CHART,
-                            alt=figures.alt(found, names, x=x, y=y))
+    follow_opened()  # here, too: while points still come, this is all that runs
+    st.plotly_chart(figure, key="bundle", on_select=partial(_open, found), selection_mode="points", **CHART,
+                    alt=figures.alt(found, names, x=x, y=y))
     st.caption("A click on a point opens it on Explore." + (
         " A band is one standard deviation over the seeds." if any(len(line.runs) > 1 for line in found) else ""))
-    for point in event.selection.points:
+
+
+def _open(found: tuple[Line, ...]) -> None:
+    """A click on a point."""
+    for point in st.session_state["bundle"].selection.points:
         if isinstance(told := point.get("customdata"), list | tuple) and len(told) == 2:
             line, place = told
-            recipe = replace(found[line].points[place][0].recipe, images=None)
-            del st.session_state["bundle"]  # the click, which is taken
-            show(recipe)
-            st.switch_page("pages/explore.py", query_params=recipe.to_query())
+            open_on_explore(replace(found[line].points[place][0].recipe, images=None))
 
 
 def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:

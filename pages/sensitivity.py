@@ -6,7 +6,7 @@ import pandas as pd
 import streamlit as st
 
 from pages import controls
-from pages.session import CHART, KEEP, only, plain, show
+from pages.session import CHART, KEEP, follow_opened, only, open_on_explore, plain
 from pages.wanted import at_once
 from pruning import sensitivity
 from pruning.datasets import DATASETS
@@ -23,6 +23,7 @@ COARSE = 0.02  # precision of a slow network's scan
 
 def page() -> None:
     only("scan", "plan")
+    follow_opened()
     recipe = controls.recipe(amount=False)
     if recipe is None:
         return
@@ -87,9 +88,7 @@ def _plan(found: Scan) -> Plan | None:
         gap = abs(one.parameters / max(1, planned.plan.parameters) - 1)
         if gap > 0.02:
             st.caption(f"{one.name}: its steps are coarse, the nearest size differs by {gap:.1%}.")
-    if st.button("Open the plan on Explore", icon=":material/tune:"):
-        show(planned.plan.recipe)
-        st.switch_page("pages/explore.py", query_params=planned.plan.recipe.to_query())
+    st.button("Open the plan on Explore", icon=":material/tune:", on_click=open_on_explore, args=[planned.plan.recipe])
     return planned
 
 

@@ -157,6 +157,17 @@ def show(recipe: Recipe) -> None:
     show_step(recipe)
 
 
+def open_on_explore(recipe: Recipe) -> None:
+    """In a callback, before the widgets are drawn, which it changes; `follow_opened` then goes there."""
+    show(recipe)
+    st.session_state["opened"] = recipe
+
+
+def follow_opened() -> None:
+    if recipe := st.session_state.pop("opened", None):
+        st.switch_page("pages/explore.py", query_params=recipe.to_query())
+
+
 def show_step(recipe: Recipe) -> None:
     """Let the widgets of a step say what the recipe's last step does."""
     for name in ("method", "criterion", "measure", "grouping", "scope", "rule"):

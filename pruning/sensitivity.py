@@ -1,5 +1,6 @@
 """Every layer pruned alone, and the plan of sparsities that follows from it. Both look at validation images only."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
@@ -15,7 +16,6 @@ from pruning.recipe import Recipe
 from pruning.sweep import Point, Progress
 
 LEVELS = tuple(level / 10 for level in range(1, 11))
-SHARES = 8  # halvings of the loss that a plan may hand out
 
 
 @dataclass(frozen=True)
@@ -109,9 +109,8 @@ class Plan:
 def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda share: None) -> Plan:
     """Sparsities per layer that lose at most ``lose`` points of validation accuracy.
 
-    Greedy on the scan: the next step is always the one that removes most weights for the accuracy that its layer alone
-    lost. The losses of layers do not simply add up, so how much the greedy choice may hand out is found by bisection on
-    the measured validation accuracy of the whole.
+    Greedy on the scan gives a path from nothing to everything (`path`). The losses of layers do not simply add up, so how
+    far to go on it is found by bisection on the measured validation accuracy of the whole.
 
     Raises
     ------
@@ -122,46 +121,41 @@ def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda shar
     recipe = found.recipe
     none = _with(recipe, dict.fromkeys(found.layers, 0.0))
     dense = validation_accuracy(none)
-    promise, best, reached = dense - lose / 100, none, dense
-    low, high = 0.0, max(0.02, 4 * lose / 100)
-    for step in range(SHARES):
-        middle = (low + high) / 2
-        tried = _with(recipe, greedy(found, middle))
-        accuracy = validation_accuracy(tried, lambda share, step=step: report((step + share) / (SHARES + 2)))
+    promise, best, reached, steps = dense - lose / 100, none, dense, path(found)
+    low, high, tries = 0, len(steps), max(1, math.ceil(math.log2(len(steps) + 1)))
+    for tried in range(tries):
+        middle = (low + high + 1) // 2
+        recipe_there = _with(recipe, steps[middle - 1])
+        accuracy = validation_accuracy(recipe_there, lambda share, tried=tried: report((tried + share) / (tries + 2)))
         if accuracy >= promise - 1e-12:
-            low = middle
-            if left(tried).parameters <= left(best).parameters:
-                best, reached = tried, accuracy
+            low, best, reached = middle, recipe_there, accuracy
         else:
-            high = middle
+            high = middle - 1
+        if low == high:
+            break
     share = Budget("parameters", left(best).parameters / cost(recipe.network, recipe.dataset).parameters)
     beside = []
     for i, (name, scope) in enumerate((("uniform: each layer alike", "layer"), ("global: all layers compete", "global"))):
         column = matched(replace(layerwise(recipe), scope=scope), share)
         beside.append(_planned(name, column.recipe, validation_accuracy(column.recipe)))
-        report((SHARES + 1 + i) / (SHARES + 2))
+        report((tries + 1 + i) / (tries + 2))
     return Plan(lose, dense, _planned("plan", best, reached), tuple(beside))
 
 
-def greedy(found: Scan, budget: float) -> dict[str, float]:
-    """A level for each layer, {name: sparsity}, so that what the layers lose alone adds up to ``budget`` at most.
-
-    A step may pass over levels; what it gains is counted in weights, what it costs in accuracy below the best so far.
-    """
+def path(found: Scan) -> list[dict[str, float]]:
+    """States {layer: sparsity}, each a step further than the one before: of all steps of one layer to a higher level, the
+    one that removes most weights for the accuracy that this layer alone loses by it, and one image more."""
     sizes = {name: group.units * _weights_per_unit(found.recipe, name) for name, group in experiment.groups_of(found.recipe).items()}
-    dense = found.dense.accuracy.value
-    losses = {name: [0.0, *np.maximum.accumulate([max(0.0, dense - p.accuracy.value) for p in row])]
+    dense = found.dense.accuracy
+    losses = {name: [0.0, *np.maximum.accumulate([max(0.0, dense.value - p.accuracy.value) for p in row])]
               for name, row in zip(found.layers, found.points)}
-    levels, at, spent = [0.0, *found.levels], dict.fromkeys(found.layers, 0), 0.0
-    while True:
-        steps = [(sizes[name] * (levels[to] - levels[at[name]]) / (losses[name][to] - losses[name][at[name]] + 1e-6), name, to)
-                 for name in found.layers for to in range(at[name] + 1, len(levels))
-                 if spent + losses[name][to] - losses[name][at[name]] <= budget + 1e-12]
-        if not steps:
-            return {name: levels[place] for name, place in at.items()}
-        _, name, to = max(steps)
-        spent += losses[name][to] - losses[name][at[name]]
-        at[name] = to
+    levels, at, states = [0.0, *found.levels], dict.fromkeys(found.layers, 0), []
+    while steps := [(sizes[name] * (levels[to] - levels[at[name]]) / (losses[name][to] - losses[name][at[name]] + 1 / dense.images),
+                     -to, name) for name in found.layers for to in range(at[name] + 1, len(levels))]:
+        _, to, name = max(steps)
+        at[name] = -to
+        states.append({layer: levels[place] for layer, place in at.items()})
+    return states
 
 
 def _weights_per_unit(recipe: Recipe, name: str) -> float:

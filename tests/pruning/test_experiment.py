@@ -186,15 +186,5 @@ def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
     assert shares == sorted(shares) and shares[-1] == 1.0
 
 
-def test_a_curve_takes_known_points_as_they_are(recipe, monkeypatch):
-    known = experiment.run(replace(recipe, value=0.5))
-    kept = {}
-    both = curves.curve(recipe, known=lambda r: known if r.value == 0.5 else None, keep=kept.__setitem__,
-                        sparsities=(0.5, 0.6))
-    assert both[0] is known and list(kept.values()) == [both[1]] and list(kept) == [replace(recipe, value=0.6)]
-    monkeypatch.setattr(experiment, "run", lambda *_: pytest.fail("computed again"))
-    assert curves.curve(recipe, known=lambda r: known, sparsities=(0.5,)) == (known,)
-
-
 def test_prunable_layers_of_every_checkpoint_are_those_of_its_recipe(recipe):
     assert tuple(prunable(experiment.model(recipe))) == recipe.chosen_layers

@@ -9,7 +9,7 @@ ROOT = Path(__file__).parents[2]
 FLOORS = [  # from the ground up; a room uses those below it
     {"errors", "registry", "files"}, {"environment"}, {"networks", "datasets"}, {"download", "structure", "cost", "inference"},
     {"units", "refit", "evaluation", "effective", "latency", "storage"}, {"removal"}, {"criteria", "checkpoints", "masks"}, {"training", "ranking"}, {"rules"}, {"recipe"},
-    {"store"}, {"experiment"}, {"connected"}, {"sweep"}, {"curves", "regression", "explain", "agreement", "ledger"}, {"export", "compare"}, {"bundle", "sensitivity", "published"}, {"jobs"}, {"figures"}, {"__main__"},
+    {"store"}, {"experiment"}, {"connected"}, {"sweep"}, {"curves", "regression", "explain", "agreement", "ledger"}, {"export", "compare"}, {"bundle", "sensitivity", "published"}, {"jobs"}, {"figures"}, {"cli"}, {"__main__"},
 ]
 FLOOR = {room: i for i, rooms in enumerate(FLOORS) for room in rooms}
 
