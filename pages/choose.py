@@ -55,7 +55,7 @@ def _options(network: str, dataset: str) -> list[Recipe]:
 
 
 def _name(recipe: Recipe) -> str:
-    return name_of(recipe).removesuffix(", seed 0")
+    return name_of(recipe, seed=recipe.seed != 0)
 
 
 def bundle_of(recipes: list[Recipe]) -> Bundle | None:
@@ -64,19 +64,23 @@ def bundle_of(recipes: list[Recipe]) -> Bundle | None:
         st.session_state.setdefault("curve points", 11)
         spacing = st.segmented_control("Points", ["even", "ratios"], key="curve spacing", default="even", required=True, **KEEP,
                                        help="Even sparsities, or the compression ratios 1, 2, 4, 8, 16, 32.")
-        points = st.slider("How many", 5, 40, key="curve points", **KEEP) if spacing == "even" else 0
+        points = st.slider("How many", 2, 50, key="curve points", **KEEP) if spacing == "even" else 0
         st.session_state.setdefault("curve seeds", 3)
         seeds = st.slider("Seeds of what is random", 1, 10, key="curve seeds", **KEEP)
-        st.session_state.setdefault("curve precision", "full")
-        slow = bool(recipes) and NETWORKS[recipes[0].network].slow and not DATASETS[recipes[0].dataset].test_images < 1000
-        if slow and "curve precision chosen" not in st.session_state:
-            st.session_state.update({"curve precision": "± 2 points", "curve precision chosen": True})
-        precision = st.selectbox("Precision of a point", list(PRECISIONS), key="curve precision", **KEEP,
+        slow = bool(recipes) and NETWORKS[recipes[0].network].slow and DATASETS[recipes[0].dataset].test_images > 1000
+        key = _precision_key(recipes[0]) if recipes else "curve precision"
+        st.session_state.setdefault(key, "± 2 points" if slow else "full")
+        precision = st.selectbox("Precision of a point", list(PRECISIONS), key=key, **KEEP,
                                  help="Half of the 95% interval's width at which a point is good enough; full: all test images.")
     if not recipes:
         st.info("Choose a recipe.")
         return None
     return Bundle(tuple(_plain(recipe) for recipe in recipes), points, seeds, precision=PRECISIONS[precision])
+
+
+def _precision_key(recipe: Recipe) -> str:
+    """Slow networks have a choice of their own."""
+    return f"curve precision of {'slow' if NETWORKS[recipe.network].slow else 'fast'} networks"
 
 
 def _plain(recipe: Recipe) -> Recipe:
@@ -111,6 +115,6 @@ def _read(query: dict[str, str]) -> None:
         return
     st.session_state.update({
         "network": first.network, "dataset": first.dataset, "curves of": list(asked.recipes), "curve seeds": asked.seeds,
-        "curve spacing": "even" if asked.points else "ratios", "curve points": min(40, max(5, asked.points or 11)),
-        "curve precision": next(name for name, value in PRECISIONS.items() if value == precision), "curve precision chosen": True})
+        "curve spacing": "even" if asked.points else "ratios", "curve points": asked.points or 11,
+        _precision_key(first): next(name for name, value in PRECISIONS.items() if value == precision)})
     st.session_state.pop(f"curves of {first.network}, {first.dataset}", None)

@@ -29,17 +29,21 @@ def page() -> None:
     put_link(asked)
     if message := st.session_state.pop("message", None):
         st.warning(message)
-    one, two, three = st.columns([2, 1, 2], vertical_alignment="bottom")
-    x = one.segmented_control("Against", list(AXES), key="curves x", default="sparsity", format_func=AXES.get, required=True, **KEEP)
-    y = two.segmented_control("Shown", ["accuracy", "loss"], key="curves y", default="accuracy", required=True, **KEEP)
+    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
+    x = controls.segmented_control("Against", list(AXES), key="curves x", default="sparsity", format_func=AXES.get, required=True, **KEEP)
+    y = controls.segmented_control("Shown", ["accuracy", "loss"], key="curves y", default="accuracy", required=True, **KEEP)
     beside = published.of(asked.recipes[0].network, asked.recipes[0].dataset)
-    stars = bool(beside) and three.toggle("Published points", key="curves published", **KEEP)
-    draw = partial(_draw, x=x, y=y, stars=tuple(beside) if stars else ())
+    if beside:
+        on = controls.toggle("Published points", key="curves published", **KEEP)
+        beside = [one for one in beside if on and y == "accuracy" and getattr(one, x, None) is not None]
+        if on and not beside:
+            st.caption("The published points have no place on these axes.")
+    draw = partial(_draw, x=x, y=y, stars=tuple(beside))
     found = at_once("bundle", ("bundle", asked), partial(_work, asked), draw, "Compute the curves")
     if found is None:
         return
     draw(found)
-    for one in beside if stars else ():
+    for one in beside:
         place = f"{one.compression:g}x compression" if one.compression else f"{one.macs:.1%} of the MACs"
         st.caption(f"{one.source}: {one.accuracy:.2%} at {place}, dense {one.base:.2%}; {one.remark}.")
     _tables(asked, found)
@@ -50,14 +54,12 @@ def _work(asked: bundle.Bundle, report) -> tuple[Line, ...]:
 
 
 def _draw(found: tuple[Line, ...], x: str, y: str, stars: tuple) -> None:
-    names = [name_of(line.recipe).removesuffix(f", seed {line.recipe.seed}") for line in found]
-    if x == "sparsity" and all(line.recipe.method == "feature" for line in found):
-        x = "share"
+    names = [name_of(line.recipe, seed=False) for line in found]
     figure = figures.bundle(found, names, x=x, y=y, published=stars)
     follow_opened()  # here, too: while points still come, this is all that runs
     st.plotly_chart(figure, key="bundle", on_select=partial(_open, found), selection_mode="points", **CHART,
                     alt=figures.alt(found, names, x=x, y=y))
-    st.caption("A click on a point opens it on Explore." + (
+    st.caption("A click on a point opens it on Explore, of several seeds the first." + (
         " A band is one standard deviation over the seeds." if any(len(line.runs) > 1 for line in found) else ""))
 
 
@@ -71,17 +73,23 @@ def _open(found: tuple[Line, ...]) -> None:
 
 def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:
     st.markdown("##### Area under each curve")
-    areas = pd.DataFrame({"recipe": [name_of(line.recipe) for line in found], "area": [line.area for line in found],
+    areas = pd.DataFrame({"recipe": [name_of(line.recipe, seed=False) for line in found], "area": [line.area for line in found],
+                          "from": [min(figures.removed(p) for run in line.runs for p in run) for line in found],
+                          "to": [max(figures.removed(p) for run in line.runs for p in run) for line in found],
                           "seeds": [len(line.runs) for line in found],
                           "images": [min(p.tally.images for run in line.runs for p in run) for line in found]})
     st.dataframe(areas.sort_values("area", ascending=False), hide_index=True, column_config={
-        "area": st.column_config.NumberColumn("mean accuracy over the sparsities", format="percent"),
+        "recipe": st.column_config.TextColumn(width="large"),
+        "area": st.column_config.NumberColumn("mean accuracy", format="percent"),
+        "from": st.column_config.NumberColumn("from sparsity", format="percent"),
+        "to": st.column_config.NumberColumn("to sparsity", format="percent"),
         "images": st.column_config.NumberColumn("images a point, at least", format="localized")})
-    st.caption("The area under accuracy against sparsity, divided by its width.")
+    st.caption("The area under accuracy against sparsity (of pixels: the share of pixels), divided by its width. Only areas over the "
+               "same range can be compared.")
     table = bundle.table(found)
     with st.expander("All points"):
         st.dataframe(table, hide_index=True)
-    names = [name_of(line.recipe) for line in found]
+    names = [name_of(line.recipe, seed=False) for line in found]
     one, two, three = st.columns(3)
     more = {"on_click": "ignore", "width": "stretch", "icon": ":material/download:"}
     one.download_button("Points as CSV", table.to_csv(index=False), "curves.csv", "text/csv", **more)

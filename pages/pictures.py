@@ -89,7 +89,8 @@ def _show_classes(recipes: list[Recipe], names: list[str], outcomes: list[Outcom
 
 def _curves(recipes: list[Recipe]) -> list[tuple[Point, ...]]:
     """The curve of each column, on request."""
-    images = FIRST if NETWORKS[recipes[0].network].slow else None
+    data = DATASETS[recipes[0].dataset]
+    images = min(FIRST, data.test_images) if NETWORKS[recipes[0].network].slow else None
     bases = tuple(replace(r.key, images=images, scope="layer" if r.scope == "custom" else r.scope, values=(),
                           value=RULES[r.rule].options[0] if RULES[r.rule].options else max(0.0, RULES[r.rule].least))
                   for r in recipes)

@@ -37,7 +37,9 @@ def page() -> None:
     precision = COARSE if slow else None
     st.caption(f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: in each row one layer alone loses its "
                f"{unit}s, lowest scores first. Accuracy on {'the first' if slow else 'all'} validation images"
-               + (f", until it is known to ± {100 * precision:g} points." if slow else "."))
+               + (f", until it is known to ± {100 * precision:g} points." if slow else ".")
+               + " The sidebar's rule, scope and choice of layers make no difference here."
+               + (" *Dense* is what the earlier steps have left." if recipe.earlier else ""))
     asked = sensitivity.layerwise(recipe).key
     found = at_once("scan", ("scan", asked, precision), partial(_scan, asked, precision), _draw, "Scan the layers")
     if found is None:
@@ -54,7 +56,7 @@ def _scan(recipe: Recipe, precision: float | None, report) -> Scan:
 
 
 def _draw(found: Scan, planned: Plan | None = None) -> None:
-    left, right = st.columns(2)
+    left, right = st.columns(2) if len(found.layers) <= 8 else (st.container(), st.container())
     chosen = dict(planned.plan.recipe.values) if planned else None
     left.plotly_chart(figures.heatmap(found, chosen), key="scan heatmap", alt=figures.alt(found), **CHART)
     right.plotly_chart(figures.curves(found), key="scan curves", alt=figures.alt(found), **CHART)

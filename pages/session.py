@@ -2,8 +2,10 @@
 
 import gc
 import re
+import time
 import uuid
 from dataclasses import replace
+from functools import partial
 from urllib.parse import urlsplit
 
 import streamlit as st
@@ -21,6 +23,7 @@ from pruning.registry import Registry
 KEEP = {"persist_state": "session"}  # widgets that survive a change of page
 CHART = {"config": {"displaylogo": False}}  # of every picture
 FIRST = 1_000  # images, for the estimate that a slow network shows first
+AWAY = 120.0  # seconds after which work for a browser that was closed ends
 LONG = ("bundle", "scan", "plan")  # work that goes on while its visitor looks at another page
 VIEW = ("histogram", "mask", "log")  # what is looked at, besides the recipe: carried by the link, too
 
@@ -44,8 +47,7 @@ def settle() -> None:
     Streamlit collects garbage after every run of a page or fragment: over the 300,000 objects of the libraries that is
     half a second in which no other thread of the server can do anything.
     """
-    import scipy.stats  # noqa: F401 - what pages would import later
-    import sklearn.datasets  # noqa: F401
+    import sklearn.datasets  # noqa: F401 - what pages would import later
 
     gc.collect()
     gc.freeze()
@@ -60,6 +62,7 @@ def only(*wanted: str) -> None:
         st.session_state["wanted"] = (urlsplit(st.context.url or "").path.strip("/"), st.query_params.to_dict())
         st.switch_page("app.py")
     settle()
+    jobs().let_go(partial(gone, seconds=AWAY))
     mine = jobs().owners(lambda owner: isinstance(owner, tuple) and owner[0] == visitor())
     for owner in mine:
         if owner[1] not in (*wanted, *LONG):
@@ -68,19 +71,20 @@ def only(*wanted: str) -> None:
 
 def visitor() -> str:
     name = st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    sessions()[name] = get_script_run_ctx().session_id
+    sessions()[name] = get_script_run_ctx().session_id, time.monotonic()
     return name
 
 
-def present(owner: tuple) -> bool:
-    """Whether an owner's browser is still there; after a reload it has another name."""
-    session = sessions().get(owner[0])
-    return not runtime.exists() or session is None or runtime.get_instance().is_active_session(session)
+def gone(owner: tuple, seconds: float = 0.0) -> bool:
+    """Whether an owner's browser is not there any more, and was last here so long ago; after a reload it has another name."""
+    session, seen = sessions().get(owner[0], (None, 0.0))
+    return (runtime.exists() and session is not None and time.monotonic() - seen > seconds
+            and not runtime.get_instance().is_active_session(session))
 
 
 @st.cache_resource
 def sessions() -> LRUCache:
-    """The server's name for each visitor's session, of the last ones."""
+    """The server's name for each visitor's session, and when they were last here; of the last ones."""
     return LRUCache(10_000)
 
 

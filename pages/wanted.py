@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.session import jobs, plain, present, visitor
+from pages.session import gone, jobs, plain, visitor
 from pruning.jobs import Job
 
 
@@ -35,11 +35,14 @@ def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None],
         return known
     if st.session_state.get(f"no {owner}") == key:
         st.button(label, key=f"begin {owner}", icon=":material/play_arrow:", on_click=st.session_state.pop, args=[f"no {owner}", None])
+        if (kept := st.session_state.get(f"kept {owner}")) and kept[0] == key:
+            show(kept[1])  # what there was when it was cancelled
         return None
     job = jobs().follow((visitor(), owner), key, work)
     if job.wait(timeout=0.3) and not job.failed:
         return job.result
     if job.failed:
+        st.session_state[f"no {owner}"] = key
         st.error(plain(str(job.error)))
         return None
     _live(job, owner, show)
@@ -50,16 +53,16 @@ def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None],
 def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
     if job.done:
         if job.failed:
-            st.session_state["message"] = plain(str(job.error))
+            st.session_state.update({"message": plain(str(job.error)), f"no {owner}": job.key})
         st.rerun()
     found, share = job.progress if isinstance(job.progress, tuple) else (None, job.progress or 0.0)
     left = job.seconds_left(share)
     bar, stop = st.columns([4, 1], vertical_alignment="center")
     bar.progress(share, f"{share:.0%}" + (f", about {_time(left)} left" if left is not None else ""))
     if stop.button("Cancel", key=f"cancel {owner}", width="stretch"):
-        st.session_state[f"no {owner}"] = job.key
+        st.session_state.update({f"no {owner}": job.key, f"kept {owner}": (job.key, found) if found else None})
         jobs().leave((visitor(), owner))
-        jobs().let_go(job.key, present)
+        jobs().let_go(gone, job.key)
         st.rerun()
     if found:
         show(found)

@@ -1,13 +1,13 @@
 """Several curves in one picture: recipes at the same points, random ones with several seeds."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 from sklearn.metrics import auc
 
-from pruning import sweep
+from pruning import experiment, sweep
 from pruning.compare import Budget, matched, name_of
 from pruning.criteria import CRITERIA
 from pruning.curves import at_sparsity
@@ -15,7 +15,7 @@ from pruning.recipe import Recipe
 from pruning.sweep import Point, Progress
 
 RATIOS = (1, 2, 4, 8, 16, 32)
-AXES = ("sparsity", "compression", "macs")
+MOST = 1000  # points
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,9 @@ class Bundle:
             raise ValueError(f"points must be from 2 to 50, or 0 for compression ratios, not {self.points}")
         if not 1 <= self.seeds <= 10:
             raise ValueError(f"seeds must be from 1 to 10, not {self.seeds}")
+        total = sum(self.seeds if seeded(r) else 1 for r in self.recipes) * (self.points or len(RATIOS))
+        if total > MOST:
+            raise ValueError(f"{total:,} points are too many for one picture, more than {MOST:,}: choose fewer recipes, points or seeds")
         if custom := [r for r in self.recipes if r.scope == "custom"]:
             raise ValueError(f"{name_of(custom[0])}: a curve needs one value for all layers: choose another scope")
 
@@ -52,15 +55,25 @@ class Bundle:
         """The recipes of all points: by recipe, by seed, by point."""
         found = []
         for i, recipe in enumerate(self.recipes):
-            seeds = range(self.seeds) if any(CRITERIA[step.criterion].seeded for step in recipe.steps) else [recipe.seed]
-            found.append(tuple(tuple(self._at(replace(recipe, seed=seed, images=self.images))) for seed in seeds))
-            report((i + 1) / len(self.recipes))
+            seeds = range(recipe.seed, recipe.seed + self.seeds) if seeded(recipe) else [recipe.seed]
+            now = lambda i=i: report(i / len(self.recipes))  # noqa: E731
+            found.append(tuple(tuple(self._at(replace(recipe, seed=seed % 2**32, images=self.images), now)) for seed in seeds))
         return tuple(found)
 
-    def _at(self, recipe: Recipe) -> list[Recipe]:
-        if self.points:
-            return [at_sparsity(recipe, share).key for share in np.arange(self.points) / self.points]
-        return [matched(recipe, Budget("parameters", 1 / ratio)).recipe.key for ratio in RATIOS]
+    def _at(self, recipe: Recipe, report: Callable[[], None]) -> Iterator[Recipe]:
+        if recipe.rule != "sparsity" or not self.points:  # values follow from scores
+            for steps in range(1, len(recipe.steps) + 1):
+                experiment.ranking(recipe.with_steps(recipe.steps[:steps]), lambda share: report())
+        for share in np.arange(self.points) / self.points if self.points else ():
+            yield at_sparsity(recipe, share).key
+            report()
+        for ratio in () if self.points else RATIOS:
+            yield matched(recipe, Budget("parameters", 1 / ratio), lambda share: report()).recipe.key
+
+
+def seeded(recipe: Recipe) -> bool:
+    """Whether it has a random part."""
+    return any(CRITERIA[step.criterion].seeded for step in recipe.steps)
 
 
 @dataclass(frozen=True)
@@ -99,11 +112,11 @@ def lines(bundle: Bundle, runs: tuple[tuple[tuple[Recipe, ...], ...], ...], poin
 
 def measure(bundle: Bundle, report: Callable[[tuple[Line, ...], float], None] = lambda lines, share: None) -> tuple[Line, ...]:
     """All points of all lines; ``report`` is told of the lines so far and the share of the work that is done."""
-    runs = bundle.runs(lambda share: report((), 0.0))
+    runs = bundle.runs(lambda share: report((), share / 10))
     every = [recipe for seeds in runs for seed in seeds for recipe in seed]
 
     def tell(progress: Progress) -> None:
-        report(lines(bundle, runs, progress.points), progress.share)
+        report(lines(bundle, runs, progress.points), 0.1 + 0.9 * progress.share)
 
     return lines(bundle, runs, sweep.measure(every, tell, precision=bundle.precision))
 
@@ -123,5 +136,5 @@ def table(found: Sequence[Line]) -> pd.DataFrame:
 def to_dict(bundle: Bundle, found: Sequence[Line]) -> dict:
     """For JSON: every point with its recipe, and the area under each curve."""
     return {"points": bundle.points or list(RATIOS), "seeds": bundle.seeds, "precision": bundle.precision,
-            "curves": [{"name": name_of(line.recipe), "area": None if np.isnan(line.area) else line.area,
+            "curves": [{"name": name_of(line.recipe, seed=False), "area": None if np.isnan(line.area) else line.area,
                         "runs": [[p.to_dict() for p in run if p] for run in line.runs]} for line in found]}

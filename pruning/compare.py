@@ -14,7 +14,7 @@ from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.evaluation import tallies
 from pruning.experiment import Outcome
-from pruning.recipe import Recipe, Step, measures_for
+from pruning.recipe import CALIBRATION, Recipe, Step, measures_for
 from pruning.registry import Registry
 from pruning.rules import RULES
 from pruning.units import METHODS
@@ -70,6 +70,7 @@ class Column:
 
 def matched(recipe: Recipe, budget: Budget, report: Callable[[float], None] = lambda share: None) -> Column:
     """The recipe with its last step as strong as the budget asks, by bisection."""
+    experiment.ranking(recipe, lambda share: report(0.0))
     if budget.kind == "own":
         return Column(recipe, left(recipe))
     if recipe.scope == "custom":  # one value must move them all
@@ -233,17 +234,22 @@ class Comparison:
                           *(f"{name_of(column.recipe)}: {column.problem}" for column in self.columns if column.problem)])
 
 
-def name_of(recipe: Recipe) -> str:
-    """A recipe in a few words: what is not as usual is named."""
-    return " + ".join(_name_of(step, recipe) for step in recipe.steps)
+def name_of(recipe: Recipe, seed: bool = True) -> str:
+    """A recipe in a few words: what is not as usual is named; of the last step not how much it removes."""
+    names = [_name_of(step, recipe, seed, last=i == len(recipe.earlier)) for i, step in enumerate(recipe.steps)]
+    looks = recipe.key.calibration != CALIBRATION
+    return " + ".join(names) + (f", {recipe.calibration:,} calibration images" if looks else "")
 
 
-def _name_of(step: Step, recipe: Recipe) -> str:
-    measures = measures_for(step.method, step.criterion)
+def _name_of(step: Step, recipe: Recipe, seed: bool, last: bool) -> str:
+    measures, groupings = measures_for(step.method, step.criterion), list(METHODS[step.method].groupings)
     more = [step.measure.upper() if len(step.measure) == 2 else step.measure] if step.measure not in ("", *measures[:1]) else []
-    more += [f"seed {recipe.seed}"] if CRITERIA[step.criterion].seeded else []
+    more += [step.grouping] if step.grouping not in ("", *groupings[:1]) else []
+    more += [f"seed {recipe.seed}"] if seed and CRITERIA[step.criterion].seeded else []
     more += [{"layer": "each layer alike", "erk": "ERK", "custom": "each layer its own"}[step.scope]] if step.scope != "global" else []
-    more += [RULES[step.rule].label.lower()] if step.rule != "sparsity" else []
+    pattern = isinstance(step.value, str)
+    more += [RULES[step.rule].label + (f" {step.value}" if pattern else "")] if step.rule != "sparsity" else []
+    more += [] if last or pattern or step.scope == "custom" else [f"{step.value:.4g}"]
     more += [f"only {', '.join(step.layers)}"] if step.layers else []
     return ", ".join([f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}", *more])
 

@@ -82,7 +82,7 @@ def available(name: str) -> bool:
 def load(name: str, split: str) -> Images:
     """The images of one split, read when first asked for; test images never load the training images.
 
-    Test images come in an order that their pixels decide: any first ones of them are a random sample.
+    Validation and test images come in an order that their pixels decide: any first ones are a random sample.
 
     Raises
     ------
@@ -132,13 +132,13 @@ def _first_of(dataset: Dataset, count: int, path: Path | None, modified: int) ->
 def _split_of(dataset: Dataset, split: str, path: Path | None, modified: int) -> Images:
     part = "test" if split == "test" else "train"
     pixels, labels = _digits(part) if path is None else read_npz(dataset, path, part)
-    if split == "test":  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
-        order = np.argsort(_digests(pixels), kind="stable")
-        pixels, labels = pixels[order], labels[order]
-    else:
+    if split != "test":
         chosen = _held_out(pixels, dataset.validation_images)
         chosen = chosen if split == "validation" else ~chosen
         pixels, labels = pixels[chosen], labels[chosen]
+    if split != "train":  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
+        order = np.argsort(_digests(pixels), kind="stable")
+        pixels, labels = pixels[order], labels[order]
     return Images(torch.from_numpy(pixels), torch.from_numpy(labels))
 
 

@@ -19,6 +19,9 @@ from cachetools import LRUCache
 from pruning.errors import Cancelled, PrunescopeError
 
 
+LONGEST = 2.0  # seconds that a piece of work waits for others at most because of what it has had
+
+
 class Turns:
     """A lock that is handed on by who has held it least. Waiting counts for as much as not having held it, so that
     long work still gets its turns among many visitors' short ones."""
@@ -57,7 +60,7 @@ class Job:
         self._changed = threading.Condition()
         self._held = 0.0
         self._since = 0.0
-        self._began = time.monotonic()
+        self._first: tuple[float, float] | None = None
 
     @property
     def result(self) -> Any:
@@ -80,9 +83,12 @@ class Job:
         return self._error is not None
 
     def seconds_left(self, share: float) -> float | None:
-        """As long as it took so far for what is done; nothing is told too early."""
-        taken = time.monotonic() - self._began
-        return taken * (1 - share) / share if share > 0.02 and taken > 1 else None
+        """At the speed since somebody first asked; what was known before took no time. Nothing is told too early."""
+        if self._first is None:
+            self._first = (time.monotonic(), share)
+        since, before = self._first
+        taken = time.monotonic() - since
+        return taken * (1 - share) / (share - before) if share - before > 0.02 and taken > 2 else None
 
     def wait(self, enough: Callable[[Any], bool] = lambda progress: False, timeout: float | None = None) -> bool:
         """Wait until the work is done or its progress is enough; False when the time ran out first."""
@@ -98,9 +104,11 @@ class Job:
             self._changed.notify_all()
         self._rest()
         self._begin()
+        if not self.followers:  # they left while it waited
+            raise Cancelled("nobody wants this any more")
 
     def _begin(self) -> None:
-        self._turns.take(self._held)
+        self._turns.take(min(self._held, LONGEST))
         self._since = time.perf_counter()
 
     def _rest(self) -> None:
@@ -190,11 +198,10 @@ class Jobs:
             job = self._running.get(key)
             return job if job and job.followers and not job.done else None
 
-    def let_go(self, key: Hashable, present: Callable[[Hashable], bool]) -> None:
-        """End the work of a key for those owners that are not ``present`` any more."""
+    def let_go(self, gone: Callable[[Hashable], bool], key: Hashable | None = None) -> None:
+        """Leave the work, of this key if there is one, for owners that are ``gone``."""
         with self._lock:
-            job = self._running.get(key)
-            for owner in [owner for owner in job.followers if not present(owner)] if job else []:
+            for owner in [owner for owner, job in self._followed.items() if key in (None, job.key) and gone(owner)]:
                 self.leave(owner)
 
     def known(self, key: Hashable) -> Any | None:
@@ -220,7 +227,7 @@ class Jobs:
         with self._lock:
             if self._running.get(job.key) is job:
                 del self._running[job.key]
-            if not job.failed:
+            if not job.failed and job.size <= self._finished.maxsize:
                 self._finished[job.key] = job
             for owner in [owner for owner in job.followers if self._followed.get(owner) is job]:
                 del self._followed[owner]

@@ -120,7 +120,7 @@ def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda shar
         raise ValueError(f"points to lose must be from 0 to 100, not {lose}")
     recipe = found.recipe
     none = _with(recipe, dict.fromkeys(found.layers, 0.0))
-    dense = validation_accuracy(none)
+    dense = validation_accuracy(none, lambda share: report(0.0))
     promise, best, reached, steps = dense - lose / 100, none, dense, path(found)
     low, high, tries = 0, len(steps), max(1, math.ceil(math.log2(len(steps) + 1)))
     for tried in range(tries):
@@ -136,10 +136,10 @@ def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda shar
     share = Budget("parameters", left(best).parameters / cost(recipe.network, recipe.dataset).parameters)
     beside = []
     for i, (name, scope) in enumerate((("uniform: each layer alike", "layer"), ("global: all layers compete", "global"))):
-        column = matched(replace(layerwise(recipe), scope=scope), share)
-        beside.append(_planned(name, column.recipe, validation_accuracy(column.recipe)))
-        report((tries + 1 + i) / (tries + 2))
-    return Plan(lose, dense, _planned("plan", best, reached), tuple(beside))
+        now = lambda _, i=i: report((tries + i) / (tries + 2))  # noqa: E731
+        column = matched(replace(layerwise(recipe), scope=scope), share, now)
+        beside.append(_planned(name, column.recipe, validation_accuracy(column.recipe, now), now))
+    return Plan(lose, dense, _planned("plan", best, reached, lambda _: report(1.0)), tuple(beside))
 
 
 def path(found: Scan) -> list[dict[str, float]]:
@@ -167,6 +167,6 @@ def _with(recipe: Recipe, values: dict[str, float]) -> Recipe:
     return replace(layerwise(recipe), scope="custom", value=0.0, values=tuple(values.items()))
 
 
-def _planned(name: str, recipe: Recipe, validation: float) -> Planned:
+def _planned(name: str, recipe: Recipe, validation: float, report: Callable[[object], None]) -> Planned:
     counts = left(recipe)
-    return Planned(name, recipe, counts.parameters, counts.macs, validation, experiment.run(recipe).accuracy)
+    return Planned(name, recipe, counts.parameters, counts.macs, validation, experiment.run(recipe, report).accuracy)

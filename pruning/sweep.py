@@ -1,7 +1,7 @@
 """Many recipes at once: each gets an estimate soon, what they have in common is computed once, and all is remembered."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from pruning import checkpoints, datasets, experiment, store
@@ -9,9 +9,12 @@ from pruning.connected import left
 from pruning.cost import Cost, cost
 from pruning.datasets import DATASETS, Images
 from pruning.evaluation import BATCH, Accuracy, Tally, tallies_of_many
+from pruning.experiment import Pruned
 from pruning.recipe import Recipe
 
 EVERY = 0.02  # seconds between two reports
+MEMORY = 64_000_000  # bytes of masked parameters at a time
+SCORING = 0.1  # of the work, about, is finding masks and costs
 KEEP = 5.0  # seconds after which what was found is stored
 
 
@@ -121,7 +124,8 @@ class _Work:
     def progress(self) -> Progress:
         done = sum(self.asked[r] if r in self.points and self._done(r) else self.points[r].tally.images if r in self.points
                    else 0 for r in self.asked)
-        return Progress(tuple(self._shown(r) for r in self.recipes), done / max(1, sum(self.asked.values())))
+        share = SCORING * len(self.points) / max(1, len(self.asked)) + (1 - SCORING) * done / max(1, sum(self.asked.values()))
+        return Progress(tuple(self._shown(r) for r in self.recipes), share)
 
     def _shown(self, recipe: Recipe) -> Point | None:
         point = self.points.get(recipe)
@@ -139,7 +143,8 @@ class _Work:
         """Masks and costs of those that are not known at all."""
         for recipe in self.asked:
             if recipe not in self.points:
-                experiment.ranking(recipe, lambda share: self.tell(report))
+                for steps in range(1, len(recipe.steps) + 1):
+                    experiment.ranking(recipe.with_steps(recipe.steps[:steps]), lambda share: self.tell(report))
                 cells = experiment.layer_table(recipe, experiment.pruned(recipe))
                 last, counts = experiment.units(recipe)[-1], left(recipe)
                 self.points[recipe] = Point(
@@ -149,14 +154,24 @@ class _Work:
 
     def classify(self, report: Callable[[Progress], None]) -> None:
         """Show images to all that are not done."""
-        groups: dict[tuple, list[Recipe]] = {}
+        groups: dict[tuple, list[tuple[Recipe, Pruned]]] = {}
+        size = 0
         for recipe in self.open:
-            groups.setdefault((id(experiment.pruned(recipe).model), self.asked[recipe]), []).append(recipe)
-        for (_, asked), group in groups.items():
-            states, data = [experiment.pruned(recipe) for recipe in group], DATASETS[group[0].dataset]
+            state = experiment.pruned(recipe)
+            groups.setdefault((state.model, self.asked[recipe]), []).append((recipe, state))
+            size += 4 * state.masks.bytes
+            if size > MEMORY:
+                self._classify(groups, report)
+                groups, size = {}, 0
+        self._classify(groups, report)
+
+    def _classify(self, groups: Mapping[tuple, list[tuple[Recipe, Pruned]]], report: Callable[[Progress], None]) -> None:
+        """The same, of those that fit in memory: by network and number of images."""
+        for (model, asked), members in groups.items():
+            group, data = [recipe for recipe, _ in members], DATASETS[members[0][0].dataset]
             every = self.images[data.name]
             for which, tally in tallies_of_many(
-                    states[0].model, [state.masks.apply(state.model) for state in states],
+                    model, [state.masks.apply(model) for _, state in members],
                     Images(every.pixels[:asked], every.labels[:asked]), data,
                     seen=[self.points[recipe].tally.images for recipe in group], done=lambda i: self._done(group[i])):
                 point = self.points[group[which]]
@@ -167,8 +182,7 @@ class _Work:
         """Store what is new."""
         new = {r: _written(point, done=self._done(r)) for r, point in self.points.items()
                if point.tally.images > self.stored.get(r, 0)}
-        if new:
-            store.put(new, self.split)
+        if new and store.put(new, self.split):
             self.stored |= {r: self.points[r].tally.images for r in new}
         self.kept = time.perf_counter()
 

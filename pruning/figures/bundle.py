@@ -13,8 +13,14 @@ from pruning.published import Published
 from pruning.sweep import Point
 
 PALETTE = (*COLOURS, "#F0E442", "#888888", "#332288", "#117733", "#882255", "#44AA99")  # Okabe-Ito, then Tol
-X = {"sparsity": ("sparsity (share of prunable weights removed)", lambda p: p.sparsity),
-     "share": ("share of input pixels removed", lambda p: p.share),
+
+
+def removed(point: Point) -> float:
+    """Sparsity; of pixels, which have no weights, the share of them."""
+    return point.share if point.recipe.method == "feature" else point.sparsity
+
+
+X = {"sparsity": ("sparsity (share of prunable weights removed; of pixels: of pixels)", removed),
      "compression": ("compression: all / effective parameters", lambda p: p.compression),
      "macs": ("effective MACs left", lambda p: p.macs / p.dense.macs)}
 Y = {"accuracy": ("test accuracy", lambda p: p.accuracy.value), "loss": ("test loss (mean cross-entropy, nats)", lambda p: p.loss)}
@@ -47,7 +53,7 @@ def bundle(found: Sequence[Line], names: Sequence[str], *, x: str, y: str, publi
             "y": [one.accuracy for one in stars], "marker": {"symbol": "star", "size": 13, "color": QUIET},
             "text": [f"{one.source}: {one.accuracy:.2%}, dense {one.base:.2%}<br>{one.remark}" for one in stars],
             "hovertemplate": "%{text}<extra></extra>"})
-    rows = math.ceil((len(traces) or 1) / 2)
+    rows = len(traces) if max(map(len, names), default=0) > 40 else math.ceil((len(traces) or 1) / 2)
     axis = {"type": "log", "dtick": math.log10(2)} if x == "compression" else {"range": [-0.02, 1.02], "tickformat": ".0%"}
     return go.Figure([*bands, *traces], layout(
         x={"title": X[x][0], **axis}, height=380 + 20 * rows, showlegend=True, hovermode="closest", clickmode="event+select",

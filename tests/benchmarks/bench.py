@@ -15,7 +15,7 @@ from urllib.parse import quote
 import numpy as np
 import torch
 from torch.nn.utils import prune
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 
 from pruning import checkpoints, datasets, experiment
@@ -27,6 +27,7 @@ from pruning.ranking import Ranking
 from pruning.recipe import Recipe, criteria_for
 from pruning.rules import RULES, scopes_for
 from pruning.units import METHODS, Group
+from tests.benchmarks import engine
 
 
 def medians(values: list[float], *works: Callable[[float], object]) -> list[float]:
@@ -56,8 +57,9 @@ class Plain(torch.utils.data.Dataset):
         return self.transform(self.arrays[index]), self.images.labels[index]
 
 
-def plain_way(network: str, dataset: str) -> Callable[[float], float]:
-    loader = DataLoader(Plain(dataset), batch_size=250)
+def plain_way(network: str, dataset: str, images: int | None = None) -> Callable[[float], float]:
+    every = Plain(dataset)
+    loader = DataLoader(Subset(every, range(images)) if images else every, batch_size=250)
     trained = checkpoints.load(network, dataset).to(memory_format=torch.contiguous_format)
 
     def point(sparsity: float) -> float:
@@ -205,6 +207,8 @@ def main() -> None:
     for network, dataset in checkpoints.shipped():
         if dataset != "digits" and datasets.available(dataset):
             scoring(network, dataset)
+    if datasets.available("mnist"):
+        engine.rows(row, plain_way)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]
     if datasets.available("mnist"):
         browsed.append(("mnist", "network=lenet5&sparsity=0.8", "LeNet-5 on MNIST, 10,000 images"))

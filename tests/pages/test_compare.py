@@ -31,10 +31,10 @@ def comparing(recipes=(), said=False, **query) -> AppTest:
 
 def done(at: AppTest) -> AppTest:
     deadline = time.time() + 60
-    while not at.exception and not charts(at) and time.time() < deadline:
+    while not at.exception and not at.error and not charts(at) and time.time() < deadline:
         time.sleep(0.1)
         at.run()
-    assert not at.exception, at.exception
+    assert not at.exception and not at.error, (at.exception, at.error)
     return at
 
 

@@ -31,6 +31,8 @@ def test_the_area_by_trapezoids():
     (line,) = bundle.measure(Bundle(TWO[:1], points=5))
     x, y = [p.sparsity for p in line.runs[0]], [p.accuracy.value for p in line.runs[0]]
     assert line.area == pytest.approx(sum((y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(4)) / (x[-1] - x[0]))
+    (pixels,) = bundle.measure(Bundle((replace(TWO[0], method="feature", criterion="random"),), points=3, seeds=1))
+    assert 0 < pixels.area < 1 and [figures.removed(p) for p in pixels.runs[0]] == [p.share for p in pixels.runs[0]]
     assert np.isnan(replace(line, runs=((line.runs[0][0],),)).area)
 
 

@@ -80,7 +80,7 @@ def test_the_validation_split_does_not_depend_on_the_order_of_the_file(folder):
     (folder / "mnist.npz").unlink()
     np.savez(folder / "mnist.npz", **arrays | {k: arrays[k][order] for k in ("x_train", "y_train")})
     second = datasets.load("mnist", "validation")
-    assert not torch.equal(first.pixels, second.pixels)
+    assert torch.equal(first.pixels, second.pixels) and torch.equal(first.labels, second.labels)
     assert datasets.fingerprint(first) == datasets.fingerprint(second)
 
 
@@ -171,7 +171,7 @@ def test_a_download_becomes_one_checked_file(folder, monkeypatch):
     fetched(monkeypatch, arrays)
     assert download.download("mnist", shares.append) == folder / "mnist.npz"
     assert [p.name for p in folder.iterdir()] == ["mnist.npz"]
-    assert datasets.load("mnist", "test").labels.bincount().tolist() == np.bincount(arrays["y_test"]).tolist()
+    assert sorted(datasets.load("mnist", "test").labels.tolist()) == sorted(arrays["y_test"].tolist())
     assert shares and all(0 <= share <= 1 for share in shares)
 
 

@@ -27,7 +27,8 @@ def own(tmp_path, monkeypatch):
 
 
 def result(images: int = 360, **more) -> dict:
-    return {"images": images, "class_correct": [images // 10] * 10, "loss": 1.5, "open": False, **more}
+    about = {"total": 360, "sparsity": 0.5, "share": 0.5, "parameters": 1000, "macs": 1000}
+    return {"images": images, "class_correct": [images // 10] * 10, "loss": 1.5, "open": False, **about, **more}
 
 
 def test_what_is_put_is_there():
@@ -99,18 +100,33 @@ def test_a_broken_file_is_put_aside_and_a_new_one_begins(damage, caplog):
     for beside in ("-wal", "-shm"):
         Path(f"{store.path()}{beside}").unlink(missing_ok=True)
     with caplog.at_level(logging.WARNING):
-        assert store.get(RECIPE, "test") is None
-        store.put({RECIPE: result()}, "test")
-    assert store.get(RECIPE, "test") == result()
+        assert store.put({RECIPE: result()}, "test") and store.get(RECIPE, "test") == result()
     aside = list(store.path().parent.glob("*.broken-*"))
     assert len(aside) == (1 if damage else 0) and ("was broken" in caplog.text) == bool(damage)
+
+
+def test_a_new_store_is_not_put_aside_for_the_old_one(monkeypatch):
+    """Another thread has met the same broken file, and has begun a new one already."""
+    store.put({RECIPE: result()}, "test")
+    broken = (1, 2)
+    assert store._put_aside(broken, sqlite3.DatabaseError("malformed")) and store.get(RECIPE, "test") == result()
+
+
+def test_a_damaged_row_is_measured_again():
+    store.put({RECIPE: result()}, "test")
+    for damage in ('{"ima', '{"images": 360}', "null"):
+        with sqlite3.connect(store.path()) as db:
+            db.execute("UPDATE results SET result = ?", (damage,))
+        db.close()
+        assert store.get(RECIPE, "test") is None
+    assert store.put({RECIPE: result()}, "test") and store.get(RECIPE, "test") == result()
 
 
 def test_a_place_that_cannot_be_written_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
     with caplog.at_level(logging.WARNING):
-        store.put({RECIPE: result()}, "test")
+        assert not store.put({RECIPE: result()}, "test")
         assert store.get(RECIPE, "test") is None and list(store.rows()) == [] and store.clear() == 0
     assert "results are not kept" in caplog.text
 
