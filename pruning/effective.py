@@ -17,7 +17,7 @@ from pruning.structure import Space, spaces
 
 @dataclass(eq=False)
 class Connections:
-    """A prunable layer as connections of units: ``counts`` (outputs, inputs) of weights that make a difference between
+    """A prunable layer as connections of units: ``counts`` (outputs, inputs), whole or bool, of weights that make a difference between
     them, where an input is a channel, or a pixel for a first linear layer. ``spread``: weights per input, side by side."""
 
     weight: np.ndarray
@@ -81,8 +81,9 @@ def effective(model: nn.Module, parameters: Mapping[str, torch.Tensor], channels
 
 def _connections(weight: np.ndarray, spread: int) -> Connections:
     there = weight != 0
-    counts = there.reshape(len(weight), weight.shape[1] // spread, -1).sum(2) if spread > 1 or weight.ndim > 2 else there.astype(np.int64)
-    return Connections(weight, counts, spread)
+    if spread > 1 or weight.ndim > 2:
+        return Connections(weight, there.reshape(len(weight), weight.shape[1] // spread, -1).sum(2), spread)
+    return Connections(weight, there, spread)
 
 
 def _freed(found: Effective, model: nn.Module, space: Space) -> bool:

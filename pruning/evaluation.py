@@ -13,7 +13,12 @@ from pruning.datasets import Dataset, Images, normalise
 from pruning.inference import reusing, together
 
 NORMAL = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
-BATCH = 250  # images at a time: near the best for every network here on two cores
+CONVOLUTIONS, LINEAR = 250, 1000  # images at a time: near the best for networks with and without convolutions on two cores
+
+
+def batch_of(model: nn.Module) -> int:
+    """How many images to show a network at a time."""
+    return CONVOLUTIONS if any(isinstance(module, nn.Conv2d) for module in model.modules()) else LINEAR
 
 
 @dataclass(frozen=True)
@@ -81,7 +86,7 @@ class Tally:
 
 
 def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images: Images, dataset: Dataset, *,
-            batch: int = BATCH) -> Iterator[Tally]:
+            batch: int | None = None) -> Iterator[Tally]:
     """Classify ``images`` and yield the tally of each batch as it comes.
 
     Parameters
@@ -89,6 +94,7 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
     model : in eval mode; it is not modified
     parameters : replacements for some of its parameters, by name
     """
+    batch = batch or batch_of(model)
     network = reusing(model, parameters, lambda pixels: normalise(pixels, dataset), len(images))
     for start in range(0, len(images), batch):
         with torch.inference_mode():
@@ -98,14 +104,14 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
 
 def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
                     seen: Sequence[int] = (), done: Callable[[int], bool] = lambda which: False,
-                    batch: int = BATCH) -> Iterator[tuple[int, Tally]]:
+                    batch: int | None = None) -> Iterator[tuple[int, Tally]]:
     """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch).
 
     All of them see a batch before any sees the next, so that everyone has an estimate soon; what several have in common
     up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of ``batch``,
     and all images that come after it is ``done``.
     """
-    seen = list(seen) or [0] * len(many)
+    batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
     network = together(model, many, partial(normalise, dataset=dataset))
     for start in range(min(seen, default=0), len(images), batch):
         asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]

@@ -284,6 +284,14 @@ def layer_table(recipe: Recipe, state: Pruned) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
+def sparsity(recipe: Recipe) -> float:
+    """Removed / all prunable weights of the dense network, as achieved; what `Outcome.sparsity` says, without its table."""
+    state = pruned(recipe)
+    kept = sum(int(state.masks[f"{name}.weight"].sum()) if f"{name}.weight" in state.masks else layer.weight.numel()
+               for name, layer in prunable(state.model).items())
+    return 1 - kept / cost(recipe.network, recipe.dataset).prunable_weights
+
+
 def warnings(layers: pd.DataFrame, state: Pruned) -> tuple[str, ...]:
     """What a reader of the accuracy must know: which layers have lost everything, and whether any path is left.
 

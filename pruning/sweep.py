@@ -8,9 +8,10 @@ from pruning import checkpoints, datasets, experiment, store
 from pruning.connected import left
 from pruning.cost import Cost, cost
 from pruning.datasets import DATASETS, Images
-from pruning.evaluation import BATCH, Accuracy, Tally, tallies_of_many
+from pruning.evaluation import Accuracy, Tally, batch_of, tallies_of_many
 from pruning.experiment import Pruned
 from pruning.recipe import Recipe
+from pruning.rules import removed
 
 EVERY = 0.02  # seconds between two reports
 MEMORY = 64_000_000  # bytes of masked parameters at a time
@@ -107,7 +108,7 @@ class _Work:
         self.points = {r: _read(found, r, len(self.images[r.dataset])) for r, found in known.items() if found}
         self.stored = {r: point.tally.images for r, point in self.points.items()}
         for recipe, point in self.points.items():
-            if point.tally.images % BATCH and point.tally.images != self.asked[recipe]:  # it cannot go on from there
+            if point.tally.images % batch_of(experiment.model(recipe)) and point.tally.images != self.asked[recipe]:  # it cannot go on from there
                 self.points[recipe] = replace(point, tally=Tally())
         self.told = self.kept = time.perf_counter()
 
@@ -145,11 +146,10 @@ class _Work:
             if recipe not in self.points:
                 for steps in range(1, len(recipe.steps) + 1):
                     experiment.ranking(recipe.with_steps(recipe.steps[:steps]), lambda share: self.tell(report))
-                cells = experiment.layer_table(recipe, experiment.pruned(recipe))
-                last, counts = experiment.units(recipe)[-1], left(recipe)
+                counts, lost = left(recipe), removed(experiment.choose(recipe))
                 self.points[recipe] = Point(
-                    recipe, Tally(), len(self.images[recipe.dataset]), 1 - float(cells["kept"].sum() / cells["weights"].sum()),
-                    last.removed / max(1, last.total), counts.parameters, counts.macs)
+                    recipe, Tally(), len(self.images[recipe.dataset]), experiment.sparsity(recipe),
+                    lost / max(1, experiment.ranking(recipe).units), counts.parameters, counts.macs)
                 self.tell(report)
 
     def classify(self, report: Callable[[Progress], None]) -> None:

@@ -1,8 +1,11 @@
 """Fixtures for all tests. Real MNIST and CIFAR-10 are used where PRUNESCOPE_DATA has them."""
 
+import os
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time
+
 from pruning import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
 
-import os
 import tempfile
 
 import pytest

@@ -64,7 +64,7 @@ def test_a_recipe_that_comes_twice_is_computed_once(classified):
 def test_what_was_stopped_goes_on_where_it_was(classified, monkeypatch, error):
     monkeypatch.setattr(sweep, "EVERY", 0.0)
     monkeypatch.setattr(sweep, "tallies_of_many", _in_batches_of(100, sweep.tallies_of_many))
-    monkeypatch.setattr(sweep, "BATCH", 100)
+    monkeypatch.setattr(sweep, "batch_of", lambda model: 100)
 
     def stop(progress):
         if sum(p.tally.images for p in progress.points if p) >= 700:
@@ -98,8 +98,8 @@ def test_precision_stops_soon_enough_and_late_enough(real):
     found = sweep.measure(recipes, precision=0.01)
     for recipe, point in zip(recipes, found):
         assert point.accuracy.half_width < 0.01
-        if point.tally.images > 250:  # a batch less was not enough
-            images = point.tally.images - 250
+        if point.tally.images > 1000:  # a batch less was not enough
+            images = point.tally.images - 1000
             state, data = experiment.pruned(recipe), datasets.DATASETS["mnist"]
             test = datasets.load("mnist", "test")
             fewer = sum(evaluation.tallies(state.model, state.masks.apply(state.model),
