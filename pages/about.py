@@ -21,6 +21,11 @@ WORDS = {
                      "test images with its 95% interval (Wilson), and measures the rest while you look.",
     "Compression": "All parameters / parameters left. It counts numbers, not bytes: a file of a masked network is only "
                    "smaller if it stores the zeros cleverly.",
+    "Effective": "Parameters and MACs that still make a difference: weights that write or read a channel which says nothing, "
+                 "or that nobody reads, are not counted. It is what is not zero after removal. Compare, Curves and the "
+                 "planner use it; Explore counts what the masks leave.",
+    "Estimate": "Accuracy of the first images, in an order that their pixels decide, so that they are a random sample; always "
+                "with their number and Wilson's 95% interval.",
     "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x MACs. MACs left are "
             "theoretical: ordinary kernels do not skip single zero weights.",
     "Masked = removed": "A neuron, filter or residual block is masked with its weights, bias, and batch-norm scale and shift, "

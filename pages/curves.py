@@ -79,7 +79,7 @@ def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:
                           "seeds": [len(line.runs) for line in found],
                           "images": [min(p.tally.images for run in line.runs for p in run) for line in found]})
     st.dataframe(areas.sort_values("area", ascending=False), hide_index=True, column_config={
-        "recipe": st.column_config.TextColumn(width="large"),
+        "recipe": st.column_config.TextColumn(width="medium"),
         "area": st.column_config.NumberColumn("mean accuracy", format="percent"),
         "from": st.column_config.NumberColumn("from sparsity", format="percent"),
         "to": st.column_config.NumberColumn("to sparsity", format="percent"),

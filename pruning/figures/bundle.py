@@ -53,7 +53,7 @@ def bundle(found: Sequence[Line], names: Sequence[str], *, x: str, y: str, publi
             "y": [one.accuracy for one in stars], "marker": {"symbol": "star", "size": 13, "color": QUIET},
             "text": [f"{one.source}: {one.accuracy:.2%}, dense {one.base:.2%}<br>{one.remark}" for one in stars],
             "hovertemplate": "%{text}<extra></extra>"})
-    rows = len(traces) if max(map(len, names), default=0) > 40 else math.ceil((len(traces) or 1) / 2)
+    rows = len(traces) if max(map(len, names), default=0) > 24 else math.ceil((len(traces) or 1) / 2)
     axis = {"type": "log", "dtick": math.log10(2)} if x == "compression" else {"range": [-0.02, 1.02], "tickformat": ".0%"}
     return go.Figure([*bands, *traces], layout(
         x={"title": X[x][0], **axis}, height=380 + 20 * rows, showlegend=True, hovermode="closest", clickmode="event+select",

@@ -22,7 +22,7 @@ def heatmap(found: Scan, chosen: dict[str, float] | None = None) -> go.Figure:
     return go.Figure([picture, mark], layout(
         x={"title": "sparsity of the layer alone", "type": "category", "showgrid": False}, right=84,
         y={"title": "layer", "type": "category", "autorange": "reversed", "dtick": 1, "showgrid": False},
-        height=max(320, 90 + 20 * len(found.layers)), left=50 + 7 * max(map(len, found.layers))))
+        height=max(320, 90 + 20 * len(found.layers)), left=64 + 7 * max(map(len, found.layers))))
 
 
 def _told(found: Scan) -> list[list[str]]:

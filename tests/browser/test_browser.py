@@ -1,5 +1,6 @@
 """The application in a real browser."""
 
+import json
 import re
 from pathlib import Path
 from urllib.parse import quote
@@ -113,7 +114,8 @@ def test_screenshots(visit, width, scheme):
     steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
     for name, query, pictures in (("explore", f"{DIGITS}&sparsity=0.8", 4), ("steps", f"{many}&earlier={steps}", 4),
                                   ("agreement", f"agreement{many}", 2), ("about", "about", 0),
-                                  ("compare", "compare?budget=macs=0.5", 6)):
+                                  ("compare", "compare?budget=macs=0.5", 6), ("curves", "curves?points=5", 1),
+                                  ("sensitivity", f"sensitivity{DIGITS}", 2)):
         page = visit(query, width=width, scheme=scheme, height=1500)
         page.wait_for_function(f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}")
         page.wait_for_timeout(500)
@@ -200,3 +202,21 @@ def test_steps_by_mouse(visit):
     page.locator(".st-key-card-1").wait_for(state="detached")
     settle(page)
     assert number(page, "Sparsity") == "50.00%"
+
+
+def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
+    page = visit(f'curves?points=5&seeds=1&recipes={quote("[" + json.dumps({"network": "lenet300", "dataset": "digits"}) + "]")}')
+    page.get_by_text("Area under each curve").wait_for(timeout=60_000)
+    settle(page)
+    page.wait_for_timeout(1000)
+    place = page.evaluate("""() => {
+      const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect(), all = plot._fullLayout;
+      const point = plot.calcdata[plot._fullData.findIndex(trace => trace.mode === 'lines+markers')][3];
+      return [box.x + all._size.l + all.xaxis.l2p(point.x), box.y + all._size.t + all.yaxis.l2p(point.y)];
+    }""")
+    page.mouse.move(*place)
+    page.wait_for_timeout(300)
+    page.mouse.click(*place)
+    page.get_by_text("Accuracy against sparsity").wait_for(timeout=30_000)
+    settle(page)
+    assert number(page, "Sparsity") == "60.00%" and "sparsity=0.6" in page.url
