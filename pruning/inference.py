@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from torch.nn import functional as F
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 
-REMEMBERED = 300_000_000  # bytes of first convolutions' outputs
+REMEMBERED = 1_000_000 * int(os.environ.get("PRUNESCOPE_REUSE_MB", 340))  # bytes of outputs that may be used again
 _memory: LRUCache = LRUCache(REMEMBERED, getsizeof=lambda entry: entry[1].nbytes)
 _lock = threading.Lock()
 
@@ -34,33 +35,52 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Ste
 def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int) -> Step:
     """`prepare`, then `forward`, for batches of the same ``images`` that come again with other parameters.
 
-    The output of a first convolution is remembered by its weights and the batch. Its few weights are large, so most
-    slider moves leave them alone, and it takes half of a LeNet-5's time. Batches must be views of one tensor that is
-    never written to.
+    The output of the last step that the replacements leave untouched is remembered; where they touch the first one, and it
+    is a convolution, its output: its few weights are large, so most slider moves leave them alone, and it takes half of a
+    LeNet-5's time. Either is known by all that it depends on, by content. Batches must be views of one tensor that is never
+    written to.
     """
-    first, *rest = _steps(model, parameters)
+    steps = _told_steps(model, parameters)
     prepare = _chain([prepare, *_masked(parameters)])
-    (name, stage), (_, following), *_ = model.named_children()
-    if not isinstance(stage, nn.Conv2d):
-        return _chain([prepare, first, *rest])
-    own = {key: parameters.get(f"{name}.{key}", value).detach() for key, value in stage.named_parameters()}
-    own |= {"input": parameters["input"]} if "input" in parameters else {}
-    told = [str(stage), str(following), *((key, value.contiguous().numpy().tobytes()) for key, value in own.items())]
-    weights = hashlib.sha256(repr(told).encode()).digest()
+    touched = [bool(own) for own, _ in steps]
+    first = next(model.children())
+    untouched = touched.index(True) if True in touched else len(steps) - 1
+    count = untouched if untouched and "input" not in parameters else 1 if isinstance(first, nn.Conv2d) else 0
+    begin, rest = _chain([prepare, *(step for _, step in steps[:count])]), [step for _, step in steps[count:]]
+    if not count:
+        return _chain([begin, *rest])
+    known_by = _content(model, parameters, count)
 
     def step(batch: torch.Tensor) -> torch.Tensor:
-        key = (weights, batch.data_ptr(), batch.shape)
+        key = (known_by, batch.data_ptr(), batch.shape)
         with _lock:
             entry = _memory.get(key)
         if entry is None:
             # The entry holds the batch: while its address is a key, its memory cannot become another tensor's.
-            entry = (batch, first(prepare(batch)))
-            if entry[1].nbytes / len(batch) * images <= REMEMBERED / 2:
+            entry = (batch, begin(batch))
+            if entry[1].nbytes / len(batch) * images <= _memory.maxsize / 2:
                 with _lock:
                     _memory[key] = entry
         return entry[1]
 
     return _chain([step, *rest])
+
+
+def _content(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], count: int) -> bytes:
+    """What the output of the first steps depends on: their stages, and all their numbers."""
+    stages, steps = list(model.named_children()), 0
+    found = hashlib.sha256()
+    for (name, stage), (_, before) in zip(stages, [("", None), *stages]):
+        steps += not _pools(before, stage)
+        if steps > count:
+            break
+        found.update(str(stage).encode())
+        for key, value in (*stage.named_parameters(), *stage.named_buffers()):
+            own = parameters.get(f"{name}.{key}", value)
+            found.update(key.encode() + own.detach().contiguous().numpy().tobytes())
+    if "input" in parameters:
+        found.update(parameters["input"].contiguous().numpy().tobytes())
+    return found.digest()
 
 
 @dataclass(frozen=True, eq=False)

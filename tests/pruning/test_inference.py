@@ -62,7 +62,6 @@ def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
 
 def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch):
     monkeypatch.setattr(inference, "_memory", inference.LRUCache(100_000, getsizeof=lambda entry: entry[1].nbytes))
-    monkeypatch.setattr(inference, "REMEMBERED", 100_000)
     model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
     for _ in range(10):  # 6 x 14 x 14 x 4 bytes an image
         reusing(model, {}, lambda x: x.float(), 8)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
@@ -70,3 +69,30 @@ def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch
     before = len(inference._memory)
     reusing(model, {}, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
     assert len(inference._memory) == before
+
+
+@pytest.mark.parametrize("name", ["lenet300", "lenet5", "resnet20"])
+def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(name):
+    """Each layer alone is replaced, twice: what comes before it is not computed the second time."""
+    from pruning.networks import prunable
+
+    model = build(name, channels=1, size=28).eval().requires_grad_(False)
+    pixels = torch.randint(256, (20, 1, 28, 28), dtype=torch.uint8)
+    prepared = []
+    prepare = lambda x: prepared.append(1) or x.float() / 255  # noqa: E731
+    for layer in list(prunable(model))[1:]:
+        inference._memory.clear()
+        del prepared[:]
+        for scale in (0.5, 0.25):
+            parameters = {f"{layer}.weight": model.get_parameter(f"{layer}.weight") * scale}
+            found = reusing(model, parameters, prepare, 20)(pixels)
+            assert torch.equal(found, forward(model, parameters)(pixels.float() / 255))
+        assert len(prepared) == 1, layer
+
+
+def test_the_same_prefix_of_another_network_is_another():
+    first, second = (build("lenet5", channels=1, size=28, seed=seed).eval().requires_grad_(False) for seed in (0, 1))
+    pixels = torch.randint(256, (8, 1, 28, 28), dtype=torch.uint8)
+    for model in (first, second, first):
+        parameters = {"fc3.weight": model.fc3.weight * 0.5}
+        torch.testing.assert_close(reusing(model, parameters, lambda x: x.float(), 8)(pixels), forward(model, parameters)(pixels.float()))
