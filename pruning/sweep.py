@@ -92,6 +92,7 @@ def measure(recipes: Sequence[Recipe], report: Callable[[Progress], None] = lamb
     try:
         work.score(report)
         work.classify(report)
+        report(work.progress)
     finally:
         work.keep()
     return work.progress.points

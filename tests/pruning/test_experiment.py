@@ -141,8 +141,8 @@ def test_scores_are_sorted_once(recipe, monkeypatch):
         experiment.choose(replace(recipe, value=float(value), rule="threshold"))
 
 
-def test_progress_is_reported_and_can_end_the_work(recipe):
-    seen = []
+def test_progress_is_reported_and_can_end_the_work():
+    seen, recipe = [], Recipe("lenet5", "digits", value=0.95)
 
     def report(outcome):
         seen.append(outcome.accuracy.images)
@@ -158,7 +158,8 @@ def test_progress_is_reported_and_can_end_the_work(recipe):
     assert seen[0].interval[0] < seen[0].value < seen[0].interval[1]
 
 
-def test_fewer_images_are_the_first_ones(recipe):
+def test_fewer_images_are_the_first_ones():
+    recipe = Recipe("lenet5", "digits", value=0.8)
     some = experiment.run(replace(recipe, images=100)).accuracy
     assert some.images == 100 and some.total == 360 and not some.complete
     partial = []
