@@ -106,8 +106,7 @@ def test_the_table_can_be_downloaded(visit):
     assert lines[0].startswith("name,kind,shape,weights,kept,sparsity") and len(lines) == 6
 
 
-@pytest.mark.parametrize("width", [1400, 900])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width, scheme", [(1400, "light"), (900, "dark")])
 def test_screenshots(visit, width, scheme):
     """Kept for a person to look at; here only that nothing is wider than the window and every chart has its words."""
     many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
