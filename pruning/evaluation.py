@@ -1,9 +1,10 @@
 """Accuracy: correct / total, measured batch by batch on masked parameters, never in place."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 
 import torch
 from torch import nn
@@ -11,14 +12,16 @@ from torch.nn import functional as F
 
 from pruning.datasets import Dataset, Images, normalise
 from pruning.inference import reusing, together
+from pruning.workers import side_by_side
 
 NORMAL = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
-CONVOLUTIONS, LINEAR = 250, 1000  # images at a time: near the best for networks with and without convolutions on two cores
+DEEP, CONVOLUTIONS, LINEAR = 100, 250, 1000  # images at a time: near the best for each kind of network on two cores
 
 
 def batch_of(model: nn.Module) -> int:
-    """How many images to show a network at a time."""
-    return CONVOLUTIONS if any(isinstance(module, nn.Conv2d) for module in model.modules()) else LINEAR
+    """How many images to show a network at a time: the outputs of its layers should stay in the processor's cache."""
+    kinds = {type(module) for module in model.modules()}
+    return DEEP if nn.BatchNorm2d in kinds else CONVOLUTIONS if nn.Conv2d in kinds else LINEAR
 
 
 @dataclass(frozen=True)
@@ -96,10 +99,11 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
     """
     batch = batch or batch_of(model)
     network = reusing(model, parameters, lambda pixels: normalise(pixels, dataset), len(images))
-    for start in range(0, len(images), batch):
-        with torch.inference_mode():
-            found = Tally.of(network(images.pixels[start:start + batch]), images.labels[start:start + batch])
-        yield found
+
+    def walk(start: int) -> Iterator[tuple[int, Tally]]:
+        yield 0, Tally.of(network(images.pixels[start:start + batch]), images.labels[start:start + batch])
+
+    yield from (tally for _, tally in _in_order(map(walk, range(0, len(images), batch)), [0]))
 
 
 def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
@@ -107,23 +111,32 @@ def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tens
                     batch: int | None = None) -> Iterator[tuple[int, Tally]]:
     """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch).
 
-    All of them see a batch before any sees the next, so that everyone has an estimate soon; what several have in common
-    up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of ``batch``,
-    and all images that come after it is ``done``.
+    All of them see a batch before any sees the next but one, so that everyone has an estimate soon; what several have in
+    common up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of
+    ``batch``, and all images that come after it is ``done``.
     """
     batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
-    network = together(model, many, partial(normalise, dataset=dataset))
-    for start in range(min(seen, default=0), len(images), batch):
+    network, first = together(model, many, partial(normalise, dataset=dataset)), min(seen, default=0)
+
+    def walk(start: int) -> Iterator[tuple[int, Tally]]:
         asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]
-        if not asked and max(seen) <= start:
-            return
-        labels, outputs = images.labels[start:start + batch], network(images.pixels[start:start + batch], asked)
-        while True:
-            with torch.inference_mode():  # never across a yield: another thread's work would run in it
-                found = next(((i, Tally.of(logits, labels)) for i, logits in outputs), None)
-            if found is None:
-                break
-            yield found
+        for i, logits in network(images.pixels[start:start + batch], asked):
+            yield i, Tally.of(logits, images.labels[start:start + batch])
+
+    starts = takewhile(lambda start: start < max(seen) or not all(map(done, range(len(many)))), range(first, len(images), batch))
+    found = _in_order(map(walk, starts), [(before - first) // batch for before in seen])
+    yield from ((i, tally) for i, tally in found if not done(i))
+
+
+def _in_order(walks: Iterable[Iterator[tuple[int, Tally]]], due: list[int]) -> Iterator[tuple[int, Tally]]:
+    """Go through the batches side by side: (which one, tally), of each the batches in order from the one that is ``due``."""
+    early: dict[tuple[int, int], Tally] = {}
+    for batch, (i, tally) in side_by_side(walks):
+        early[i, batch] = tally
+        while (i, due[i]) in early:
+            tally = early.pop((i, due[i]))
+            due[i] += 1
+            yield i, tally
 
 
 def accuracy(model: nn.Module, images: Images, dataset: Dataset) -> float:

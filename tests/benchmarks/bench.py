@@ -1,7 +1,7 @@
 """`make bench`: what must be fast, each beside the plain PyTorch way of doing it, in one run on one machine.
 
-The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test images through a
-DataLoader with ToTensor and Normalize.
+The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test images from torchvision's
+own dataset through a DataLoader with ToTensor and Normalize.
 """
 
 import copy
@@ -14,9 +14,11 @@ from urllib.parse import quote
 
 import numpy as np
 import torch
+import torchvision
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
+from torchvision.datasets import VisionDataset
 
 from pruning import checkpoints, datasets, experiment
 from pruning.compare import Budget, matched
@@ -43,22 +45,33 @@ def medians(values: list[float], *works: Callable[[float], object]) -> list[floa
     return [statistics.median(times) for times in taken]
 
 
-class Plain(torch.utils.data.Dataset):
-    def __init__(self, dataset: str):
-        self.images = datasets.load(dataset, "test")
-        self.arrays = self.images.pixels.permute(0, 2, 3, 1).numpy()
-        about = DATASETS[dataset]
-        self.transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(about.mean, about.std)])
+class _InMemory:
+    """torchvision's dataset around arrays that are in memory already; how it hands out an image stays its own."""
 
-    def __len__(self) -> int:
-        return len(self.images)
+    def __init__(self, data, targets, transform: Callable):
+        VisionDataset.__init__(self, root="", transform=transform)
+        self.data, self.targets = data, targets
 
-    def __getitem__(self, index: int):
-        return self.transform(self.arrays[index]), self.images.labels[index]
+
+class MNIST(_InMemory, torchvision.datasets.MNIST):
+    pass
+
+
+class CIFAR10(_InMemory, torchvision.datasets.CIFAR10):
+    pass
+
+
+def plain_images(dataset: str) -> torch.utils.data.Dataset:
+    """The test set as the plain way has it. The built-in digits, which torchvision has not, are handed out like MNIST's."""
+    images, about = datasets.load(dataset, "test"), DATASETS[dataset]
+    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(about.mean, about.std)])
+    if about.channels == 1:
+        return MNIST(images.pixels[:, 0], images.labels, transform)
+    return CIFAR10(images.pixels.permute(0, 2, 3, 1).numpy(), images.labels.tolist(), transform)
 
 
 def plain_way(network: str, dataset: str, images: int | None = None) -> Callable[[float], float]:
-    every = Plain(dataset)
+    every = plain_images(dataset)
     loader = DataLoader(Subset(every, range(images)) if images else every, batch_size=250)
     trained = checkpoints.load(network, dataset).to(memory_format=torch.contiguous_format)
 

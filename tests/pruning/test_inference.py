@@ -2,8 +2,16 @@ import pytest
 import torch
 
 from pruning import inference
+from pruning.errors import PrunescopeError
 from pruning.inference import forward, reusing
 from pruning.networks import NETWORKS, build
+
+
+@pytest.fixture(autouse=True)
+def nothing_remembered():
+    inference.memory.cache_clear()
+    yield
+    inference.memory.cache_clear()
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -60,15 +68,24 @@ def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
     assert prepared == [40, 40]
 
 
+@pytest.mark.parametrize("asked", ["", "much", "1.5", "-3", "²"])
+def test_a_bound_that_is_no_number_is_refused_in_a_sentence(asked, monkeypatch):
+    monkeypatch.setenv("PRUNESCOPE_REUSE_MB", asked)
+    model = build("lenet5", channels=1, size=28).eval()
+    with pytest.raises(PrunescopeError, match="whole number of megabytes such as 340"):
+        reusing(model, {}, lambda x: x.float(), 50)
+
+
 def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch):
-    monkeypatch.setattr(inference, "_memory", inference.LRUCache(100_000, getsizeof=lambda entry: entry[1].nbytes))
+    monkeypatch.setenv("PRUNESCOPE_REUSE_MB", "1")
     model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
-    for _ in range(10):  # 6 x 14 x 14 x 4 bytes an image
-        reusing(model, {}, lambda x: x.float(), 8)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
-    assert 0 < inference._memory.currsize <= 100_000
-    before = len(inference._memory)
-    reusing(model, {}, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
-    assert len(inference._memory) == before
+    behind = {"conv2.weight": model.conv2.weight * 0.5}
+    for _ in range(30):  # 6 x 14 x 14 x 4 bytes an image
+        reusing(model, behind, lambda x: x.float(), 50)(torch.zeros(50, 1, 28, 28, dtype=torch.uint8))
+    assert 0 < inference.memory().currsize <= 1_000_000
+    before = len(inference.memory())
+    reusing(model, behind, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+    assert len(inference.memory()) == before
 
 
 @pytest.mark.parametrize("name", ["lenet300", "lenet5", "resnet20"])
@@ -81,8 +98,8 @@ def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(n
     prepared = []
     prepare = lambda x: prepared.append(1) or x.float() / 255  # noqa: E731
     for layer in list(prunable(model))[1:]:
-        inference._memory.clear()
-        del prepared[:]
+        inference.memory().clear()
+        prepared.clear()
         for scale in (0.5, 0.25):
             parameters = {f"{layer}.weight": model.get_parameter(f"{layer}.weight") * scale}
             found = reusing(model, parameters, prepare, 20)(pixels)
