@@ -123,27 +123,32 @@ def _modified(dataset: Dataset) -> int:
 
 @lru_cache(maxsize=4)
 def _first_of(dataset: Dataset, count: int, path: Path | None, modified: int) -> Images:
-    images = _split_of.__wrapped__(dataset, "train", path, modified)  # read once, for a few: not kept in memory
-    order = np.argsort(_digests(images.pixels.numpy()), kind="stable")[:count]
-    return Images(images.pixels[order].contiguous(), images.labels[order])
+    pixels, labels = _read(dataset, path, "train")  # for a few: not kept in memory
+    return _taken(pixels, labels, _order(pixels)[dataset.validation_images:][:count])
 
 
 @lru_cache(maxsize=len(SPLITS) * 4)
 def _split_of(dataset: Dataset, split: str, path: Path | None, modified: int) -> Images:
-    part = "test" if split == "test" else "train"
-    pixels, labels = _digits(part) if path is None else read_npz(dataset, path, part)
-    if split != "test":
-        chosen = _held_out(pixels, dataset.validation_images)
-        chosen = chosen if split == "validation" else ~chosen
-        pixels, labels = pixels[chosen], labels[chosen]
-    if split != "train":  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
-        order = np.argsort(_digests(pixels), kind="stable")
-        pixels, labels = pixels[order], labels[order]
-    return Images(torch.from_numpy(pixels), torch.from_numpy(labels))
+    pixels, labels = _read(dataset, path, "test" if split == "test" else "train")
+    order = _order(pixels)  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
+    if split == "test":
+        return _taken(pixels, labels, order)
+    held_out = order[:dataset.validation_images]
+    return _taken(pixels, labels, held_out if split == "validation" else np.setdiff1d(np.arange(len(order)), held_out))
+
+
+def _read(dataset: Dataset, path: Path | None, part: str) -> tuple[np.ndarray, np.ndarray]:
+    return _digits(part) if path is None else read_npz(dataset, path, part)
+
+
+def _taken(pixels: np.ndarray, labels: np.ndarray, which: np.ndarray) -> Images:
+    return Images(torch.from_numpy(np.ascontiguousarray(pixels[which])), torch.from_numpy(labels[which]))
 
 
 def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
-    """``part`` ("train" or "test") of a Keras-layout file, checked: pixels (N, C, H, W) uint8, labels (N,) int64."""
+    """``part`` ("train" or "test") of a Keras-layout file, checked: pixels (N, C, H, W) uint8, labels (N,) int64.
+
+    The pixels are a view of what is in the file: a copy would take its memory twice."""
     remedy = f"delete it and run `python -m pruning download {dataset.name}`"
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
@@ -164,7 +169,7 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
         raise DatasetError(f"{path} has wrong labels y_{part}: they must be {count:,} whole numbers "
                            f"from 0 to {len(dataset.classes) - 1}: {remedy}")
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
-    return np.ascontiguousarray(pixels), labels.reshape(-1).astype(np.int64)
+    return pixels, labels.reshape(-1).astype(np.int64)
 
 
 def _digits(part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -189,19 +194,13 @@ def _digest(image: np.ndarray) -> bytes:
     return hashlib.blake2b(image.tobytes(), digest_size=16, key=VALIDATION_SEED).digest()
 
 
-def _digests(pixels: np.ndarray) -> np.ndarray:
-    return np.array([_digest(image) for image in pixels], dtype="S16")
-
-
-def _held_out(pixels: np.ndarray, count: int) -> np.ndarray:
-    """Which images are for validation, (N,) bool: the ``count`` lowest keyed hashes.
+def _order(pixels: np.ndarray) -> np.ndarray:
+    """Images by keyed hash; the lowest are for validation.
 
     By content, not by position: files that hold the images in different orders give the same split, so a shipped
     checkpoint never meets in validation an image that it was trained on.
     """
-    chosen = np.zeros(len(pixels), bool)
-    chosen[np.argsort(_digests(pixels), kind="stable")[:count]] = True
-    return chosen
+    return np.argsort(np.array([_digest(image) for image in pixels], dtype="S16"), kind="stable")
 
 
 def fingerprint(images: Images) -> str:

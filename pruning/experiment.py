@@ -136,7 +136,7 @@ def scored(recipe: Recipe) -> bool:
     return recipe.scoring in _rankings and (recipe.before is None or scored(recipe.before))
 
 
-_rankings: LRUCache = LRUCache(maxsize=200_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
+_rankings: LRUCache = LRUCache(maxsize=128_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
 
 
 # The cache never waits for another thread's result: that thread may itself be waiting for its turn.
@@ -162,8 +162,8 @@ def pruned(recipe: Recipe) -> Pruned:
     return _pruned(replace(recipe.key, images=None))
 
 
-# The last 100 MB are remembered.
-@cached(LRUCache(maxsize=100_000_000, getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone)),
+# The last 50 MB are remembered.
+@cached(LRUCache(maxsize=50_000_000, getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone)),
         lock=threading.Lock())
 def _pruned(recipe: Recipe) -> Pruned:
     state, ranked, choice = before(recipe), ranking(recipe), choose(recipe)

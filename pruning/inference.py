@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, reduce
+from functools import cache, partial, reduce
 
 import torch
 from cachetools import LRUCache
@@ -19,15 +19,15 @@ _lock = threading.Lock()
 
 @cache
 def memory() -> LRUCache:
-    """Outputs that may be used again, at most ``PRUNESCOPE_REUSE_MB`` megabytes (340).
+    """Outputs that may be used again, at most ``PRUNESCOPE_REUSE_MB`` megabytes (256).
 
     Raises
     ------
     PrunescopeError : that is no whole number.
     """
-    asked = os.environ.get("PRUNESCOPE_REUSE_MB", "340")
+    asked = os.environ.get("PRUNESCOPE_REUSE_MB", "256")
     if not asked.isascii() or not asked.isdigit():
-        raise PrunescopeError(f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 340, not {asked!r}")
+        raise PrunescopeError(f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 256, not {asked!r}")
     return LRUCache(1_000_000 * int(asked), getsizeof=lambda entry: entry[1].nbytes)
 
 
@@ -36,7 +36,7 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Ste
 
     ``input``, if there, is no parameter but multiplies the images.
     """
-    return _chain([*_masked(parameters), *(part.step for part in parts(model, parameters))])
+    return _chain([*_masked(parameters), *(part.step() for part in parts(model, parameters))])
 
 
 def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int) -> Step:
@@ -53,7 +53,7 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
     untouched = touched.index(True) if True in touched else len(found) - 1
     convolution = isinstance(next(model.children()), nn.Conv2d)
     count = untouched if untouched and "input" not in parameters else 1 if convolution else 0
-    begin, rest = _chain([prepare, *(part.step for part in found[:count])]), [part.step for part in found[count:]]
+    begin, rest = _chain([prepare, *(part.step() for part in found[:count])]), [part.step() for part in found[count:]]
     if not count:
         return _chain([begin, *rest])
     known_by, known = _content(found[:count], parameters.get("input")), memory()
@@ -109,7 +109,8 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
     chains = []
     for parameters in many:
         pixels = {"input": parameters["input"]} if "input" in parameters else {}
-        steps = [({}, prepare), (pixels, _chain(_masked(parameters))), *((part.own, part.step) for part in parts(model, parameters))]
+        steps = [({}, lambda: prepare), (pixels, partial(_chain, _masked(parameters))),
+                 *((part.own, part.step) for part in parts(model, parameters))]
         chains.append([(_digest(own), step) for own, step in steps])
     roots = _grown(chains, list(range(len(many))), 0)
 
@@ -127,7 +128,7 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
     return lambda batch, asked: walk(roots, [batch], frozenset(asked))
 
 
-def _grown(chains: list[list[tuple[bytes, Step]]], who: list[int], depth: int) -> tuple[_Node, ...]:
+def _grown(chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int], depth: int) -> tuple[_Node, ...]:
     """The tree of those that agree on all steps before ``depth``."""
     branches: dict[bytes, list[int]] = {}
     for i in who:
@@ -135,7 +136,7 @@ def _grown(chains: list[list[tuple[bytes, Step]]], who: list[int], depth: int) -
     nodes = []
     for members in sorted(branches.values(), key=len):
         ends = tuple(i for i in members if depth == len(chains[i]) - 1)
-        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
+        nodes.append(_Node(chains[members[0]][depth][1](), () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
     return tuple(nodes)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from pruning.errors import Cancelled, PrunescopeError
-
+from pruning.heap import give_back
 
 LONGEST = 2.0  # seconds that a piece of work waits for others at most because of what it has had
 
@@ -103,6 +103,7 @@ class Job:
             self.progress = progress
             self._changed.notify_all()
         self._rest()
+        give_back()
         self._begin()
         if not self.followers:  # they left while it waited
             raise Cancelled("nobody wants this any more")
@@ -128,6 +129,7 @@ class Job:
         finally:
             self._work = None  # what it holds is not needed any more
             self._rest()
+            give_back()
 
     def finish(self) -> None:
         with self._changed:

@@ -16,22 +16,25 @@ Step = Callable[[torch.Tensor], torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One step: the network's ``stages`` that it does, by name, ``own``: the replacements that are in them, by full name."""
+    """What one step does: the network's ``stages``, by name; ``own``: the replacements that are in them, by full name."""
 
     stages: Mapping[str, nn.Module]
     own: Mapping[str, torch.Tensor]
-    step: Step
+    make: Callable[..., Step]
+
+    def step(self) -> Step:
+        """The stages, in eval mode, stay as they are: those with replacements are copied. No gradients."""
+        return self.make(*(_replaced(name, stage, self.own) for name, stage in self.stages.items()))
 
 
 def parts(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Part]:
-    """The network's steps in order. It is in eval mode, and stays as it is: stages with replacements are copies."""
+    """The network's steps in order."""
     stages, found = list(model.named_children()), []
     while stages:
         count, make = next((count, make) for count, fits, make in _KINDS
                            if len(stages) >= count and fits(*(stage for _, stage in stages[:count])))
         these, stages = dict(stages[:count]), stages[count:]
-        own = {key: value for key, value in parameters.items() if key.partition(".")[0] in these}
-        found.append(Part(these, own, make(*(_replaced(name, stage, own) for name, stage in these.items()))))
+        found.append(Part(these, {key: value for key, value in parameters.items() if key.partition(".")[0] in these}, make))
     return found
 
 
@@ -87,19 +90,26 @@ def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, rectified: bool) -> Callable[
         conv.weight, conv.bias, norm.running_mean, norm.running_var, norm.eps, norm.weight, norm.bias))
     weight = weight.contiguous(memory_format=torch.channels_last)
     shape = conv.padding, conv.stride, conv.dilation, conv.groups
-    fused = weight.dtype == torch.float32 and weight.numel() and torch.backends.mkldnn.is_available()
-    if fused:
-        packed = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *shape)
+    if weight.dtype == torch.float32 and weight.numel() and torch.backends.mkldnn.is_available():
+        return _fused(weight, bias, shape, rectified)
 
     def step(x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
-        if fused and not torch.is_grad_enabled():
-            if plus is None:
-                return torch.ops.mkldnn._convolution_pointwise(x, packed, bias, *shape, "relu" if rectified else "none", [], "")
-            return torch.ops.mkldnn._convolution_pointwise.binary(x, plus, packed, bias, *shape, "add", 1.0,
-                                                                  "relu" if rectified else None, [], None)
         y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
         y = y if plus is None else y + plus
         return F.relu(y) if rectified else y
+
+    return step
+
+
+def _fused(weight: torch.Tensor, bias: torch.Tensor, shape: tuple, rectified: bool) -> Callable[..., torch.Tensor]:
+    """The same in one operation, of those that PyTorch's own compiler uses: it has no other name for them."""
+    weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *shape)
+    one, two = torch.ops.mkldnn._convolution_pointwise, torch.ops.mkldnn._convolution_pointwise.binary
+
+    def step(x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+        if plus is None:
+            return one(x, weight, bias, *shape, "relu" if rectified else "none", [], "")
+        return two(x, plus, weight, bias, *shape, "add", 1.0, "relu" if rectified else None, [], None)
 
     return step
 

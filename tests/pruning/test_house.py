@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FLOORS = [  # from the ground up; a room uses those below it
-    {"errors", "registry", "files"}, {"environment"}, {"networks", "datasets"}, {"download", "structure", "cost", "inference"},
+    {"errors", "registry", "files", "heap", "workers"}, {"environment"}, {"networks", "datasets"}, {"download", "structure", "cost", "steps"}, {"inference"},
     {"units", "refit", "evaluation", "effective", "latency", "storage"}, {"removal"}, {"criteria", "checkpoints", "masks"}, {"training", "ranking"}, {"rules"}, {"recipe"},
     {"store"}, {"experiment"}, {"connected"}, {"sweep"}, {"curves", "regression", "explain", "agreement", "ledger"}, {"export", "compare"}, {"bundle", "sensitivity", "published"}, {"jobs"}, {"figures"}, {"cli"}, {"__main__"},
 ]
