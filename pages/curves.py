@@ -16,6 +16,7 @@ from pruning.compare import name_of
 from pruning.errors import Cancelled, PrunescopeError
 from pruning.figures import bundle as figures
 from pruning.figures.page import page as as_page
+from pruning.networks import NETWORKS
 
 AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MACs left"}
 
@@ -39,7 +40,8 @@ def page() -> None:
         if on and not beside:
             st.caption("The published points have no place on these axes.")
     draw = partial(_draw, x=x, y=y, stars=tuple(beside))
-    found = at_once("bundle", ("bundle", asked), partial(_work, asked), draw, "Compute the curves")
+    found = at_once("bundle", ("bundle", asked), partial(_work, asked), draw, "Compute the curves",
+                    every=2.0 if NETWORKS[asked.recipes[0].network].slow else 1.0)
     if found is None:
         return
     draw(found)

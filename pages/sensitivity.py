@@ -41,7 +41,7 @@ def page() -> None:
                + " The sidebar's rule, scope and choice of layers make no difference here."
                + (" *Dense* is what the earlier steps have left." if recipe.earlier else ""))
     asked = sensitivity.layerwise(recipe).key
-    found = at_once("scan", ("scan", asked, precision), partial(_scan, asked, precision), _draw, "Scan the layers")
+    found = at_once("scan", ("scan", asked, precision), partial(_scan, asked, precision), _draw, "Scan the layers", every=2.0 if slow else 1.0)
     if found is None:
         return
     pictures = st.container()

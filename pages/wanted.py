@@ -21,12 +21,13 @@ def wanted(owner: str, key: tuple, work: Callable, label: str) -> Any:
         jobs().follow((visitor(), owner), key, work)
         st.rerun()
     if running:
-        _live(running, owner, lambda progress: None)
+        st.fragment(_live, run_every=1.0)(running, owner, lambda progress: None)
     return None
 
 
-def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None], label: str) -> Any:
-    """The result of work that begins by itself; until it is there, None, and what there is of it is shown.
+def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None], label: str, every: float = 1.0) -> Any:
+    """The result of work that begins by itself; until it is there, None, and what there is of it is shown,
+    ``every`` so many seconds.
 
     Its progress is a pair: what there is, and the share that is done. It goes on while its visitor looks at other pages,
     and after a reload; cancelled, it waits for a button.
@@ -45,11 +46,10 @@ def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None],
         st.session_state[f"no {owner}"] = key
         st.error(plain(str(job.error)))
         return None
-    _live(job, owner, show)
+    st.fragment(_live, run_every=every)(job, owner, show)
     return None
 
 
-@st.fragment(run_every=1.0)
 def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
     if job.done:
         if job.failed:

@@ -5,7 +5,7 @@ import threading
 import time
 
 _M_ARENA_MAX = -8
-EVERY = 5.0  # seconds
+EVERY = 2.0  # seconds
 
 _libc = ctypes.CDLL(None)
 _lock = threading.Lock()

@@ -23,8 +23,7 @@ NICE = 5  # pages, which people wait for, come first
 def side_by_side(walks: Iterable[Iterator[T]]) -> Iterator[tuple[int, T]]:
     """Go through several iterators at a time, one a thread, in inference mode: (number of the iterator, item) as they come.
 
-    What an iterator does for one item ends before this generator does; nothing is begun while nobody asks for more, but
-    one item a thread.
+    Nothing is begun while nobody asks for the next item, and what has begun ends before this generator does.
     """
     left, running = enumerate(walks), {}
 
@@ -40,9 +39,9 @@ def side_by_side(walks: Iterable[Iterator[T]]) -> Iterator[tuple[int, T]]:
             for future in sorted(done, key=lambda future: running[future][0]):
                 walk = running.pop(future)
                 item = future.result()
-                begin(next(left, None) if item is _END else walk)
                 if item is not _END:
                     yield walk[0], item
+                begin(next(left, None) if item is _END else walk)
     finally:
         for future in running:
             future.cancel()

@@ -36,7 +36,7 @@ class Context:
     step: int = 0
     report: Callable[[float], None] = lambda share: None
 
-    def batches(self, size: int = 128) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def batches(self, size: int = 64) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """The calibration images, normalised and masked (B, C, H, W), and their labels (B,); always the same."""
         images = datasets.calibration(self.dataset, self.calibration)
         for start in range(0, len(images), size):
