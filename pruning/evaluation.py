@@ -108,8 +108,9 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
 
 def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
                     seen: Sequence[int] = (), done: Callable[[int], bool] = lambda which: False,
-                    batch: int | None = None) -> Iterator[tuple[int, Tally]]:
-    """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch).
+                    batch: int | None = None) -> Iterator[tuple[int, Tally] | None]:
+    """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch), and None
+    in between, so that others can have a turn.
 
     All of them see a batch before any sees the next but one, so that everyone has an estimate soon; what several have in
     common up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of
@@ -118,21 +119,24 @@ def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tens
     batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
     network, first = together(model, many, partial(normalise, dataset=dataset)), min(seen, default=0)
 
-    def walk(start: int) -> Iterator[tuple[int, Tally]]:
+    def walk(start: int) -> Iterator[tuple[int, Tally] | None]:
         asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]
-        for i, logits in network(images.pixels[start:start + batch], asked):
-            yield i, Tally.of(logits, images.labels[start:start + batch])
+        for found in network(images.pixels[start:start + batch], asked):
+            yield found and (found[0], Tally.of(found[1], images.labels[start:start + batch]))
 
     starts = takewhile(lambda start: start < max(seen) or not all(map(done, range(len(many)))), range(first, len(images), batch))
     found = _in_order(map(walk, starts), [(before - first) // batch for before in seen])
-    yield from ((i, tally) for i, tally in found if not done(i))
+    yield from (one for one in found if one is None or not done(one[0]))
 
 
-def _in_order(walks: Iterable[Iterator[tuple[int, Tally]]], due: list[int]) -> Iterator[tuple[int, Tally]]:
+def _in_order(walks: Iterable[Iterator[tuple[int, Tally] | None]], due: list[int]) -> Iterator[tuple[int, Tally] | None]:
     """Go through the batches side by side: (which one, tally), of each the batches in order from the one that is ``due``."""
     early: dict[tuple[int, int], Tally] = {}
-    for batch, (i, tally) in side_by_side(walks):
-        early[i, batch] = tally
+    for batch, found in side_by_side(walks):
+        if found is None:
+            yield None
+            continue
+        i, early[found[0], batch] = found
         while (i, due[i]) in early:
             tally = early.pop((i, due[i]))
             due[i] += 1

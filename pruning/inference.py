@@ -96,12 +96,12 @@ class _Node:
     members: frozenset[int]
 
 
-Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor]]]
+Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor] | None]]
 
 
 def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step) -> Many:
     """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,
-    (which one, logits) as they come.
+    (which one, logits) as they come, and None behind every other step.
 
     Replacements that agree up to some stage share the computation up to there. The tree that this makes is walked in
     depth, the widest branch last, so that few outputs are held at a time.
@@ -114,7 +114,7 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
         chains.append([(_digest(own), step) for own, step in steps])
     roots = _grown(chains, list(range(len(many))), 0)
 
-    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]) -> Iterator[tuple[int, torch.Tensor]]:
+    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]) -> Iterator[tuple[int, torch.Tensor] | None]:
         x = box.pop()  # handed over in a box, so that no frame below holds it as well
         nodes = [node for node in nodes if node.members & asked]
         for node in nodes:
@@ -123,6 +123,7 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
                 x = None  # nobody needs it any more
             yield from ((end, box[0]) for end in node.ends if end in asked)
             if node.following:
+                yield None
                 yield from walk(node.following, box, asked)
 
     return lambda batch, asked: walk(roots, [batch], frozenset(asked))

@@ -171,12 +171,13 @@ class _Work:
         for (model, asked), members in groups.items():
             group, data = [recipe for recipe, _ in members], DATASETS[members[0][0].dataset]
             every = self.images[data.name]
-            for which, tally in tallies_of_many(
+            for found in tallies_of_many(
                     model, [state.masks.apply(model) for _, state in members],
                     Images(every.pixels[:asked], every.labels[:asked]), data,
                     seen=[self.points[recipe].tally.images for recipe in group], done=lambda i: self._done(group[i])):
-                point = self.points[group[which]]
-                self.points[group[which]] = replace(point, tally=point.tally + tally)
+                if found:
+                    point = self.points[group[found[0]]]
+                    self.points[point.recipe] = replace(point, tally=point.tally + found[1])
                 self.tell(report)
 
     def keep(self) -> None:

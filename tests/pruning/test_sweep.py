@@ -25,9 +25,10 @@ def classified(monkeypatch):
     seen, plain = [], sweep.tallies_of_many
 
     def noted(*args, **more):
-        for which, tally in plain(*args, **more):
-            seen.append(tally.images)
-            yield which, tally
+        for found in plain(*args, **more):
+            if found:
+                seen.append(found[1].images)
+            yield found
 
     monkeypatch.setattr(sweep, "tallies_of_many", noted)
     return seen
