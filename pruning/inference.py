@@ -5,7 +5,7 @@ import os
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial, reduce
+from functools import cache, cached_property, partial, reduce
 
 import torch
 from cachetools import LRUCache
@@ -90,10 +90,15 @@ def _content(begin: Sequence[Part], pixels: torch.Tensor | None) -> bytes:
 class _Node:
     """A step that several ``members`` share, what follows it, and who of them ends here."""
 
-    step: Step
+    make: Callable[[], Step]
     following: tuple["_Node", ...]
     ends: tuple[int, ...]
     members: frozenset[int]
+
+    @cached_property
+    def step(self) -> Step:
+        """Made when it is first needed: all of them at once would take seconds, in which nobody else has a turn."""
+        return self.make()
 
 
 Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor] | None]]
@@ -137,7 +142,7 @@ def _grown(chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int],
     nodes = []
     for members in sorted(branches.values(), key=len):
         ends = tuple(i for i in members if depth == len(chains[i]) - 1)
-        nodes.append(_Node(chains[members[0]][depth][1](), () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
+        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
     return tuple(nodes)
 
 
