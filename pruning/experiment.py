@@ -136,7 +136,7 @@ def scored(recipe: Recipe) -> bool:
     return recipe.scoring in _rankings and (recipe.before is None or scored(recipe.before))
 
 
-_rankings: LRUCache = LRUCache(maxsize=128_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
+_rankings: LRUCache = LRUCache(maxsize=96_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
 
 
 # The cache never waits for another thread's result: that thread may itself be waiting for its turn.

@@ -19,7 +19,7 @@ from threadpoolctl import threadpool_limits
 T = TypeVar("T")
 _END = object()
 LONG = 0.01  # seconds
-NICE = 5  # pages, which people wait for, come first
+NICE = 10  # pages, which people wait for, come first
 
 
 def side_by_side(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T | None]]:

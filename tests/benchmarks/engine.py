@@ -14,6 +14,7 @@ from pruning import bundle, datasets, experiment, sensitivity, sweep
 from pruning.bundle import Bundle
 from pruning.cost import cost
 from pruning.recipe import Recipe
+from tests.benchmarks.latency import slider_latencies, summary
 
 
 @contextmanager
@@ -107,16 +108,16 @@ def from_store() -> float:
         return max(timed(lambda r=r: sweep.measure([r])) for r in recipes)
 
 
-def while_a_curve_runs() -> tuple[list[float], float]:
-    """Another visitor's ResNet-20 curve is being computed: slider latencies of LeNet-5 on MNIST; then with all networks
-    loaded and a scan running, the server's memory in bytes."""
-    from tests.benchmarks.latency import slider_latencies
+def while_a_curve_runs() -> tuple[list[float], list[float], float]:
+    """Slider latencies of LeNet-5 on MNIST, alone, and while another visitor's ResNet-20 curve is being computed; then with all
+    networks loaded and a scan running, the server's memory in bytes."""
     from tests.browser.conftest import chromium, serving, settle
 
     with empty_store(), serving() as address, chromium() as browser:
         other, page = browser.new_page(), browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/?dataset=mnist&network=lenet5&sparsity=0.8")
         settle(page)
+        alone = slider_latencies(page, settle=2.0)
         other.goto(f"{address}/curves?points=40&seeds=5&recipes="
                    '[{"network":"resnet20","dataset":"cifar10"},{"network":"resnet20","dataset":"cifar10","criterion":"random"}]')
         other.get_by_text("Cancel").wait_for(timeout=60_000)
@@ -130,7 +131,7 @@ def while_a_curve_runs() -> tuple[list[float], float]:
         page.wait_for_timeout(5000)
         other.goto(f"{address}/sensitivity?network=resnet20&dataset=cifar10")
         other.wait_for_timeout(20_000)
-        return taken, _memory(address)
+        return alone, taken, _memory(address)
 
 
 def _memory(address: str) -> float:
@@ -166,6 +167,8 @@ def rows(row: Callable, plain_way: Callable) -> None:
     row("the first estimate, resnet20 on cifar10", first_estimate())
     partly, whole, held = precision()
     row(f"a 10-point curve to 0.01 ({held} of 10 intervals hold the full value), resnet20", partly, "the same in full", whole)
-    taken, memory = while_a_curve_runs()
-    row("key press to repaint while another's ResNet-20 curve runs: 95th percentile", sorted(taken)[int(0.95 * (len(taken) - 1))])
+    alone, taken, memory = while_a_curve_runs()
+    (quiet, most), (median, longest) = summary(alone), summary(taken)
+    row("key press to repaint while another's ResNet-20 curve runs: median", median, "without it", quiet)
+    row("the same: 95th percentile", longest, "without it", most)
     print(f"memory of the server, all networks loaded and a scan running: {memory / 1e9:.2f} GB")
