@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.session import show_step
+from pages.link import show_step
 from pruning.criteria import CRITERIA
 from pruning.recipe import STEPS, Recipe, Step, criteria_for, most_calibration, rules_for
 from pruning.rules import RULES

@@ -15,6 +15,9 @@ from pruning.recipe import Recipe, criteria_for
 from pruning.rules import scopes_for
 from pruning.units import METHODS
 
+AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MACs left"}
+SHOWN = ["accuracy", "loss"]
+USUAL = {"x": "sparsity", "y": "accuracy"}
 PRECISIONS = {"full": None, "± 0.5 points": 0.005, "± 1 point": 0.01, "± 2 points": 0.02}
 
 
@@ -92,6 +95,9 @@ def put_link(asked: Bundle) -> None:
     """Let the address bar say what is shown."""
     query = {"recipes": json.dumps([recipe.to_dict() for recipe in asked.recipes], separators=(",", ":")), "points": str(asked.points),
              "seeds": str(asked.seeds)} | ({"precision": str(asked.precision)} if asked.precision else {})
+    axes = {name: st.session_state.get(f"curves {name}") for name in USUAL}
+    query |= {name: value for name, value in axes.items() if value not in (None, USUAL[name])}
+    query |= {"published": "True"} if st.session_state.get("curves published") else {}
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 
@@ -110,11 +116,16 @@ def _read(query: dict[str, str]) -> None:
             raise ValueError(f"{first.network} on {first.dataset} is not on this machine")
         if precision not in PRECISIONS.values():
             raise ValueError(f"precision must be one of {', '.join(str(v) for v in PRECISIONS.values() if v)}")
+        axes = {name: query.get(name, usual) for name, usual in USUAL.items()}
+        for name, known in (("x", list(AXES)), ("y", SHOWN)):
+            if axes[name] not in known:
+                raise ValueError(f"{name} must be one of {', '.join(known)}")
     except (ValueError, RecursionError, TypeError) as error:
         st.session_state["message"] = f"The link could not be followed: {plain(str(error))}."
         return
     st.session_state.update({
         "network": first.network, "dataset": first.dataset, "curves of": list(asked.recipes), "curve seeds": asked.seeds,
         "curve spacing": "even" if asked.points else "ratios", "curve points": asked.points or 11,
+        "curves x": axes["x"], "curves y": axes["y"], "curves published": query.get("published") == "True",
         _precision_key(first): next(name for name, value in PRECISIONS.items() if value == precision)})
     st.session_state.pop(f"curves of {first.network}, {first.dataset}", None)

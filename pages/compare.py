@@ -6,9 +6,8 @@ from pages import comparison
 from pages.column import edit_column
 from pages.comparison import columns_of, put_columns, running
 from pages.pictures import show_pictures
-from pages.session import KEEP, only, plain
+from pages.session import KEEP, only, plain, shown
 from pruning.compare import BUDGETS, Budget, Progress, name_of
-from pruning.errors import Cancelled, PrunescopeError
 from pruning.figures.compare import COLOURS
 from pruning.jobs import Job
 from pruning.networks import NETWORKS
@@ -117,9 +116,4 @@ def _column(progress: Progress | None, recipe: Recipe) -> None:
         st.warning(text, icon=":material/warning:")
 
 
-try:
-    page()
-except Cancelled:
-    pass
-except (PrunescopeError, ValueError) as error:
-    st.error(plain(str(error)))
+shown(page)

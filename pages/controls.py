@@ -6,7 +6,8 @@ import streamlit as st
 
 from pages import cards
 from pages.data import offer_download, show_card
-from pages.session import KEEP, current, plain, put_link, registered, there
+from pages.link import VIEW, current, put_link
+from pages.session import KEEP, plain, registered, there
 from pages.step import draw_step
 from pruning import datasets
 from pruning.datasets import DATASETS
@@ -15,10 +16,10 @@ from pruning.networks import NETWORKS
 from pruning.recipe import Recipe, most_calibration
 
 
-def recipe(amount: bool = True) -> Recipe | None:
+def recipe(amount: bool = True, view: tuple[str, ...] = VIEW) -> Recipe | None:
     """Draw the controls and give the recipe they stand for; None, and a message, where they stand for none.
 
-    Without ``amount``, not how much is removed: then no scores are needed.
+    Without ``amount``, not how much is removed: then no scores are needed. ``view``: what else the link carries.
     """
     before = current()
     if before is None:
@@ -30,7 +31,7 @@ def recipe(amount: bool = True) -> Recipe | None:
             st.error(plain(f"{str(error)[:1].upper()}{str(error)[1:]}."))
             return None
     st.session_state["recipe"] = after
-    put_link(after)
+    put_link(after, view)
     return after
 
 

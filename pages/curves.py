@@ -7,18 +7,16 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pages.choose import bundle_of, chosen, put_link
-from pages.session import CHART, KEEP, follow_opened, only, open_on_explore, plain
+from pages.choose import AXES, SHOWN, USUAL, bundle_of, chosen, put_link
+from pages.link import follow_opened, open_on_explore
+from pages.session import CHART, KEEP, only, shown
 from pages.wanted import at_once
 from pruning import bundle, published
 from pruning.bundle import Line
 from pruning.compare import name_of
-from pruning.errors import Cancelled, PrunescopeError
 from pruning.figures import bundle as figures
 from pruning.figures.page import page as as_page
 from pruning.networks import NETWORKS
-
-AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MACs left"}
 
 
 def page() -> None:
@@ -31,8 +29,8 @@ def page() -> None:
     if message := st.session_state.pop("message", None):
         st.warning(message)
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
-    x = controls.segmented_control("Against", list(AXES), key="curves x", default="sparsity", format_func=AXES.get, required=True, **KEEP)
-    y = controls.segmented_control("Shown", ["accuracy", "loss"], key="curves y", default="accuracy", required=True, **KEEP)
+    x = controls.segmented_control("Against", list(AXES), key="curves x", default=USUAL["x"], format_func=AXES.get, required=True, **KEEP)
+    y = controls.segmented_control("Shown", SHOWN, key="curves y", default=USUAL["y"], required=True, **KEEP)
     beside = published.of(asked.recipes[0].network, asked.recipes[0].dataset)
     if beside:
         on = controls.toggle("Published points", key="curves published", **KEEP)
@@ -98,13 +96,8 @@ def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:
     two.download_button("Points as JSON", lambda: json.dumps(bundle.to_dict(asked, found), indent=1), "curves.json",
                         "application/json", **more)
     three.download_button("Pictures as HTML", lambda: as_page("Curves", {
-        f"{y} against {AXES[x]}": figures.bundle(found, names, x=x, y=y) for x in AXES for y in ("accuracy", "loss")}),
+        f"{y} against {AXES[x]}": figures.bundle(found, names, x=x, y=y) for x in AXES for y in SHOWN}),
         "curves.html", "text/html", **more)
 
 
-try:
-    page()
-except Cancelled:
-    pass
-except (PrunescopeError, ValueError) as error:
-    st.error(plain(str(error)))
+shown(page)

@@ -9,10 +9,9 @@ from pages import controls, scoring
 from pages.curve import show_curve, visit
 from pages.numbers import live_numbers, show_numbers, show_table
 from pages.panels import show_heatmap, show_histogram, show_mask
-from pages.session import FIRST, jobs, only, visitor
+from pages.session import FIRST, jobs, only, shown, visitor
 from pages.why import show_why
 from pruning import experiment
-from pruning.errors import Cancelled, PrunescopeError
 from pruning.networks import NETWORKS
 
 
@@ -65,9 +64,4 @@ def let_newer_pass() -> None:
         time.sleep(0.15)
 
 
-try:
-    page()
-except Cancelled:  # a newer position of the slider took over
-    pass
-except PrunescopeError as error:
-    st.error(str(error))
+shown(page)

@@ -6,11 +6,11 @@ import pandas as pd
 import streamlit as st
 
 from pages import controls
-from pages.session import CHART, KEEP, follow_opened, only, open_on_explore, plain
+from pages.link import follow_opened, open_on_explore
+from pages.session import CHART, KEEP, only, plain, shown
 from pages.wanted import at_once
 from pruning import sensitivity
 from pruning.datasets import DATASETS
-from pruning.errors import Cancelled, PrunescopeError
 from pruning.figures import sensitivity as figures
 from pruning.figures.page import page as as_page
 from pruning.networks import NETWORKS
@@ -19,12 +19,15 @@ from pruning.sensitivity import Plan, Scan
 from pruning.units import METHODS
 
 COARSE = 0.02  # precision of a slow network's scan
+MOST_LOSS = 50.0  # points that a plan may lose
 
 
 def page() -> None:
     only("scan", "plan")
     follow_opened()
-    recipe = controls.recipe(amount=False)
+    if "lose" not in st.session_state:
+        st.session_state["lose"] = _lose_of_link()
+    recipe = controls.recipe(amount=False, view=("lose",))
     if recipe is None:
         return
     unit = METHODS[recipe.method].unit
@@ -51,6 +54,18 @@ def page() -> None:
     _tables(found)
 
 
+def _lose_of_link() -> float:
+    text = st.query_params.get("lose", "1.0")
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if 0 <= value <= MOST_LOSS:
+        return value
+    st.session_state["message"] = f"The link could not be followed: lose must be from 0 to {MOST_LOSS:g} points, not {plain(text)}."
+    return 1.0
+
+
 def _scan(recipe: Recipe, precision: float | None, report) -> Scan:
     return sensitivity.scan(recipe, lambda scan, share: report((scan, share)), precision=precision)
 
@@ -68,9 +83,8 @@ def _draw(found: Scan, planned: Plan | None = None) -> None:
 def _plan(found: Scan) -> Plan | None:
     """The planner's controls, and its answer."""
     st.markdown("##### Planner")
-    st.session_state.setdefault("lose", 1.0)
     narrow, _ = st.columns([2, 3])
-    lose = narrow.number_input("Lose at most this many points of validation accuracy", 0.0, 50.0, step=0.5, key="lose", **KEEP)
+    lose = narrow.number_input("Lose at most this many points of validation accuracy", 0.0, MOST_LOSS, step=0.5, key="lose", **KEEP)
     planned = at_once("plan", ("plan", found.recipe, found.levels, lose, found.dense.tally.images), partial(_work, found, lose),
                       lambda nothing: None, "Make a plan")
     if planned is None:
@@ -109,9 +123,4 @@ def _tables(found: Scan) -> None:
         "sensitivity.html", "text/html", **more)
 
 
-try:
-    page()
-except Cancelled:
-    pass
-except (PrunescopeError, ValueError) as error:
-    st.error(plain(str(error)))
+shown(page)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import streamlit as st
 
-from pages.session import KEEP, choice, layers_key, registered
+from pages.link import layers_key
+from pages.session import KEEP, choice, registered
 from pages.value import draw_value
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS

@@ -53,18 +53,19 @@ def _write(table, path: Path | None) -> None:
               help="JSON, may be given several times [default: weights by magnitude, and the random control].")
 @click.option("--points", type=int, default=11, show_default=True, help="Even sparsities; 0: compression ratios 1 to 32.")
 @click.option("--seeds", type=int, default=3, show_default=True, help="Of recipes with a random part.")
+@click.option("--images", type=int, help="Of the test set, the first ones [default: all].")
 @precision
 @data_dir
 @as_json
 @to_csv
-def curve(network, dataset, recipes, points, seeds, precision, as_json, csv) -> None:
+def curve(network, dataset, recipes, points, seeds, images, precision, as_json, csv) -> None:
     """Accuracy of recipes at many strengths; stopped and started again, it goes on."""
     from pruning import bundle
     from pruning.recipe import Recipe
 
     given = {name: value for name, value in (("network", network), ("dataset", dataset)) if value}
     files = [{**one, **given} for path in recipes for one in objects(path)] or [given, {**given, "criterion": "random"}]
-    asked = bundle.Bundle(tuple(Recipe.from_dict(one) for one in files), points, seeds, precision=precision)
+    asked = bundle.Bundle(tuple(Recipe.from_dict(one) for one in files), points, seeds, images, precision)
     get_data(asked.recipes[0].dataset)
     for recipe in asked.recipes:
         score(recipe)

@@ -66,6 +66,10 @@ def test_a_link_carries_recipes_points_and_seeds():
     assert charts(at)[0]["layout"]["xaxis"]["type"] == "log"
     at.main.segmented_control(key="curves y").set_value("loss").run()
     assert "nats" in charts(at)[0]["layout"]["yaxis"]["title"]["text"]
+    query = dict(at.query_params)
+    assert (query["x"], query["y"]) == ("compression", "loss")
+    (again,) = charts(at_page("curves", **query))
+    assert again["layout"]["xaxis"]["type"] == "log" and "nats" in again["layout"]["yaxis"]["title"]["text"]
     at.sidebar.multiselect[0].set_value([]).run()
     assert "Choose a recipe" in at.info[0].value
 
@@ -74,7 +78,8 @@ def test_a_link_carries_recipes_points_and_seeds():
     (link() | {"recipes": "["}, "could not be followed"), (link() | {"recipes": "3"}, "must be a list"),
     (link() | {"recipes": '[{"network": "vgg"}]'}, "unknown network"), (link() | {"points": "1"}, "points must be"),
     (link() | {"points": "x"}, "could not be followed"), (link() | {"precision": "0.3"}, "precision must be one of"),
-    (link() | {"recipes": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"), (link() | {"seeds": "99"}, "seeds must be")])
+    (link() | {"recipes": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"), (link() | {"seeds": "99"}, "seeds must be"),
+    (link() | {"x": "speed"}, "x must be one of sparsity"), (link() | {"y": "beauty"}, "y must be one of accuracy")])
 def test_a_bad_link_is_said_and_the_page_opens(query, part):
     at = at_page("curves", wait=False, **query)
     assert part in at.warning[0].value.replace("\\", "") and len(charts(done(at))) == 1
@@ -125,9 +130,18 @@ def test_a_scan_a_plan_and_the_way_to_explore():
     assert list(table["test_accuracy"])[0] == experiment.run(planned.plan.recipe).accuracy.value
     at.main.number_input(key="lose").set_value(5.0).run()
     more = done(at).dataframe[0].value
+    assert dict(at.query_params)["lose"] == "5.0"
     assert more["effective_parameters"][0] <= table["effective_parameters"][0]
     next(button for button in at.main.button if button.label == "Open the plan on Explore").click().run()
     assert not at.exception and numbers(at) == shown(experiment.run(sensitivity.plan(found, 5.0).plan.recipe))
+
+
+def test_a_link_carries_what_may_be_lost():
+    at = at_page("sensitivity", network="lenet5", dataset="digits", lose="3.5")
+    assert at.main.number_input(key="lose").value == 3.5 and dict(at.query_params)["lose"] == "3.5"
+    for wrong in ("x", "51", "-1", "nan"):
+        at = at_page("sensitivity", wait=False, network="lenet5", dataset="digits", lose=wrong)
+        assert "lose must be from 0 to 50 points" in at.warning[0].value.replace("\\", "")
 
 
 def test_a_scan_needs_layers():

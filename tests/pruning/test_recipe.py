@@ -7,7 +7,7 @@ from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
 from pruning.networks import NETWORKS, layer_names
 from pruning.recipe import Recipe, Step, criteria_for, measures_for, rules_for
-from pruning.rules import RULES, SCOPES, scopes_for
+from pruning.rules import RULES, scopes_for
 from pruning.units import METHODS, groups_of
 
 
