@@ -5,7 +5,7 @@ from functools import partial
 import streamlit as st
 
 from pages import controls
-from pages.session import CHART, KEEP, jobs, only, plain, visitor
+from pages.session import CHART, jobs, keep, only, plain, visitor
 from pruning.agreement import agreement, with_criterion
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -31,9 +31,9 @@ def page() -> None:
     if not set(st.session_state.get(key, [])) <= set(names):
         del st.session_state[key]
     st.session_state.setdefault(key, [name for name in names if name != "loss_change"])
-    chosen = st.multiselect("Criteria", names, key=key, format_func=lambda name: CRITERIA[name].label, **KEEP)
+    chosen = st.multiselect("Criteria", names, format_func=lambda name: CRITERIA[name].label, **keep(key))
     st.session_state.setdefault("agreement sparsity", 50.0)
-    share = st.slider("Sparsity at which they are compared", 1.0, 99.0, step=1.0, key="agreement sparsity", format="%.0f%%", **KEEP)
+    share = st.slider("Sparsity at which they are compared", 1.0, 99.0, step=1.0, format="%.0f%%", **keep("agreement sparsity"))
     if len(chosen) < 2:
         st.info("Choose two criteria or more.")
         return

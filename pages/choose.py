@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.session import KEEP, plain, registered, there
+from pages.session import keep, plain, registered, segments, there
 from pruning.bundle import Bundle
 from pruning.compare import name_of
 from pruning.datasets import DATASETS
@@ -17,7 +17,7 @@ from pruning.units import METHODS
 
 AXES = {"sparsity": "sparsity", "compression": "compression ratio", "macs": "MACs left"}
 SHOWN = ["accuracy", "loss"]
-USUAL = {"x": "sparsity", "y": "accuracy"}
+USUAL = {"x": next(iter(AXES)), "y": SHOWN[0]}
 PRECISIONS = {"full": None, "± 0.5 points": 0.005, "± 1 point": 0.01, "± 2 points": 0.02}
 
 
@@ -45,7 +45,7 @@ def chosen() -> list[Recipe]:
         if key not in st.session_state or not set(st.session_state[key]) <= set(options):
             kept = [name for name in st.session_state.get(key, []) if name in options]
             st.session_state[key] = kept or [_name(r) for r in given if r in st.session_state["curves of"]] or usual
-        names = st.multiselect("Recipes", list(options), key=key, max_selections=12, **KEEP,
+        names = st.multiselect("Recipes", list(options), max_selections=12, **keep(key),
                                help="Method by criterion, and the scope. Random is the control that every curve needs; what Explore "
                                "shows is among them.")
     return [options[name] for name in names]
@@ -65,15 +65,15 @@ def bundle_of(recipes: list[Recipe]) -> Bundle | None:
     """How finely they are measured."""
     with st.sidebar:
         st.session_state.setdefault("curve points", 11)
-        spacing = st.segmented_control("Points", ["even", "ratios"], key="curve spacing", default="even", required=True, **KEEP,
-                                       help="Even sparsities, or the compression ratios 1, 2, 4, 8, 16, 32.")
-        points = st.slider("How many", 2, 50, key="curve points", **KEEP) if spacing == "even" else 0
+        spacing = segments("Points", ["even", "ratios"], "curve spacing",
+                           help="Even sparsities, or the compression ratios 1, 2, 4, 8, 16, 32.")
+        points = st.slider("How many", 2, 50, **keep("curve points")) if spacing == "even" else 0
         st.session_state.setdefault("curve seeds", 3)
-        seeds = st.slider("Seeds of what is random", 1, 10, key="curve seeds", **KEEP)
+        seeds = st.slider("Seeds of what is random", 1, 10, **keep("curve seeds"))
         slow = bool(recipes) and NETWORKS[recipes[0].network].slow and DATASETS[recipes[0].dataset].test_images > 1000
         key = _precision_key(recipes[0]) if recipes else "curve precision"
         st.session_state.setdefault(key, "± 2 points" if slow else "full")
-        precision = st.selectbox("Precision of a point", list(PRECISIONS), key=key, **KEEP,
+        precision = st.selectbox("Precision of a point", list(PRECISIONS), **keep(key),
                                  help="Half of the 95% interval's width at which a point is good enough; full: all test images.")
     if not recipes:
         st.info("Choose a recipe.")

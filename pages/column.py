@@ -6,7 +6,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages import cards
-from pages.session import KEEP, choice, registered
+from pages.session import choice, keep, registered
 from pruning import experiment
 from pruning.criteria import CRITERIA
 from pruning.curves import at_sparsity
@@ -65,7 +65,7 @@ def _own_value(key: str, recipe: Recipe) -> Value:
     shown = round(200 * now) / 2  # the slider's steps; a value between them stays as it is until the slider moves
     if key not in st.session_state or st.session_state.get(f"{key} of") != (recipe.scoring, recipe.rule, recipe.scope):
         st.session_state.update({key: shown, f"{key} of": (recipe.scoring, recipe.rule, recipe.scope)})
-    share = st.slider(f"{unit.capitalize()}s removed", 0.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
+    share = st.slider(f"{unit.capitalize()}s removed", 0.0, 100.0, step=0.5, format="%.1f%%", **keep(key))
     return recipe.value if share == shown else at_sparsity(recipe, share / 100).value
 
 

@@ -6,7 +6,7 @@ from pages import comparison
 from pages.column import edit_column
 from pages.comparison import columns_of, put_columns, running
 from pages.pictures import show_pictures
-from pages.session import KEEP, only, plain, shown
+from pages.session import draw_again, keep, only, plain, say, segments, shown
 from pruning.compare import BUDGETS, Budget, Progress, name_of
 from pruning.figures.compare import COLOURS
 from pruning.jobs import Job
@@ -23,8 +23,7 @@ def page() -> None:
     with st.sidebar:
         recipes = comparison.choose_network(columns_of())
     budget = _budget(recipes)
-    if message := st.session_state.pop("message", None):
-        st.warning(message)
+    say()
     place = st.container(key="columns")
     recipes = put_columns(_edit(place, recipes, budget), budget)
     jobs = running(recipes, budget)
@@ -51,17 +50,16 @@ def _progress(job: Job) -> Progress | None:
 
 def _budget(recipes: list[Recipe]) -> Budget:
     """The slider that drives all columns."""
-    if st.session_state.get("budget") not in BUDGETS:
-        st.session_state["budget"] = "macs"
-    kind = st.segmented_control("Matched budget", list(BUDGETS), key="budget", required=True, **KEEP,
-                                  format_func={"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}.get,
-                                  help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()))
+    st.session_state.setdefault("budget", "macs")
+    kind = segments("Matched budget", list(BUDGETS), "budget",
+                    format_func={"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}.get,
+                    help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()))
     if kind == "own":
         st.caption("Each column has its own value.")
         return Budget("own")
     key = f"share of {kind}"
     st.session_state.setdefault(key, 95.0 if kind == "accuracy" else 50.0)
-    share = st.slider(WORDS[kind], 0.0, 100.0, step=0.5, key=key, format="%.1f%%", **KEEP)
+    share = st.slider(WORDS[kind], 0.0, 100.0, step=0.5, format="%.1f%%", **keep(key))
     return Budget(kind, round(share / 100, 6))
 
 
@@ -86,7 +84,7 @@ def _live(job: Job, recipe: Recipe) -> None:
         st.error(plain(str(job.error)))
         return
     if job.done:
-        st.rerun()
+        draw_again()
     _column(_progress(job), recipe)
 
 

@@ -7,7 +7,7 @@ import streamlit as st
 from pages import cards
 from pages.data import offer_download, show_card
 from pages.link import VIEW, current, put_link
-from pages.session import KEEP, plain, registered, there
+from pages.session import keep, plain, registered, there
 from pages.step import draw_step
 from pruning import datasets
 from pruning.datasets import DATASETS
@@ -60,7 +60,7 @@ def _sampling(before: Recipe) -> Recipe:
     most = most_calibration(before.dataset)
     st.session_state["calibration"] = min(st.session_state.get("calibration", before.calibration), most)
     st.session_state.setdefault("seed", before.seed)
-    calibration = st.number_input("Calibration images", 1, most, key="calibration", **KEEP,
+    calibration = st.number_input("Calibration images", 1, most, **keep("calibration"),
                                   help="Training images that criteria look at when they score what units do.")
-    seed = st.number_input("Seed", 0, 2**32 - 1, key="seed", help="Of the criterion Random.", **KEEP)
+    seed = st.number_input("Seed", 0, 2**32 - 1, help="Of the criterion Random.", **keep("seed"))
     return replace(before, calibration=int(calibration), seed=int(seed))

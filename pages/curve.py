@@ -5,7 +5,7 @@ from functools import partial
 
 import streamlit as st
 
-from pages.session import CHART, FIRST, jobs, plain, visitor
+from pages.session import CHART, FIRST, draw_again, jobs, plain, visitor
 from pruning import curves
 from pruning.datasets import DATASETS
 from pruning.experiment import Outcome
@@ -61,7 +61,7 @@ def _live(job: Job, owner: tuple) -> None:
     if job.done:
         if job.failed:
             st.session_state["message"] = f"The curve could not be computed: {plain(str(job.error))}"
-        st.rerun()
+        draw_again()
     share = job.progress.share if job.progress else 0.0
     bar, stop = st.columns([3, 2], vertical_alignment="center")
     bar.progress(share, f"{share:.0%}")

@@ -7,9 +7,9 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pages.choose import AXES, SHOWN, USUAL, bundle_of, chosen, put_link
+from pages.choose import AXES, SHOWN, bundle_of, chosen, put_link
 from pages.link import follow_opened, open_on_explore
-from pages.session import CHART, KEEP, only, shown
+from pages.session import CHART, keep, only, say, segments, shown
 from pages.wanted import at_once
 from pruning import bundle, published
 from pruning.bundle import Line
@@ -26,14 +26,13 @@ def page() -> None:
     if asked is None:
         return
     put_link(asked)
-    if message := st.session_state.pop("message", None):
-        st.warning(message)
+    say()
     controls = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
-    x = controls.segmented_control("Against", list(AXES), key="curves x", default=USUAL["x"], format_func=AXES.get, required=True, **KEEP)
-    y = controls.segmented_control("Shown", SHOWN, key="curves y", default=USUAL["y"], required=True, **KEEP)
+    x = segments("Against", list(AXES), "curves x", controls, format_func=AXES.get)
+    y = segments("Shown", SHOWN, "curves y", controls)
     beside = published.of(asked.recipes[0].network, asked.recipes[0].dataset)
     if beside:
-        on = controls.toggle("Published points", key="curves published", **KEEP)
+        on = controls.toggle("Published points", **keep("curves published"))
         beside = [one for one in beside if on and y == "accuracy" and getattr(one, x, None) is not None]
         if on and not beside:
             st.caption("The published points have no place on these axes.")

@@ -9,7 +9,7 @@ from pages import controls, scoring
 from pages.curve import show_curve, visit
 from pages.numbers import live_numbers, show_numbers, show_table
 from pages.panels import show_heatmap, show_histogram, show_mask
-from pages.session import FIRST, jobs, only, shown, visitor
+from pages.session import FIRST, jobs, only, say, shown, visitor
 from pages.why import show_why
 from pruning import experiment
 from pruning.networks import NETWORKS
@@ -18,8 +18,7 @@ from pruning.networks import NETWORKS
 def page() -> None:
     only("point", "curve", "scores")
     recipe = controls.recipe()
-    if message := st.session_state.pop("message", None):
-        st.warning(message)
+    say()
     if recipe is None:
         return
     if scoring.missing(recipe):

@@ -2,6 +2,7 @@
 
 import streamlit as st
 
+from pages.session import draw_again
 from pruning.experiment import Outcome
 from pruning.jobs import Job
 from pruning.units import METHODS
@@ -51,7 +52,7 @@ def short(count: int) -> str:
 def live_numbers(job: Job) -> None:
     """The estimate, as it is refined in the background; the page is drawn anew once it is final."""
     if job.done:
-        st.rerun()
+        draw_again()
     show_numbers(job.progress)
 
 

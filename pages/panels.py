@@ -5,7 +5,7 @@ from functools import partial
 import numpy as np
 import streamlit as st
 
-from pages.session import CHART, KEEP, choice
+from pages.session import CHART, choice, keep, segments
 from pages.why import clicked, take_click
 from pruning import datasets, experiment
 from pruning.criteria import CRITERIA
@@ -21,8 +21,7 @@ def show_histogram(recipe: Recipe) -> None:
     usual = ["Weights", "Scores"] if recipe.method == "weight" else ["Scores", "Weights"]
     if "shown" not in st.session_state or st.session_state.get("shown for") != recipe.method:
         st.session_state.update({"shown": usual[0], "shown for": recipe.method})
-    scores = st.segmented_control("Histogram of", ["Weights", "Scores"], key="shown", required=True,
-                                  label_visibility="collapsed", **KEEP) == "Scores"
+    scores = segments("Histogram of", ["Weights", "Scores"], "shown", label_visibility="collapsed") == "Scores"
     unit = METHODS[recipe.method].unit
     if scores and not experiment.ranking(recipe):
         st.caption("Earlier steps have left no unit that this step could score.")
@@ -38,7 +37,7 @@ def show_histogram(recipe: Recipe) -> None:
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
         shown = choice("Layers of the histogram", ["all layers", *names], "histogram", label_visibility="collapsed")
-    log = right.toggle("Log counts", key="log", **KEEP)
+    log = right.toggle("Log counts", **keep("log"))
     only = None if shown == "all layers" else shown
     values, kept = experiment.scores(recipe, only) if scores else experiment.weights(recipe, only)
     thresholds = {cut.threshold for name, cut in experiment.choose(recipe).items() if only in (None, name)}

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.session import jobs, plain, visitor
+from pages.session import draw_again, jobs, plain, visitor
 from pruning import experiment
 from pruning.criteria import CRITERIA
 from pruning.jobs import Job
@@ -31,7 +31,7 @@ def missing(recipe: Recipe) -> bool:
             return True
     jobs().leave((visitor(), "scores"))  # those of a choice that was changed meanwhile
     if st.session_state.pop("slider waits", False):  # they came after the sidebar was drawn
-        st.rerun()
+        draw_again()
     return False
 
 
@@ -71,7 +71,7 @@ def _progress(job: Job | None) -> None:
         st.rerun()
     if job.done:
         _failed(job)
-        st.rerun()
+        draw_again()
     share = job.progress or 0.0
     bar, stop = st.columns([5, 1], vertical_alignment="center")
     bar.progress(share, f"{share:.0%}")

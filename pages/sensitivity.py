@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages import controls
 from pages.link import follow_opened, open_on_explore
-from pages.session import CHART, KEEP, only, plain, shown
+from pages.session import CHART, keep, only, plain, say, shown
 from pages.wanted import at_once
 from pruning import sensitivity
 from pruning.datasets import DATASETS
@@ -34,8 +34,7 @@ def page() -> None:
     if recipe.method not in ("weight", "neuron", "filter"):
         st.info(f"A scan goes layer by layer, and {unit}s have no layers to choose from: choose weights, neurons or filters.")
         return
-    if message := st.session_state.pop("message", None):
-        st.warning(message)
+    say()
     slow = NETWORKS[recipe.network].slow and DATASETS[recipe.dataset].validation_images > 1000
     precision = COARSE if slow else None
     st.caption(f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: in each row one layer alone loses its "
@@ -84,7 +83,7 @@ def _plan(found: Scan) -> Plan | None:
     """The planner's controls, and its answer."""
     st.markdown("##### Planner")
     narrow, _ = st.columns([2, 3])
-    lose = narrow.number_input("Lose at most this many points of validation accuracy", 0.0, MOST_LOSS, step=0.5, key="lose", **KEEP)
+    lose = narrow.number_input("Lose at most this many points of validation accuracy", 0.0, MOST_LOSS, step=0.5, **keep("lose"))
     planned = at_once("plan", ("plan", found.recipe, found.levels, lose, found.dense.tally.images), partial(_work, found, lose),
                       lambda nothing: None, "Make a plan")
     if planned is None:

@@ -18,7 +18,6 @@ from pruning.errors import Cancelled, PrunescopeError
 from pruning.jobs import Jobs
 from pruning.registry import Registry
 
-KEEP = {"persist_state": "session"}  # widgets that survive a change of page
 CHART = {"config": {"displaylogo": False}}  # of every picture
 FIRST = 1_000  # images, for the estimate that a slow network shows first
 AWAY = 120.0  # seconds after which work for a browser that was closed ends
@@ -95,16 +94,48 @@ def shown(page: Callable[[], None]) -> None:
         st.error(plain(str(error)))
 
 
+def say() -> None:
+    """Show what a link or a piece of work got wrong."""
+    st.session_state["said"] = st.session_state.pop("message", None)
+    if message := st.session_state["said"]:
+        st.warning(message)
+
+
+def draw_again() -> None:
+    """The page anew because work has ended, not because its visitor did something: what it said stays."""
+    st.session_state.setdefault("message", st.session_state.get("said"))
+    st.rerun()
+
+
 def plain(text: str) -> str:
     """Text that may come from a link, as Markdown that shows it and does nothing else."""
     return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:300])
+
+
+def keep(key: str) -> dict:
+    """For a widget that several pages show, or that is to survive a change of page.
+
+    On another page its value is set anew: the browser would begin there with the widget's own default, and send that.
+    """
+    page = get_script_run_ctx().page_script_hash
+    if key in st.session_state and st.session_state.get(f"page of {key}") != page:
+        st.session_state[key] = st.session_state[key]
+    st.session_state[f"page of {key}"] = page
+    return {"key": key, "persist_state": "session"}
 
 
 def choice(label: str, options: list[str], key: str, *, otherwise: int = 0, **more) -> str:
     """A selectbox that keeps its value over pages and links; a value that is no option becomes another."""
     if st.session_state.get(key) not in options:
         st.session_state[key] = options[otherwise]
-    return st.selectbox(label, options, key=key, **KEEP, **more)
+    return st.selectbox(label, options, **keep(key), **more)
+
+
+def segments(label: str, options: list[str], key: str, place=st, **more) -> str:
+    """The same as buttons in a row."""
+    if st.session_state.get(key) not in options:
+        st.session_state[key] = options[0]
+    return place.segmented_control(label, options, required=True, **keep(key), **more)
 
 
 def registered(label: str, options: list[str], key: str, registry: Registry, **more) -> str:

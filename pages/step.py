@@ -5,7 +5,7 @@ from dataclasses import replace
 import streamlit as st
 
 from pages.link import layers_key
-from pages.session import KEEP, choice, registered
+from pages.session import choice, keep, registered, segments
 from pages.value import draw_value
 from pruning.criteria import CRITERIA
 from pruning.datasets import DATASETS
@@ -49,10 +49,8 @@ def _scope(rule: str, method: str) -> str:
     """What competes. Most rules look at each score by itself: then it matters only whether layers have own values."""
     names = scopes_for(rule, method)
     labels, key = ({}, "scope") if RULES[rule].scopes else ({"global": "all alike"}, "alike")
-    if st.session_state.get(key) not in names:
-        st.session_state[key] = names[0]
-    return st.segmented_control(
-        "Scope", names, key=key, required=True, disabled=len(names) == 1, format_func=lambda n: labels.get(n, n), **KEEP,
+    return segments(
+        "Scope", names, key, disabled=len(names) == 1, format_func=lambda n: labels.get(n, n),
         help="  \n".join(f"**{name}**: {text}." for name, text in SCOPES.items())
         + "  \nMost rules look at each score by itself: then layers do not compete.")
 
@@ -63,7 +61,7 @@ def _layers(units: Recipe) -> tuple[str, ...]:
     if set(st.session_state.get(key, names)) - set(names):
         del st.session_state[key]
     st.session_state.setdefault(key, names)
-    return tuple(st.multiselect("Layers", names, key=key, label_visibility="collapsed", placeholder="Choose layers", **KEEP))
+    return tuple(st.multiselect("Layers", names, label_visibility="collapsed", placeholder="Choose layers", **keep(key)))
 
 
 def _helps(registry: Registry | dict) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 import streamlit as st
 
 from pages import scoring
-from pages.session import KEEP, choice
+from pages.session import choice, keep
 from pages.table import edit_values
 from pruning import experiment
 from pruning.recipe import Recipe, Step
@@ -97,7 +97,7 @@ def _steps(asked: Recipe, grid: list[float]) -> float:
     if st.session_state.get("slider shape") != shape or st.session_state.get("step") not in grid:
         st.session_state.update({"slider shape": shape, "step": asked.value})
     rule = RULES[asked.rule]
-    return st.select_slider(rule.label, grid, key="step", format_func=lambda value: f"{value:.4g}", **KEEP,
+    return st.select_slider(rule.label, grid, format_func=lambda value: f"{value:.4g}", **keep("step"),
                             help=f"${rule.formula}$. The steps are uneven, because most scores lie close together.")
 
 
@@ -113,8 +113,8 @@ def _slider(asked: Recipe) -> float:
         st.session_state["slider shape"] = shape  # a slider whose range changes forgets its value: tell it again
         st.session_state["value"] = min(max(asked.value, low), high) * scale
     digits = max(0, -math.floor(math.log10(step * scale)))
-    value = st.slider(rule.label, low * scale, high * scale, step=step * scale, key="value",
-                      format=f"%.{digits}f" + ("%%" if share else ""), help=f"${rule.formula}$", **KEEP)
+    value = st.slider(rule.label, low * scale, high * scale, step=step * scale,
+                      format=f"%.{digits}f" + ("%%" if share else ""), help=f"${rule.formula}$", **keep("value"))
     return min(high, max(low, round(value / scale, 9)))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import streamlit as st
 
-from pages.session import gone, jobs, plain, visitor
+from pages.session import draw_again, gone, jobs, plain, visitor
 from pruning.jobs import Job
 
 
@@ -54,7 +54,7 @@ def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
     if job.done:
         if job.failed:
             st.session_state.update({"message": plain(str(job.error)), f"no {owner}": job.key})
-        st.rerun()
+        draw_again()
     found, share = job.progress if isinstance(job.progress, tuple) else (None, job.progress or 0.0)
     left = job.seconds_left(share)
     bar, stop = st.columns([4, 1], vertical_alignment="center")

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.session import CHART, KEEP, choice
+from pages.session import CHART, choice, keep
 from pruning import experiment
 from pruning.criteria import CRITERIA
 from pruning.explain import Why, explain
@@ -25,7 +25,7 @@ def take_click(key: str) -> None:
 
 
 def show_why(recipe: Recipe) -> None:
-    open_ = st.toggle("Why this one? Click a unit in the heatmap or the mask, or choose one here.", key="why", **KEEP)
+    open_ = st.toggle("Why this one? Click a unit in the heatmap or the mask, or choose one here.", **keep("why"))
     ranked = experiment.ranking(recipe)
     if not open_ or not ranked:
         return
@@ -85,7 +85,7 @@ def _unit(recipe: Recipe, group: Group, columns: list) -> int:
 def _number(place, label: str, key: str, count: int) -> int:
     now = st.session_state.get(key)
     st.session_state[key] = min(now, count - 1) if isinstance(now, int) else 0
-    return int(place.number_input(f"{label} (0 to {count - 1})", 0, count - 1, key=key, **KEEP))
+    return int(place.number_input(f"{label} (0 to {count - 1})", 0, count - 1, **keep(key)))
 
 
 def _numbers(recipe: Recipe, why: Why) -> None:

@@ -219,3 +219,19 @@ def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
     page.get_by_text("Accuracy against sparsity").wait_for(timeout=30_000)
     settle(page)
     assert number(page, "Sparsity") == "60.00%" and "sparsity=0.6" in page.url
+
+
+def test_from_each_page_to_each_other_without_a_complaint(visit):
+    """A widget that comes from another page must not begin with its default; the link says which network is shown."""
+    page = visit()
+    page.evaluate("""() => { window.told = []; new MutationObserver(() => document.querySelectorAll(
+        '[data-testid=stAlertContentError], [data-testid=stException]').forEach(e => window.told.push(e.innerText)))
+        .observe(document.body, {subtree: true, childList: true, characterData: true}) }""")
+    for name in ("Sensitivity", "Curves", "Compare", "Explore", "Curves", "Sensitivity", "Explore", "Compare", "Sensitivity"):
+        page.get_by_role("link", name=name).first.click()
+        page.wait_for_url(lambda url, name=name: ("network=" if name == "Explore" else name.lower()) in url)
+        settle(page)
+        charts(page).first.wait_for()
+        page.wait_for_timeout(1500)  # work that ends draws the page again, with what the browser has sent
+        assert "lenet5" in page.url or page.url.endswith("/sensitivity"), f"another network after {name}"
+    assert page.evaluate("window.told") == []
