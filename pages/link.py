@@ -23,7 +23,7 @@ def current() -> Recipe | None:
 
 def put_link(recipe: Recipe, view: tuple[str, ...] = VIEW) -> None:
     """Let the address bar say what is shown: the recipe, and what else is looked at."""
-    view = {name: str(value) for name in view if (value := st.session_state.get(name)) not in (None, False, "all layers")}
+    view = {name: str(value) for name in view if not ((value := st.session_state.get(name)) is None or value is False or value == "all layers")}
     query = view | recipe.to_query()
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)

@@ -39,14 +39,19 @@ def _job(recipe: Recipe) -> Job | None:
     key = ("scores", recipe.scoring)
     if st.session_state.get("unscored") == key:
         return None
-    jobs().forget(key)  # finished once, but the scores are no longer remembered
-    return jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+    job = st.session_state.get("scoring")
+    if job is None or job.key != key or not job.failed:  # what failed while nobody looked is told, not begun again
+        jobs().forget(key)  # finished once, but the scores are no longer remembered
+        job = jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+        st.session_state["scoring"] = job
+    return job
 
 
 def _failed(job: Job) -> bool:
     """Whether a finished job failed; that is said once, and it is not begun again by itself."""
     if job.failed:
         st.session_state["unscored"] = job.key
+        st.session_state.pop("scoring", None)
         st.session_state["message"] = f"The units could not be scored: {plain(str(job.error))}"
     return job.failed
 

@@ -4,6 +4,7 @@ from functools import partial
 
 import pandas as pd
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages import controls
 from pages.link import follow_opened, open_on_explore
@@ -25,16 +26,16 @@ MOST_LOSS = 50.0  # points that a plan may lose
 def page() -> None:
     only("scan", "plan")
     follow_opened()
-    if "lose" not in st.session_state:
+    if "lose" not in st.session_state or get_script_run_ctx().is_history_navigation:
         st.session_state["lose"] = _lose_of_link()
     recipe = controls.recipe(amount=False, view=("lose",))
+    say()
     if recipe is None:
         return
     unit = METHODS[recipe.method].unit
     if recipe.method not in ("weight", "neuron", "filter"):
         st.info(f"A scan goes layer by layer, and {unit}s have no layers to choose from: choose weights, neurons or filters.")
         return
-    say()
     slow = NETWORKS[recipe.network].slow and DATASETS[recipe.dataset].validation_images > 1000
     precision = COARSE if slow else None
     st.caption(f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: in each row one layer alone loses its "

@@ -1,6 +1,7 @@
 """What a visitor's session is made of: who they are, the work they follow, and what all pages do alike."""
 
 import gc
+import logging
 import re
 import time
 import uuid
@@ -91,6 +92,8 @@ def shown(page: Callable[[], None]) -> None:
     except Cancelled:
         pass
     except (PrunescopeError, ValueError) as error:
+        if not isinstance(error, PrunescopeError):
+            logging.getLogger(__name__).warning("a page was not drawn", exc_info=error)
         st.error(plain(str(error)))
 
 
@@ -109,7 +112,7 @@ def draw_again() -> None:
 
 def plain(text: str) -> str:
     """Text that may come from a link, as Markdown that shows it and does nothing else."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:300])
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:600])
 
 
 def keep(key: str) -> dict:

@@ -112,8 +112,8 @@ def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tens
     """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch), and None
     in between, so that others can have a turn.
 
-    All of them see a batch before any sees the next but one, so that everyone has an estimate soon; what several have in
-    common up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of
+    All of them see a batch before any is as many batches ahead as there are threads, so that everyone has an estimate
+    soon; what several have in common up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of
     ``batch``, and all images that come after it is ``done``.
     """
     batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
@@ -124,7 +124,7 @@ def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tens
         for found in network(images.pixels[start:start + batch], asked):
             yield found and (found[0], Tally.of(found[1], images.labels[start:start + batch]))
 
-    starts = takewhile(lambda start: start < max(seen) or not all(map(done, range(len(many)))), range(first, len(images), batch))
+    starts = takewhile(lambda start: not all(map(done, range(len(many)))), range(first, len(images), batch))
     found = _in_order(map(walk, starts), [(before - first) // batch for before in seen])
     yield from (one for one in found if one is None or not done(one[0]))
 

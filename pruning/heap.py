@@ -1,13 +1,14 @@
 """glibc's heap: it keeps what was freed, and a heap for each thread. On a small server that is half of the memory."""
 
 import ctypes
+import sys
 import threading
 import time
 
 _M_ARENA_MAX = -8
 EVERY = 2.0  # seconds
 
-_libc = ctypes.CDLL(None)
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _lock = threading.Lock()
 _last = 0.0
 

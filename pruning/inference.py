@@ -106,7 +106,7 @@ Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tenso
 
 def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step) -> Many:
     """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,
-    (which one, logits) as they come, and None behind every other step.
+    (which one, logits) as they come, and None behind each step before.
 
     Replacements that agree up to some stage share the computation up to there. The tree that this makes is walked in
     depth, the widest branch last, so that few outputs are held at a time.
@@ -150,7 +150,7 @@ def _digest(own: Mapping[str, torch.Tensor]) -> bytes:
     """What tells replacements of a stage's parameters from others: their content."""
     found = hashlib.sha256()
     for name, value in own.items():
-        found.update(name.encode() + value.contiguous().numpy().tobytes())
+        found.update(name.encode() + value.detach().contiguous().numpy().tobytes())
     return found.digest() if own else b""
 
 

@@ -109,7 +109,7 @@ class _Work:
         self.points = {r: _read(found, r, len(self.images[r.dataset])) for r, found in known.items() if found}
         self.stored = {r: point.tally.images for r, point in self.points.items()}
         for recipe, point in self.points.items():
-            if point.tally.images % batch_of(experiment.model(recipe)) and point.tally.images != self.asked[recipe]:  # it cannot go on from there
+            if not self._done(recipe) and point.tally.images % batch_of(experiment.model(recipe)):  # it cannot go on from there
                 self.points[recipe] = replace(point, tally=Tally())
         self.told = self.kept = time.perf_counter()
 

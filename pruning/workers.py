@@ -18,8 +18,9 @@ from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 _END = object()
+_thread = threading.local()
 LONG = 0.01  # seconds
-NICE = 10  # pages, which people wait for, come first
+NICE = 5  # pages, which people wait for, come first
 
 
 def side_by_side(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T | None]]:
@@ -27,7 +28,13 @@ def side_by_side(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T |
 
     Nothing is begun while nobody asks for the next item, and what has begun ends before this generator does. An iterator
     may give None where it can be interrupted; that comes out, too, if it has worked for long.
+
+    Raises
+    ------
+    RuntimeError : an iterator goes side by side itself, and would wait for the thread that it has.
     """
+    if getattr(_thread, "works", False):
+        raise RuntimeError("work that goes side by side cannot be nested")
     left, running = enumerate(walks), {}
 
     def begin(walk: tuple[int, Iterator[T | None]] | None) -> None:
@@ -69,5 +76,7 @@ def _alone() -> None:
     """This thread computes by itself, and after those that draw pages."""
     torch.get_num_threads()  # PyTorch sets its own number for a new thread when that is first asked for
     threadpool_limits(1, user_api="openmp")
+    _thread.works = True
     if sys.platform == "linux":  # elsewhere all threads of a process have one priority
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)
+        me = threading.get_native_id()
+        os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))

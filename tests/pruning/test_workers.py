@@ -1,4 +1,5 @@
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -63,21 +64,42 @@ def test_nothing_begins_while_nobody_asks_and_nothing_is_left_behind(threads):
 
 
 def test_an_error_comes_out_and_ends_the_others(threads):
-    ended = threading.Event()
+    begun, ended = [], []
 
     def bad():
         yield 1
+        if threads > 1:
+            while not begun:  # the others are in the middle of something
+                time.sleep(0.001)
         raise RuntimeError("no")
 
     def slow():
         for _ in range(1000):
-            time.sleep(0.005)
+            begun.append(1)
+            time.sleep(0.05)
+            ended.append(1)
             yield 2
-        ended.set()
 
     with pytest.raises(RuntimeError, match="no"):
-        list(side_by_side([slow(), bad()] if threads > 1 else [bad(), slow()]))
-    assert not ended.is_set()
+        list(side_by_side([bad(), slow(), slow()]))
+    assert len(begun) == len(ended) <= 10
+
+
+def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
+    def nested():
+        yield list(side_by_side([iter([1])]))
+
+    with pytest.raises(RuntimeError, match="cannot be nested"):
+        list(side_by_side([nested()]))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
+def test_a_process_that_is_nicer_already_stays_as_nice():
+    program = ("import os; os.nice(19); import pruning, threading; from pruning.workers import side_by_side\n"
+               "print([n for _, n in side_by_side([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
+               "from pruning import workers; print(workers._pool().submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result())")
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    assert found.stdout.split("\n")[1] == "19", found.stderr
 
 
 def test_an_interruption_comes_out_only_after_long_work(threads, monkeypatch):
