@@ -5,6 +5,7 @@ import streamlit as st
 from pages.session import draw_again, jobs, plain, visitor
 from pruning import experiment
 from pruning.criteria import CRITERIA
+from pruning.errors import Cancelled
 from pruning.jobs import Job
 from pruning.recipe import Recipe
 from pruning.units import METHODS
@@ -40,7 +41,7 @@ def _job(recipe: Recipe) -> Job | None:
     if st.session_state.get("unscored") == key:
         return None
     job = st.session_state.get("scoring")
-    if job is None or job.key != key or not job.failed:  # what failed while nobody looked is told, not begun again
+    if job is None or job.key != key or not job.failed or isinstance(job.error, Cancelled):  # what failed while nobody looked is told, not begun again
         jobs().forget(key)  # finished once, but the scores are no longer remembered
         job = jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
         st.session_state["scoring"] = job
