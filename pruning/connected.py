@@ -24,7 +24,7 @@ class Left:
     macs: int
 
 
-@cached(LRUCache(maxsize=50_000_000, getsizeof=lambda found: sum(c.counts.nbytes + c.weight.nbytes for c in found.layers.values())),
+@cached(LRUCache(maxsize=32_000_000, getsizeof=lambda found: sum(c.counts.nbytes + c.weight.nbytes for c in found.layers.values())),
         key=lambda recipe: replace(recipe.key, images=None), lock=threading.Lock())
 def connected(recipe: Recipe) -> Effective:
     """What makes a difference in the masked network of a recipe."""

@@ -162,8 +162,8 @@ def pruned(recipe: Recipe) -> Pruned:
     return _pruned(replace(recipe.key, images=None))
 
 
-# The last 50 MB are remembered.
-@cached(LRUCache(maxsize=50_000_000, getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone)),
+# The last 32 MB are remembered.
+@cached(LRUCache(maxsize=32_000_000, getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone)),
         lock=threading.Lock())
 def _pruned(recipe: Recipe) -> Pruned:
     state, ranked, choice = before(recipe), ranking(recipe), choose(recipe)

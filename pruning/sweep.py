@@ -14,7 +14,7 @@ from pruning.recipe import Recipe
 from pruning.rules import removed
 
 EVERY = 0.02  # seconds between two reports
-MEMORY = 40_000_000  # bytes of masked parameters at a time; the processor has its own copies of them
+MEMORY = 24_000_000  # bytes of masked parameters at a time; the processor has its own copies of them
 SCORING = 0.1  # of the work, about, is finding masks and costs
 KEEP = 5.0  # seconds after which what was found is stored
 
