@@ -19,7 +19,7 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
 
     Parameters
     ----------
-    report : called about five times a second with the share of bytes that have come, 0 to 1; what it raises ends
+    report : called about five times a second with the share of bytes that have come, 0 to 1, and at the end; what it raises ends
         the wait, and the half-fetched files go
 
     Raises
@@ -44,6 +44,7 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
             np.savez_compressed(temporary, **arrays)
             for part in ("train", "test"):
                 read_npz(dataset, temporary, part)
+        report(1.0)
     except OSError as error:
         if getattr(error, "errno", None) == 28:
             raise DatasetError(f"no room on the disk for {dataset.label} in {place}: free "

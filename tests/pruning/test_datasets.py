@@ -172,7 +172,7 @@ def test_a_download_becomes_one_checked_file(folder, monkeypatch):
     assert download.download("mnist", shares.append) == folder / "mnist.npz"
     assert [p.name for p in folder.iterdir()] == ["mnist.npz"]
     assert sorted(datasets.load("mnist", "test").labels.tolist()) == sorted(arrays["y_test"].tolist())
-    assert shares and all(0 <= share <= 1 for share in shares)
+    assert shares[-1] == 1.0 and all(0 <= share <= 1 for share in shares)
 
 
 @pytest.mark.parametrize("fail, part", [
