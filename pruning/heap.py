@@ -6,7 +6,7 @@ import threading
 import time
 
 _M_ARENA_MAX = -8
-EVERY = 2.0  # seconds
+EVERY = 1.0  # seconds
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _lock = threading.Lock()
