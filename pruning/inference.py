@@ -19,15 +19,15 @@ _lock = threading.Lock()
 
 @cache
 def memory() -> LRUCache:
-    """Outputs that may be used again, at most ``PRUNESCOPE_REUSE_MB`` megabytes (256).
+    """Outputs that may be used again, at most ``PRUNESCOPE_REUSE_MB`` megabytes (200).
 
     Raises
     ------
     PrunescopeError : that is no whole number.
     """
-    asked = os.environ.get("PRUNESCOPE_REUSE_MB", "256")
+    asked = os.environ.get("PRUNESCOPE_REUSE_MB", "200")
     if not asked.isascii() or not asked.isdigit():
-        raise PrunescopeError(f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 256, not {asked!r}")
+        raise PrunescopeError(f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 200, not {asked!r}")
     return LRUCache(1_000_000 * int(asked), getsizeof=lambda entry: entry[1].nbytes)
 
 
@@ -65,7 +65,7 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
         if entry is None:
             # The entry holds the batch: while its address is a key, its memory cannot become another tensor's.
             entry = (batch, begin(batch))
-            if entry[1].nbytes / len(batch) * images <= known.maxsize / 2:
+            if entry[1].nbytes / len(batch) * images <= 0.6 * known.maxsize:
                 with _lock:
                     known[key] = entry
         return entry[1]

@@ -72,7 +72,7 @@ def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
 def test_a_bound_that_is_no_number_is_refused_in_a_sentence(asked, monkeypatch):
     monkeypatch.setenv("PRUNESCOPE_REUSE_MB", asked)
     model = build("lenet5", channels=1, size=28).eval()
-    with pytest.raises(PrunescopeError, match="whole number of megabytes such as 256"):
+    with pytest.raises(PrunescopeError, match="whole number of megabytes such as 200"):
         reusing(model, {}, lambda x: x.float(), 50)
 
 
