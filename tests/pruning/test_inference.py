@@ -25,6 +25,21 @@ def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
         torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_operations_of_32_bits_compute_what_the_network_computes(name):
+    """In double precision there is a plain path; this one is what everybody sees."""
+    model = build(name, channels=3, size=32).eval().requires_grad_(False)
+    for module in model.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):  # not the identity, as a new one is
+            for values in (module.running_mean, module.running_var, module.weight, module.bias):
+                values.copy_(torch.rand_like(values) + 0.5)
+    x = torch.rand(5, 3, 32, 32)
+    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
+    for parameters in ({}, replaced):
+        expected = torch.func.functional_call(model, parameters, (x,))
+        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-4, atol=1e-4)
+
+
 def test_pooling_where_a_row_is_left_over():
     stages = torch.nn.Sequential()
     stages.add_module("conv", torch.nn.Conv2d(2, 3, 3, padding=1))
