@@ -71,10 +71,9 @@ def _scan(recipe: Recipe, precision: float | None, report) -> Scan:
 
 
 def _draw(found: Scan, planned: Plan | None = None) -> None:
-    left, right = st.columns(2) if len(found.layers) <= 8 else (st.container(), st.container())
     chosen = dict(planned.plan.recipe.values) if planned else None
-    left.plotly_chart(figures.heatmap(found, chosen), key="scan heatmap", alt=figures.alt(found), **CHART)
-    right.plotly_chart(figures.curves(found), key="scan curves", alt=figures.alt(found), **CHART)
+    st.plotly_chart(figures.heatmap(found, chosen), key="scan heatmap", alt=figures.alt(found), **CHART)
+    st.plotly_chart(figures.curves(found), key="scan curves", alt=figures.alt(found), **CHART)
     if all(p for row in found.points for p in row):
         order = found.order
         st.caption(f"Most sensitive first, by mean accuracy: {', '.join(order[:12])}{' ...' if len(order) > 12 else ''}.")
