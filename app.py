@@ -4,8 +4,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from pruning.environment import check_torch
-from pruning.errors import PrunescopeError
+from pruning.runtime.installation import check_torch
+from pruning.runtime.errors import PrunescopeError
 
 
 def main() -> None:
@@ -17,12 +17,12 @@ def main() -> None:
         st.error(str(error))
         st.stop()
     pages = [
-        st.Page("pages/explore.py", title="Explore", icon=":material/tune:", default=True),
-        st.Page("pages/compare.py", title="Compare", icon=":material/compare:"),
-        st.Page("pages/curves.py", title="Curves", icon=":material/show_chart:"),
-        st.Page("pages/sensitivity.py", title="Sensitivity", icon=":material/thermostat:"),
-        st.Page("pages/agreement.py", title="Agreement", icon=":material/join_inner:"),
-        st.Page("pages/about.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
+        st.Page("pages/explore/page.py", title="Explore", icon=":material/tune:", default=True),
+        st.Page("pages/compare/page.py", title="Compare", icon=":material/compare:", url_path="compare"),
+        st.Page("pages/curves/page.py", title="Curves", icon=":material/show_chart:", url_path="curves"),
+        st.Page("pages/sensitivity/page.py", title="Sensitivity", icon=":material/thermostat:", url_path="sensitivity"),
+        st.Page("pages/agreement/page.py", title="Agreement", icon=":material/join_inner:", url_path="agreement"),
+        st.Page("pages/glossary/page.py", title="What the numbers mean", icon=":material/menu_book:", url_path="about"),
     ]
     chosen = st.navigation(pages, position="top")
     st.session_state["entered"] = True

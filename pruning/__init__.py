@@ -2,7 +2,7 @@
 
 import os
 
-from pruning.heap import two_heaps
+from pruning.runtime.malloc import two_heaps
 
 # Threads that wait for each other must not spin: on a small server the spinning takes the core that the page, the
 # other visitors or the browser need. Read when PyTorch's OpenMP library is loaded, so it is said before that.

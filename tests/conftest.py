@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time
 
-from pruning import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
+from pruning.data import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
 
 import tempfile
 
@@ -12,7 +12,7 @@ import pytest
 import torch
 from hypothesis import settings
 
-from pruning.recipe import Recipe
+from pruning.recipe.recipe import Recipe
 
 torch.manual_seed(0)
 _STORE = tempfile.TemporaryDirectory(prefix="prunescope-tests-")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pruning.cli.common import data_dir, get_data
+from pruning.cli.options import data_dir, get_data
 
 
 @click.command()
@@ -14,7 +14,7 @@ from pruning.cli.common import data_dir, get_data
 @data_dir
 def download(name: str) -> None:
     """Fetch a dataset: mnist or cifar10."""
-    from pruning import datasets
+    from pruning.data import datasets
 
     get_data(name)
     click.echo(f"{name} is {'built in' if not datasets.DATASETS[name].download_bytes else datasets.path_of(name)}")
@@ -33,7 +33,8 @@ def train(network: str, dataset: str, seed: int, epochs: int | None, out: Path |
     """Train a network; killed and started again, it goes on from the last epoch."""
     from tqdm import tqdm
 
-    from pruning import checkpoints, training
+    from pruning.models import checkpoints
+    from pruning.training import from_scratch as training
 
     plan = replace(training.default_plan(network, dataset), seed=seed)
     plan = replace(plan, epochs=epochs) if epochs else plan
@@ -60,7 +61,7 @@ def table(out: Path | None) -> None:
     """Measure every criterion at 50, 80 and 90% on all real data; stopped and started again, it goes on."""
     from tqdm import tqdm
 
-    from pruning import regression
+    from pruning.experiments import reference_table as regression
 
     path = out or regression.FILE
     with tqdm(unit=" rows", disable=None) as bar:
@@ -78,12 +79,12 @@ def table(out: Path | None) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def list_(kind: str | None, as_json: bool) -> None:
     """What there is: networks, datasets, methods, criteria, rules or scopes; without a kind, all."""
-    from pruning.criteria import CRITERIA
-    from pruning.datasets import DATASETS
-    from pruning.networks import NETWORKS
-    from pruning.registry import Registry
-    from pruning.rules import RULES, SCOPES
-    from pruning.units import METHODS
+    from pruning.methods.criteria import CRITERIA
+    from pruning.data.datasets import DATASETS
+    from pruning.models import NETWORKS
+    from pruning.runtime.registry import Registry
+    from pruning.methods.rules import RULES, SCOPES
+    from pruning.methods.units import METHODS
 
     kinds = Registry("kind")
     for name, registry in (("networks", NETWORKS), ("datasets", DATASETS), ("methods", METHODS),

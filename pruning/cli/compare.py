@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from pruning.cli.common import data_dir, get_data, objects, score
+from pruning.cli.options import data_dir, get_data, objects, score
 
 
 @click.command()
@@ -18,9 +18,9 @@ from pruning.cli.common import data_dir, get_data, objects, score
 @click.option("--csv", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write the table.")
 def compare(recipes: tuple[Path, ...], budget: str, images: int | None, as_json: bool, csv: Path | None) -> None:
     """Recipes from JSON files side by side, each as strong as the budget asks."""
-    from pruning import compare as comparing
-    from pruning.files import whole
-    from pruning.recipe import Recipe
+    from pruning.experiments import comparison as comparing
+    from pruning.runtime.atomic_write import whole
+    from pruning.recipe.recipe import Recipe
 
     asked = comparing.Budget.read(budget)
     read = [Recipe.from_dict({**one, **({} if images is None else {"images": images})})

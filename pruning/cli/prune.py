@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from pruning.cli.common import data_dir, flag, get_data, read_json, score
+from pruning.cli.options import data_dir, flag, get_data, read_json, score
 
 
 def _rule_options(command):
-    from pruning.rules import RULES
+    from pruning.methods.rules import RULES
 
     for rule in reversed(list(RULES.values())):
         command = click.option(flag(rule.name), rule.name, type=str if rule.options else float, help=rule.help)(command)
@@ -47,7 +47,9 @@ def _outputs(command):
 @_outputs
 def prune(as_json: bool, masks: Path | None, weights: Path | None, program: Path | None, remove: bool, **options) -> None:
     """Prune a trained network and measure what is left."""
-    from pruning import experiment, export, ledger
+    from pruning.engine import prune as experiment
+    from pruning.engine import export
+    from pruning.cost import report as ledger
 
     recipe = _recipe(options)
     get_data(recipe.dataset)
@@ -66,8 +68,8 @@ def prune(as_json: bool, masks: Path | None, weights: Path | None, program: Path
 
 def _recipe(options: dict):
     """What the options ask for; those that describe a step do not go with a file of steps."""
-    from pruning.recipe import STEP, Recipe, criteria_for, read_values
-    from pruning.rules import RULES
+    from pruning.recipe.recipe import STEP, Recipe, criteria_for, read_values
+    from pruning.methods.rules import RULES
 
     rules = {name: value for name in RULES if (value := options.pop(name)) is not None}
     about = {name: options[name] for name in ("network", "dataset", "images", "seed", "calibration")

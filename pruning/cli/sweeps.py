@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pruning.cli.common import data_dir, get_data, objects, score
+from pruning.cli.options import data_dir, get_data, objects, score
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -39,7 +39,7 @@ def _bar(text: str):
 
 
 def _write(table, path: Path | None) -> None:
-    from pruning.files import whole
+    from pruning.runtime.atomic_write import whole
 
     if path:
         with whole(path) as temporary:
@@ -60,8 +60,8 @@ def _write(table, path: Path | None) -> None:
 @to_csv
 def curve(network, dataset, recipes, points, seeds, images, precision, as_json, csv) -> None:
     """Accuracy of recipes at many strengths; stopped and started again, it goes on."""
-    from pruning import bundle
-    from pruning.recipe import Recipe
+    from pruning.experiments import curves as bundle
+    from pruning.recipe.recipe import Recipe
 
     given = {name: value for name, value in (("network", network), ("dataset", dataset)) if value}
     files = [{**one, **given} for path in recipes for one in objects(path)] or [given, {**given, "criterion": "random"}]
@@ -96,8 +96,8 @@ def _scanned(command):
 
 
 def _scan(network, dataset, method, criterion, grouping, calibration, seed, precision, levels: int):
-    from pruning import sensitivity as scanning
-    from pruning.recipe import Recipe, criteria_for
+    from pruning.experiments import sensitivity as scanning
+    from pruning.recipe.recipe import Recipe, criteria_for
 
     if not 1 <= levels <= 100:
         raise ValueError(f"levels must be a whole number from 1 to 100, not {levels}")
@@ -138,8 +138,8 @@ def sensitivity(as_json, csv, **options) -> None:
 @as_json
 def plan(lose, out, as_json, **options) -> None:
     """A sparsity for each layer that keeps what may be lost, beside uniform and global ones of the same size."""
-    from pruning import sensitivity as scanning
-    from pruning.files import whole
+    from pruning.experiments import sensitivity as scanning
+    from pruning.runtime.atomic_write import whole
 
     found = _scan(**options)
     with _bar("planning") as show:
@@ -166,7 +166,7 @@ def store() -> None:
 @as_json
 def list_(as_json: bool) -> None:
     """What is there, newest first."""
-    from pruning import store as stored
+    from pruning.engine import store as stored
 
     rows = list(stored.rows())
     if as_json:
@@ -185,7 +185,7 @@ def list_(as_json: bool) -> None:
 @click.argument("file", type=FILE)
 def export(file: Path) -> None:
     """Write all results as CSV."""
-    from pruning import store as stored
+    from pruning.engine import store as stored
 
     click.echo(f"{stored.export(file)} results written to {file}")
 
@@ -193,6 +193,6 @@ def export(file: Path) -> None:
 @store.command()
 def clear() -> None:
     """Forget all results."""
-    from pruning import store as stored
+    from pruning.engine import store as stored
 
     click.echo(f"{stored.clear()} results forgotten")

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 import plotly.graph_objects as go
 
-from pruning.experiment import Outcome
-from pruning.sweep import Point
-from pruning.figures.style import MARK, METHOD, QUIET, layout
+from pruning.engine.prune import Outcome
+from pruning.engine.evaluate import Point
+from pruning.figures.parts import MARK, METHOD, QUIET, layout
 
 
 def curve(*, line: Iterable[Outcome | Point], visited: Iterable[Outcome], now: Outcome | None) -> go.Figure:

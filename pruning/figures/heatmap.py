@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import MARK, SHARE, layout
+from pruning.figures.parts import MARK, SHARE, layout
 
 COLUMNS = 60
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import KEPT, MARK, REMOVED, layout
+from pruning.figures.parts import KEPT, MARK, REMOVED, layout
 
 
 def histogram(values: np.ndarray, kept: np.ndarray, *, title: str = "weight", threshold: float | None = None,

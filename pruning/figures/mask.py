@@ -7,7 +7,7 @@ import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
-from pruning.figures.style import KEPT, REMOVED, SHARE, layout
+from pruning.figures.parts import KEPT, REMOVED, SHARE, layout
 
 LARGEST = 1000  # pixels a side; beyond, a pixel is the mean of several weights
 GAP = 255  # palette entry between kernels; 0 (kept) to 254 (removed) are shares

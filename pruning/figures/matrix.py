@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.style import layout
+from pruning.figures.parts import layout
 
 
 def matrix(table: pd.DataFrame, *, title: str, low: float, what: str = "criterion") -> go.Figure:

@@ -3,8 +3,8 @@
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.style import QUIET, layout
-from pruning.sensitivity import Scan
+from pruning.figures.parts import QUIET, layout
+from pruning.experiments.sensitivity import Scan
 
 
 def heatmap(found: Scan, chosen: dict[str, float] | None = None) -> go.Figure:

@@ -20,15 +20,17 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import VisionDataset
 
-from pruning import checkpoints, datasets, experiment
-from pruning.compare import Budget, matched
-from pruning.datasets import DATASETS
-from pruning.ledger import ledger
-from pruning.networks import NETWORKS, prunable
-from pruning.ranking import Ranking
-from pruning.recipe import Recipe, criteria_for
-from pruning.rules import RULES, scopes_for
-from pruning.units import METHODS, Group
+from pruning.models import checkpoints
+from pruning.data import datasets
+from pruning.engine import prune as experiment
+from pruning.experiments.comparison import Budget, matched
+from pruning.data.datasets import DATASETS
+from pruning.cost.report import ledger
+from pruning.models import NETWORKS, prunable
+from pruning.methods.ranking import Ranking
+from pruning.recipe.recipe import Recipe, criteria_for
+from pruning.methods.rules import RULES, scopes_for
+from pruning.methods.units import METHODS, Group
 from tests.benchmarks import engine
 
 

@@ -10,10 +10,14 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pruning import bundle, datasets, experiment, sensitivity, sweep
-from pruning.bundle import Bundle
-from pruning.cost import cost
-from pruning.recipe import Recipe
+from pruning.experiments import curves as bundle
+from pruning.data import datasets
+from pruning.engine import prune as experiment
+from pruning.experiments import sensitivity
+from pruning.engine import evaluate as sweep
+from pruning.experiments.curves import Bundle
+from pruning.cost.macs import cost
+from pruning.recipe.recipe import Recipe
 from tests.benchmarks.latency import slider_latencies, summary
 
 

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import pytest
 
-from pruning import experiment
-from pruning.explain import explain
-from pruning.recipe import Recipe
+from pruning.engine import prune as experiment
+from pruning.experiments.unit_explanation import explain
+from pruning.recipe.recipe import Recipe
 from tests.browser.conftest import ARTEFACTS, settle
 
 DIGITS = "?network=lenet5&dataset=digits"

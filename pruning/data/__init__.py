@@ -1,0 +1,1 @@
+"""Datasets: images and labels in fixed splits, and how they are downloaded."""

@@ -1,0 +1,1 @@
+"""Recipe to pruned network to evaluation, through caches and the store."""

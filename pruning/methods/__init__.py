@@ -1,0 +1,1 @@
+"""What can be removed, how it is scored, ranked, selected and masked."""

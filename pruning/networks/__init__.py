@@ -1,9 +1,0 @@
-"""Networks: each an nn.Sequential of named stages, built by name.
-
-A new network is one decorated function in a module of this package, imported below.
-"""
-
-from pruning.networks.base import NETWORKS, Network, build, layer_names, prunable
-from pruning.networks import lenet, resnet  # noqa: F401  (they register themselves)
-
-__all__ = ["NETWORKS", "Network", "build", "layer_names", "prunable"]

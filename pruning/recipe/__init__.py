@@ -1,0 +1,1 @@
+"""What to prune, as one frozen value."""

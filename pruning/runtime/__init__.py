@@ -1,0 +1,1 @@
+"""What any program needs: errors, registries, files, jobs, memory, the check of what is installed."""
