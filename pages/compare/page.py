@@ -3,19 +3,24 @@
 import streamlit as st
 
 from pages.compare import recipes as comparison
+from pages.compare.charts import show_pictures
 from pages.compare.column import edit_column
 from pages.compare.recipes import columns_of, put_columns, running
-from pages.compare.charts import show_pictures
 from pages.state.session import draw_again, keep, only, plain, say, segments, shown
 from pruning.experiments.comparison import BUDGETS, Budget, Progress, name_of
 from pruning.figures.comparison import COLOURS
-from pruning.runtime.jobs import Job
+from pruning.methods.rules import RULES
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
-from pruning.methods.rules import RULES
+from pruning.runtime.jobs import Job
 
 SOON = 250  # images, for the first estimates of a slow network
-WORDS = {"parameters": "Effective parameters left", "macs": "Effective MACs left", "accuracy": "Accuracy kept (validation)", "own": ""}
+WORDS = {
+    "parameters": "Effective parameters left",
+    "macs": "Effective MACs left",
+    "accuracy": "Accuracy kept (validation)",
+    "own": "",
+}
 
 
 def page() -> None:
@@ -29,8 +34,10 @@ def page() -> None:
     jobs = running(recipes, budget)
     slow = NETWORKS[recipes[0].network].slow
     for job in jobs:
-        job.wait(lambda progress: slow and progress.outcome and progress.outcome.accuracy.images >= SOON,
-                 timeout=6.0 if slow or budget.kind == "accuracy" else 20.0)
+        job.wait(
+            lambda progress: slow and progress.outcome and progress.outcome.accuracy.images >= SOON,
+            timeout=6.0 if slow or budget.kind == "accuracy" else 20.0,
+        )
     for i, (slot, job) in enumerate(zip(st.session_state["slots"], jobs)):
         with slot:
             if job.done and not job.failed:
@@ -51,9 +58,18 @@ def _progress(job: Job) -> Progress | None:
 def _budget(recipes: list[Recipe]) -> Budget:
     """The slider that drives all columns."""
     st.session_state.setdefault("budget", "macs")
-    kind = segments("Matched budget", list(BUDGETS), "budget",
-                    format_func={"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}.get,
-                    help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()))
+    kind = segments(
+        "Matched budget",
+        list(BUDGETS),
+        "budget",
+        format_func={
+            "parameters": "parameters",
+            "macs": "MACs",
+            "accuracy": "accuracy",
+            "own": "own",
+        }.get,
+        help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()),
+    )
     if kind == "own":
         st.caption("Each column has its own value.")
         return Budget("own")
@@ -67,12 +83,17 @@ def _edit(place, recipes: list[Recipe], budget: Budget) -> list[Recipe]:
     """The columns' headings and recipes, as they are now."""
     edited = []
     with place:  # in rows of three: narrower columns cut their numbers off
-        columns = [column for _ in range(0, len(recipes), 3) for column in st.columns(min(3, len(recipes)))]
+        columns = [
+            column for _ in range(0, len(recipes), 3) for column in st.columns(min(3, len(recipes)))
+        ]
     st.session_state["slots"] = []
     for i, (column, recipe) in enumerate(zip(columns, recipes)):
         with column:
-            st.markdown(f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem; min-height: 3.6rem'><b>{i + 1}. "
-                        f"{name_of(recipe)}</b></div>", unsafe_allow_html=True)
+            st.markdown(
+                f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem; min-height: 3.6rem'><b>{i + 1}. "
+                f"{name_of(recipe)}</b></div>",
+                unsafe_allow_html=True,
+            )
             edited.append(edit_column(i, recipe, own=budget.kind == "own", last=len(recipes) == 1))
             st.session_state["slots"].append(st.container())
     return edited
@@ -96,20 +117,47 @@ def _column(progress: Progress | None, recipe: Recipe) -> None:
     outcome, column = progress.outcome, progress.column
     accuracy, dense = outcome.accuracy, outcome.dense
     low, high = accuracy.interval
-    note = (f"{100 * (accuracy.value - outcome.dense_accuracy):+.2f} points" if accuracy.complete
-            else f"{low:.1%} to {high:.1%} of {accuracy.images:,}")
+    note = (
+        f"{100 * (accuracy.value - outcome.dense_accuracy):+.2f} points"
+        if accuracy.complete
+        else f"{low:.1%} to {high:.1%} of {accuracy.images:,}"
+    )
     quiet = {"delta_color": "off", "delta_arrow": "off"}
-    st.metric("Test accuracy", f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}", note,
-              help=f"Correct / total; dense {outcome.dense_accuracy:.2%}. While it is an estimate: the 95% interval, and how "
-              f"many of the {accuracy.total:,} test images are classified.",
-              **({} if accuracy.complete and abs(accuracy.value - outcome.dense_accuracy) >= 5e-5 else quiet))
-    st.metric("Effective parameters", f"{column.left.parameters / dense.parameters:.1%}", f"{column.left.parameters:,}", **quiet,
-              help="Those left that still make a difference: weights that write or read a channel which says nothing are not "
-              "counted. It is what removal leaves, where it can take them out.")
-    st.metric("Effective MACs", f"{column.left.macs / dense.macs:.1%}", f"{column.left.macs:,}", **quiet,
-              help="With weights that still make a difference, for one image. In theory: see the ledger below.")
-    value = column.recipe.value if isinstance(column.recipe.value, str) else f"{column.recipe.value:.4g}"
-    st.caption(f"Sparsity of the masks {outcome.sparsity:.1%}; {RULES[column.recipe.rule].label.lower()} {value}")
+    st.metric(
+        "Test accuracy",
+        f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}",
+        note,
+        help=f"Correct / total; dense {outcome.dense_accuracy:.2%}. While it is an estimate: the 95% interval, and how "
+        f"many of the {accuracy.total:,} test images are classified.",
+        **(
+            {}
+            if accuracy.complete and abs(accuracy.value - outcome.dense_accuracy) >= 5e-5
+            else quiet
+        ),
+    )
+    st.metric(
+        "Effective parameters",
+        f"{column.left.parameters / dense.parameters:.1%}",
+        f"{column.left.parameters:,}",
+        **quiet,
+        help="Those left that still make a difference: weights that write or read a channel which says nothing are not "
+        "counted. It is what removal leaves, where it can take them out.",
+    )
+    st.metric(
+        "Effective MACs",
+        f"{column.left.macs / dense.macs:.1%}",
+        f"{column.left.macs:,}",
+        **quiet,
+        help="With weights that still make a difference, for one image. In theory: see the ledger below.",
+    )
+    value = (
+        column.recipe.value
+        if isinstance(column.recipe.value, str)
+        else f"{column.recipe.value:.4g}"
+    )
+    st.caption(
+        f"Sparsity of the masks {outcome.sparsity:.1%}; {RULES[column.recipe.rule].label.lower()} {value}"
+    )
     for text in filter(None, (column.problem, *outcome.warnings)):
         st.warning(text, icon=":material/warning:")
 

@@ -9,19 +9,21 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.controls import step_list as cards
 from pages.state.session import jobs, plain, registered, there, visitor
-from pruning.experiments.comparison import Budget, check, measure
 from pruning.data.datasets import DATASETS
+from pruning.experiments.comparison import Budget, check, measure
 from pruning.figures.comparison import COLOURS
-from pruning.runtime.jobs import Job
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.jobs import Job
 
 OWNERS = tuple(f"column {i}" for i in range(len(COLOURS)))
 
 
 def columns_of() -> list[Recipe]:
     """The recipes of the last run; in a new session those of the link, else one of each kind of pruning."""
-    if get_script_run_ctx().is_history_navigation:  # the browser's Back button: the link says what is wanted
+    if (
+        get_script_run_ctx().is_history_navigation
+    ):  # the browser's Back button: the link says what is wanted
         st.session_state.pop("comparison", None)
     if "comparison" not in st.session_state:
         query = st.query_params.to_dict()
@@ -31,7 +33,9 @@ def columns_of() -> list[Recipe]:
             _read_budget(query["budget"])
         if "comparison" not in st.session_state:
             found = there()
-            network = st.session_state.get("network") or ("lenet5" if "lenet5" in found else next(iter(found)))
+            network = st.session_state.get("network") or (
+                "lenet5" if "lenet5" in found else next(iter(found))
+            )
             dataset = st.session_state.get("dataset")
             dataset = dataset if dataset in found[network] else found[network][-1]
             st.session_state.update({"network": network, "dataset": dataset})
@@ -40,8 +44,11 @@ def columns_of() -> list[Recipe]:
 
 
 def _usual(network: str, dataset: str) -> list[Recipe]:
-    return [Recipe(network, dataset), Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
-            Recipe(network, dataset, method="filter", scope="layer")]
+    return [
+        Recipe(network, dataset),
+        Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
+        Recipe(network, dataset, method="filter", scope="layer"),
+    ]
 
 
 def _put(recipes: list[Recipe]) -> None:
@@ -56,7 +63,9 @@ def _read(text: str, budget: str, otherwise: str) -> None:
         content = json.loads(text)
         if isinstance(content, dict):
             told = content.get("budget", {})
-            budget = f"{told.get('kind')}={told.get('share')}" if told.get("kind") != "own" else "own"
+            budget = (
+                f"{told.get('kind')}={told.get('share')}" if told.get("kind") != "own" else "own"
+            )
             content = [column.get("recipe") for column in content.get("columns", [])]
         if not isinstance(content, list) or not 1 <= len(content) <= len(OWNERS):
             raise ValueError(f"a comparison is a list of 1 to {len(OWNERS)} recipes")
@@ -92,7 +101,13 @@ def choose_network(recipes: list[Recipe]) -> list[Recipe]:
     if (network, dataset) != (recipes[0].network, recipes[0].dataset):
         _put([cards.moved(recipe, network, dataset) for recipe in recipes])
     recipes = st.session_state["comparison"]
-    st.button("Add a column", icon=":material/add:", width="stretch", disabled=len(recipes) >= len(OWNERS), on_click=_add)
+    st.button(
+        "Add a column",
+        icon=":material/add:",
+        width="stretch",
+        disabled=len(recipes) >= len(OWNERS),
+        on_click=_add,
+    )
     key = f"upload {st.session_state.setdefault('uploads', 0)}"
     st.file_uploader("Open a comparison (JSON)", "json", key=key, on_change=_take_file, args=[key])
     return recipes
@@ -102,22 +117,31 @@ def _take_file(key: str) -> None:
     """Before the widgets are drawn, which it changes."""
     if st.session_state[key] is not None:
         st.session_state["uploads"] += 1  # taken once
-        _read(st.session_state[key].getvalue().decode("utf-8", "replace"), "own", "The file could not be read")
+        _read(
+            st.session_state[key].getvalue().decode("utf-8", "replace"),
+            "own",
+            "The file could not be read",
+        )
 
 
 def _add() -> None:
     recipes = st.session_state["comparison"]
     seeds = {recipe.seed for recipe in recipes if recipe.criterion == "random"}
     seed = next(seed for seed in range(len(OWNERS)) if seed not in seeds)
-    st.session_state["comparison"] = [*recipes, Recipe(recipes[0].network, recipes[0].dataset, criterion="random", seed=seed)]
+    st.session_state["comparison"] = [
+        *recipes,
+        Recipe(recipes[0].network, recipes[0].dataset, criterion="random", seed=seed),
+    ]
     st.session_state["column ids"].append(uuid.uuid4().hex[:8])
 
 
 def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:
     """Remember them, and let the address bar say what is shown."""
     st.session_state["comparison"] = list(recipes)
-    query = {"budget": "own" if budget.kind == "own" else f"{budget.kind}={budget.share:g}",
-             "columns": json.dumps([recipe.to_dict() for recipe in recipes], separators=(",", ":"))}
+    query = {
+        "budget": "own" if budget.kind == "own" else f"{budget.kind}={budget.share:g}",
+        "columns": json.dumps([recipe.to_dict() for recipe in recipes], separators=(",", ":")),
+    }
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
     return recipes
@@ -125,7 +149,11 @@ def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:
 
 def running(recipes: list[Recipe], budget: Budget) -> list[Job]:
     """The work of every column, each in turn."""
-    for owner in OWNERS[len(recipes):]:
+    for owner in OWNERS[len(recipes) :]:
         jobs().leave((visitor(), owner))
-    return [jobs().follow((visitor(), owner), ("column", recipe.key, budget), partial(measure, recipe, budget))
-            for owner, recipe in zip(OWNERS, recipes)]
+    return [
+        jobs().follow(
+            (visitor(), owner), ("column", recipe.key, budget), partial(measure, recipe, budget)
+        )
+        for owner, recipe in zip(OWNERS, recipes)
+    ]

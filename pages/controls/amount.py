@@ -7,12 +7,12 @@ import numpy as np
 import streamlit as st
 
 from pages.controls import scoring
-from pages.state.session import choice, keep
 from pages.controls.layer_values import edit_values
+from pages.state.session import choice, keep
 from pruning.engine import prune as experiment
-from pruning.recipe.recipe import Recipe, Step
 from pruning.methods.rules import RULES, Value, removed, value_for, views
 from pruning.methods.units import METHODS
+from pruning.recipe.recipe import Recipe, Step
 
 
 def draw_value(before: Recipe, units: Recipe, rule: str, scope: str, amount: bool) -> Step:
@@ -61,13 +61,19 @@ def _same_share(units: Recipe, rule: str, scope: str, share: float) -> Value:
     if RULES[rule].options:
         return st.session_state.get("pattern", RULES[rule].options[0])
     ranking = experiment.ranking(units)
-    value = value_for(RULES[rule], ranking, round(share * ranking.units), "layer" if scope == "custom" else scope)
+    value = value_for(
+        RULES[rule], ranking, round(share * ranking.units), "layer" if scope == "custom" else scope
+    )
     return max(RULES[rule].least, float(f"{value:.4g}"))
 
 
 def _options(rule: str, value: str) -> str:
-    return choice(RULES[rule].label, list(dict.fromkeys([*RULES[rule].options, value])), "pattern",
-                  help=f"${RULES[rule].formula}$")
+    return choice(
+        RULES[rule].label,
+        list(dict.fromkeys([*RULES[rule].options, value])),
+        "pattern",
+        help=f"${RULES[rule].formula}$",
+    )
 
 
 def _grid(asked: Recipe) -> list[float]:
@@ -80,11 +86,15 @@ def _grid(asked: Recipe) -> list[float]:
     scores = ranking.merged
     if rule.geometric:
         grid = {float(f"{rule.at(ranking, share):.3g}") for share in np.linspace(0, 1, 201)}
-    elif len(scores) < 2 or not scores[len(scores) // 2] - scores[0] < 0.01 * (float(scores[-1]) - float(scores[0])):
+    elif len(scores) < 2 or not scores[len(scores) // 2] - scores[0] < 0.01 * (
+        float(scores[-1]) - float(scores[0])
+    ):
         return []
     elif asked.rule == "threshold":
         places = np.linspace(0, len(scores) - 1, 401).astype(int)
-        grid = {float(f"{score:.4g}") for score in scores[places]} | {float(f"{1.001 * scores[-1]:.4g}")}
+        grid = {float(f"{score:.4g}") for score in scores[places]} | {
+            float(f"{1.001 * scores[-1]:.4g}")
+        }
     elif asked.rule == "relative":
         grid = {float(f"{share:.3g}") for share in np.geomspace(1e-9, 1, 201)} | {0.0}
     else:
@@ -97,8 +107,13 @@ def _steps(asked: Recipe, grid: list[float]) -> float:
     if st.session_state.get("slider shape") != shape or st.session_state.get("step") not in grid:
         st.session_state.update({"slider shape": shape, "step": asked.value})
     rule = RULES[asked.rule]
-    return st.select_slider(rule.label, grid, format_func=lambda value: f"{value:.4g}", **keep("step"),
-                            help=f"${rule.formula}$. The steps are uneven, because most scores lie close together.")
+    return st.select_slider(
+        rule.label,
+        grid,
+        format_func=lambda value: f"{value:.4g}",
+        **keep("step"),
+        help=f"${rule.formula}$. The steps are uneven, because most scores lie close together.",
+    )
 
 
 def _slider(asked: Recipe) -> float:
@@ -106,15 +121,26 @@ def _slider(asked: Recipe) -> float:
     share = rule.largest == 1.0
     low, high = (0.0, 1.0) if share else sorted(rule.span(experiment.ranking(asked)))
     step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
-    low, high = (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
+    low, high = (
+        (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
+    )
     scale = 100.0 if share else 1.0  # shares are shown in percent
     shape = (asked.rule, asked.scoring, low, high, step)
     if st.session_state.get("slider shape") != shape or "value" not in st.session_state:
-        st.session_state["slider shape"] = shape  # a slider whose range changes forgets its value: tell it again
+        st.session_state["slider shape"] = (
+            shape  # a slider whose range changes forgets its value: tell it again
+        )
         st.session_state["value"] = min(max(asked.value, low), high) * scale
     digits = max(0, -math.floor(math.log10(step * scale)))
-    value = st.slider(rule.label, low * scale, high * scale, step=step * scale,
-                      format=f"%.{digits}f" + ("%%" if share else ""), help=f"${rule.formula}$", **keep("value"))
+    value = st.slider(
+        rule.label,
+        low * scale,
+        high * scale,
+        step=step * scale,
+        format=f"%.{digits}f" + ("%%" if share else ""),
+        help=f"${rule.formula}$",
+        **keep("value"),
+    )
     return min(high, max(low, round(value / scale, 9)))
 
 
@@ -127,7 +153,9 @@ def _views(asked: Recipe) -> None:
         low, high = form.format(low), form.format(high)
         return low if low == high else f"{low} to {high}"
 
-    lines = [f"= **{seen.percentile:.2f}%** (percentile) of the {seen.units:,} {unit}s that take part"]
+    lines = [
+        f"= **{seen.percentile:.2f}%** (percentile) of the {seen.units:,} {unit}s that take part"
+    ]
     if not math.isnan(seen.lowest):
         lines = [f"Score below **{span(seen.lowest, seen.highest, '{:.4g}')}**", *lines]
     if not seen.units:

@@ -3,9 +3,9 @@
 import streamlit as st
 
 from pages.state.session import downloads, plain
-from pruning.models import checkpoints
 from pruning.data.datasets import DATASETS
 from pruning.data.download import download
+from pruning.models import checkpoints
 
 
 def show_card(network: str, dataset: str) -> None:
@@ -16,7 +16,8 @@ def show_card(network: str, dataset: str) -> None:
             f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), validation "
             f"{card.validation_accuracy:.2%}.  \n{card.epochs} epochs, batch {card.batch}, {card.seconds:,.0f} s, seed "
             f"{card.seed}.  \n{card.optimizer}; {card.schedule}; {card.augmentation}; {card.precision}; "
-            f"torch {card.versions['torch']}.  \nsha256 `{card.weights_sha256[:16]}`")
+            f"torch {card.versions['torch']}.  \nsha256 `{card.weights_sha256[:16]}`"
+        )
 
 
 def offer_download(name: str) -> None:

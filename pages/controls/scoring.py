@@ -5,10 +5,10 @@ import streamlit as st
 from pages.state.session import draw_again, jobs, plain, visitor
 from pruning.engine import prune as experiment
 from pruning.methods.criteria import CRITERIA
+from pruning.methods.units import METHODS
+from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job
-from pruning.recipe.recipe import Recipe
-from pruning.methods.units import METHODS
 
 PATIENCE = 0.7  # seconds before there is a progress bar
 
@@ -26,7 +26,7 @@ def ready(recipe: Recipe) -> bool:
 def missing(recipe: Recipe) -> bool:
     """Draw how far the scores are, if they are not there; then there is nothing else to show."""
     for i in range(len(recipe.steps)):
-        upto = recipe.with_steps(recipe.steps[:i + 1])
+        upto = recipe.with_steps(recipe.steps[: i + 1])
         if not ready(upto):
             _show(upto)
             return True
@@ -41,9 +41,13 @@ def _job(recipe: Recipe) -> Job | None:
     if st.session_state.get("unscored") == key:
         return None
     job = st.session_state.get("scoring")
-    if job is None or job.key != key or not job.failed or isinstance(job.error, Cancelled):  # what failed while nobody looked is told, not begun again
+    if (
+        job is None or job.key != key or not job.failed or isinstance(job.error, Cancelled)
+    ):  # what failed while nobody looked is told, not begun again
         jobs().forget(key)  # finished once, but the scores are no longer remembered
-        job = jobs().follow((visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report)))
+        job = jobs().follow(
+            (visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report))
+        )
         st.session_state["scoring"] = job
     return job
 
@@ -63,11 +67,18 @@ def _show(recipe: Recipe) -> None:
     place = st.container(border=True, key="scoring")
     if st.session_state.get("unscored") == ("scores", recipe.scoring):
         place.markdown(f"The {total:,} {unit}s have no scores by **{criterion.label}** yet.")
-        place.button("Score them", icon=":material/play_arrow:", on_click=st.session_state.pop, args=["unscored", None])
+        place.button(
+            "Score them",
+            icon=":material/play_arrow:",
+            on_click=st.session_state.pop,
+            args=["unscored", None],
+        )
         return
     with place:
-        st.markdown(f"Scoring {total:,} {unit}s by **{criterion.label}** on {recipe.calibration:,} calibration images. "
-                    "This is done once; afterwards every move of the slider is a search.")
+        st.markdown(
+            f"Scoring {total:,} {unit}s by **{criterion.label}** on {recipe.calibration:,} calibration images. "
+            "This is done once; afterwards every move of the slider is a search."
+        )
         _progress(jobs().following((visitor(), "scores")))
 
 

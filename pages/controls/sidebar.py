@@ -6,14 +6,14 @@ import streamlit as st
 
 from pages.controls import step_list as cards
 from pages.controls.checkpoint import offer_download, show_card
-from pages.state.url import VIEW, current, put_link
-from pages.state.session import keep, plain, registered, there
 from pages.controls.step_form import draw_step
+from pages.state.session import keep, plain, registered, there
+from pages.state.url import VIEW, current, put_link
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.runtime.errors import PrunescopeError
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe, most_calibration
+from pruning.runtime.errors import PrunescopeError
 
 
 def recipe(amount: bool = True, view: tuple[str, ...] = VIEW) -> Recipe | None:
@@ -52,15 +52,22 @@ def _draw(before: Recipe, amount: bool) -> Recipe:
     cards.add_button(before)
     steps = list(before.steps)
     with step:
-        steps[active] = draw_step(before.with_steps(tuple(steps[:active + 1])), amount)
+        steps[active] = draw_step(before.with_steps(tuple(steps[: active + 1])), amount)
     return before.with_steps(tuple(steps))
 
 
 def _sampling(before: Recipe) -> Recipe:
     most = most_calibration(before.dataset)
-    st.session_state["calibration"] = min(st.session_state.get("calibration", before.calibration), most)
+    st.session_state["calibration"] = min(
+        st.session_state.get("calibration", before.calibration), most
+    )
     st.session_state.setdefault("seed", before.seed)
-    calibration = st.number_input("Calibration images", 1, most, **keep("calibration"),
-                                  help="Training images that criteria look at when they score what units do.")
+    calibration = st.number_input(
+        "Calibration images",
+        1,
+        most,
+        **keep("calibration"),
+        help="Training images that criteria look at when they score what units do.",
+    )
     seed = st.number_input("Seed", 0, 2**32 - 1, help="Of the criterion Random.", **keep("seed"))
     return replace(before, calibration=int(calibration), seed=int(seed))

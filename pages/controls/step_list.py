@@ -6,9 +6,9 @@ import streamlit as st
 
 from pages.state.url import show_step
 from pruning.methods.criteria import CRITERIA
-from pruning.recipe.recipe import STEPS, Recipe, Step, criteria_for, most_calibration, rules_for
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
+from pruning.recipe.recipe import STEPS, Recipe, Step, criteria_for, most_calibration, rules_for
 
 
 def draw(recipe: Recipe) -> int:
@@ -18,27 +18,59 @@ def draw(recipe: Recipe) -> int:
     if len(steps) > 1:
         st.caption("Steps, each applied to what the one above has left. Choose one to change it:")
         for i, step in enumerate(steps):
-            with st.container(key=f"card-{i}", horizontal=True, vertical_alignment="center", gap=None):
-                st.button(f"{i + 1} · {METHODS[step.method].label}, {_amount(step)}", key=f"choose step {i}", on_click=_choose,
-                          args=[i], help=f"{CRITERIA[step.criterion].label}, rule {RULES[step.rule].label.lower()}",
-                          type="primary" if i == active else "secondary", width="stretch")
-                st.button("", key=f"raise step {i}", icon=":material/arrow_upward:", help="Move up", on_click=_raise, args=[i],
-                          type="tertiary", disabled=i == 0)
-                st.button("", key=f"remove step {i}", icon=":material/close:", help="Remove this step", on_click=_remove,
-                          args=[i], type="tertiary")
+            with st.container(
+                key=f"card-{i}", horizontal=True, vertical_alignment="center", gap=None
+            ):
+                st.button(
+                    f"{i + 1} · {METHODS[step.method].label}, {_amount(step)}",
+                    key=f"choose step {i}",
+                    on_click=_choose,
+                    args=[i],
+                    help=f"{CRITERIA[step.criterion].label}, rule {RULES[step.rule].label.lower()}",
+                    type="primary" if i == active else "secondary",
+                    width="stretch",
+                )
+                st.button(
+                    "",
+                    key=f"raise step {i}",
+                    icon=":material/arrow_upward:",
+                    help="Move up",
+                    on_click=_raise,
+                    args=[i],
+                    type="tertiary",
+                    disabled=i == 0,
+                )
+                st.button(
+                    "",
+                    key=f"remove step {i}",
+                    icon=":material/close:",
+                    help="Remove this step",
+                    on_click=_remove,
+                    args=[i],
+                    type="tertiary",
+                )
     return active
 
 
 def add_button(recipe: Recipe) -> None:
-    st.button("Add a step", icon=":material/add:", on_click=_add, width="stretch", disabled=len(recipe.steps) >= STEPS,
-              help="Prune what this leaves once more: for example layers, then filters, then weights.")
+    st.button(
+        "Add a step",
+        icon=":material/add:",
+        on_click=_add,
+        width="stretch",
+        disabled=len(recipe.steps) >= STEPS,
+        help="Prune what this leaves once more: for example layers, then filters, then weights.",
+    )
 
 
 def _amount(step: Step) -> str:
     if step.scope == "custom":
         return "per layer"
-    return step.value if isinstance(step.value, str) else (
-        f"{100 * step.value:.3g}%" if RULES[step.rule].largest == 1 else f"{step.value:.3g}")
+    return (
+        step.value
+        if isinstance(step.value, str)
+        else (f"{100 * step.value:.3g}%" if RULES[step.rule].largest == 1 else f"{step.value:.3g}")
+    )
 
 
 def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
@@ -54,7 +86,12 @@ def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
             step = replace(step, layers=None, values=())
         steps.append(step)
     *earlier, last = steps
-    fresh = Recipe(network, dataset, seed=recipe.seed, calibration=min(recipe.calibration, most_calibration(dataset)))
+    fresh = Recipe(
+        network,
+        dataset,
+        seed=recipe.seed,
+        calibration=min(recipe.calibration, most_calibration(dataset)),
+    )
     return fresh.with_steps((*earlier, last))
 
 
@@ -80,4 +117,4 @@ def _remove(i: int) -> None:
 def _put(steps: list[Step], active: int) -> None:
     recipe = st.session_state["recipe"].with_steps(tuple(steps))
     st.session_state.update({"recipe": recipe, "active": active})
-    show_step(recipe.with_steps(recipe.steps[:active + 1]))
+    show_step(recipe.with_steps(recipe.steps[: active + 1]))

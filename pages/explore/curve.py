@@ -6,14 +6,14 @@ from functools import partial
 import streamlit as st
 
 from pages.state.session import CHART, FIRST, draw_again, jobs, plain, visitor
-from pruning.experiments import strength as curves
 from pruning.data.datasets import DATASETS
 from pruning.engine.prune import Outcome
+from pruning.experiments import strength as curves
 from pruning.figures import curve
-from pruning.runtime.jobs import Job
+from pruning.methods.rules import RULES
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
-from pruning.methods.rules import RULES
+from pruning.runtime.jobs import Job
 
 
 def visit(recipe: Recipe) -> None:
@@ -36,7 +36,11 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
     base = replace(family, images=min(FIRST, total) if NETWORKS[recipe.network].slow else None)
     key = ("curve", base)
     line = jobs().known(key) or ()
-    visited = [known for r in st.session_state.get("visited", []) if _family(r) == family and (known := jobs().known(r))]
+    visited = [
+        known
+        for r in st.session_state.get("visited", [])
+        if _family(r) == family and (known := jobs().known(r))
+    ]
     if recipe.scope == "custom":
         st.caption("Layers with values of their own have no curve: it needs one value for all.")
     button = st.container(height=40, border=False)
@@ -44,8 +48,12 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
     if running and running.key != key:
         jobs().leave(owner)
         running = None
-    if not line and not running and recipe.scope != "custom" and button.button(
-            "Compute the curve", icon=":material/show_chart:", width="stretch"):
+    if (
+        not line
+        and not running
+        and recipe.scope != "custom"
+        and button.button("Compute the curve", icon=":material/show_chart:", width="stretch")
+    ):
         running = jobs().follow(owner, key, partial(curves.curve, base))
     if running:
         with button:
@@ -60,7 +68,9 @@ def _live(job: Job, owner: tuple) -> None:
     """How far the curve is, and a way to stop it."""
     if job.done:
         if job.failed:
-            st.session_state["message"] = f"The curve could not be computed: {plain(str(job.error))}"
+            st.session_state["message"] = (
+                f"The curve could not be computed: {plain(str(job.error))}"
+            )
         draw_again()
     share = job.progress.share if job.progress else 0.0
     bar, stop = st.columns([3, 2], vertical_alignment="center")

@@ -5,13 +5,13 @@ from functools import partial
 
 import streamlit as st
 
-from pages.controls import sidebar as controls
 from pages.controls import scoring
+from pages.controls import sidebar as controls
+from pages.explore.charts import show_heatmap, show_histogram, show_mask
 from pages.explore.curve import show_curve, visit
 from pages.explore.metrics import live_numbers, show_numbers, show_table
-from pages.explore.charts import show_heatmap, show_histogram, show_mask
-from pages.state.session import FIRST, jobs, only, say, shown, visitor
 from pages.explore.unit_inspector import show_why
+from pages.state.session import FIRST, jobs, only, say, shown, visitor
 from pruning.engine import prune as experiment
 from pruning.models import NETWORKS
 

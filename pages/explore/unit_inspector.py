@@ -4,11 +4,11 @@ import streamlit as st
 
 from pages.state.session import CHART, choice, keep
 from pruning.engine import prune as experiment
-from pruning.methods.criteria import CRITERIA
 from pruning.experiments.unit_explanation import Why, explain
 from pruning.figures import unit_inspector as figures
-from pruning.recipe.recipe import Recipe
+from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS, Group, layers_in
+from pruning.recipe.recipe import Recipe
 
 
 def clicked() -> tuple[str, int] | None:
@@ -25,12 +25,16 @@ def take_click(key: str) -> None:
 
 
 def show_why(recipe: Recipe) -> None:
-    open_ = st.toggle("Why this one? Click a unit in the heatmap or the mask, or choose one here.", **keep("why"))
+    open_ = st.toggle(
+        "Why this one? Click a unit in the heatmap or the mask, or choose one here.", **keep("why")
+    )
     ranked = experiment.ranking(recipe)
     if not open_ or not ranked:
         return
     found = {name: group for name, group in experiment.groups_of(recipe).items() if name in ranked}
-    if st.session_state.pop("take", False) and not _take(recipe, found, *st.session_state["clicked"]):
+    if st.session_state.pop("take", False) and not _take(
+        recipe, found, *st.session_state["clicked"]
+    ):
         st.caption(f"{st.session_state['clicked'][0]} takes no part in this step.")
     columns = st.columns(3)
     with columns[0]:
@@ -41,11 +45,19 @@ def show_why(recipe: Recipe) -> None:
     left, right = st.columns(2)
     what = f"{METHODS[recipe.method].unit} {found[name].label(unit)} of {name}"
     if why.weights is not None:
-        left.plotly_chart(figures.weights(why.weights), key="weights of the unit", **CHART,
-                          alt=f"The weights of {what}, from {why.weights.min():.3g} to {why.weights.max():.3g}.")
-    right.plotly_chart(figures.activations(why.images, why.activations), key="activations of the unit", **CHART,
-                       alt=f"What {what} does on {len(why.images)} calibration images: on average "
-                       f"{', '.join(f'{a.mean():.3g}' for a in why.activations)}.")
+        left.plotly_chart(
+            figures.weights(why.weights),
+            key="weights of the unit",
+            **CHART,
+            alt=f"The weights of {what}, from {why.weights.min():.3g} to {why.weights.max():.3g}.",
+        )
+    right.plotly_chart(
+        figures.activations(why.images, why.activations),
+        key="activations of the unit",
+        **CHART,
+        alt=f"What {what} does on {len(why.images)} calibration images: on average "
+        f"{', '.join(f'{a.mean():.3g}' for a in why.activations)}.",
+    )
 
 
 def _take(recipe: Recipe, found: dict[str, Group], layer: str, unit: int) -> bool:
@@ -55,10 +67,14 @@ def _take(recipe: Recipe, found: dict[str, Group], layer: str, unit: int) -> boo
             st.session_state["why group"] = name
             if recipe.method == "layer":
                 model = experiment.before(recipe).model
-                unit = next(i for i, block in enumerate(group.names) if layer in layers_in(model, block))
+                unit = next(
+                    i for i, block in enumerate(group.names) if layer in layers_in(model, block)
+                )
                 st.session_state["why unit"] = group.names[unit]
             elif recipe.method == "feature":
-                st.session_state["why row"], st.session_state["why column"] = divmod(unit, group.shape[-1])
+                st.session_state["why row"], st.session_state["why column"] = divmod(
+                    unit, group.shape[-1]
+                )
             else:
                 st.session_state["why unit"] = unit
             return True
@@ -73,7 +89,11 @@ def _unit(recipe: Recipe, group: Group, columns: list) -> int:
     if recipe.method == "feature":
         row = _number(columns[1], "Row", "why row", group.shape[1])
         column = _number(columns[2], "Column", "why column", group.shape[2])
-        channel = _number(columns[0], "Channel", "why channel", group.shape[0]) if group.shape[0] > 1 else 0
+        channel = (
+            _number(columns[0], "Channel", "why channel", group.shape[0])
+            if group.shape[0] > 1
+            else 0
+        )
         return (channel * group.shape[1] + row) * group.shape[2] + column
     if recipe.method == "weight":
         inputs = group.units // group.shape[0]
@@ -95,14 +115,26 @@ def _numbers(recipe: Recipe, why: Why) -> None:
         return
     columns = st.columns(4)
     columns[0].metric("Score", f"{why.score:.4g}", help=CRITERIA[recipe.criterion].help)
-    columns[1].metric("Rank", f"{why.rank:,} of {why.units:,}", help="1 is the lowest score of the layer; ties by index.")
-    columns[2].metric("Percentile", f"{why.percentile:.1f}%", help="Share of the layer's units that score lower.")
+    columns[1].metric(
+        "Rank",
+        f"{why.rank:,} of {why.units:,}",
+        help="1 is the lowest score of the layer; ties by index.",
+    )
+    columns[2].metric(
+        "Percentile", f"{why.percentile:.1f}%", help="Share of the layer's units that score lower."
+    )
     no_threshold = why.threshold != why.threshold
-    columns[3].metric("Threshold", "–" if no_threshold else f"{why.threshold:.4g}", help="Of this layer.")
+    columns[3].metric(
+        "Threshold", "–" if no_threshold else f"{why.threshold:.4g}", help="Of this layer."
+    )
     if no_threshold:
         reason = "the rule goes by its place among its neighbours"
     elif why.removed:
-        reason = "its score is below the threshold" if why.score < why.threshold else "of equal scores the first go"
+        reason = (
+            "its score is below the threshold"
+            if why.score < why.threshold
+            else "of equal scores the first go"
+        )
     elif why.score < why.threshold:
         reason = f"its score is below the threshold, but one {unit} of each layer always stays"
     else:

@@ -25,7 +25,14 @@ def wanted(owner: str, key: tuple, work: Callable, label: str) -> Any:
     return None
 
 
-def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None], label: str, every: float = 1.0) -> Any:
+def at_once(
+    owner: str,
+    key: tuple,
+    work: Callable,
+    show: Callable[[Any], None],
+    label: str,
+    every: float = 1.0,
+) -> Any:
     """The result of work that begins by itself; until it is there, None, and what there is of it is shown,
     ``every`` so many seconds.
 
@@ -35,7 +42,13 @@ def at_once(owner: str, key: tuple, work: Callable, show: Callable[[Any], None],
     if (known := jobs().known(key)) is not None:
         return known
     if st.session_state.get(f"no {owner}") == key:
-        st.button(label, key=f"begin {owner}", icon=":material/play_arrow:", on_click=st.session_state.pop, args=[f"no {owner}", None])
+        st.button(
+            label,
+            key=f"begin {owner}",
+            icon=":material/play_arrow:",
+            on_click=st.session_state.pop,
+            args=[f"no {owner}", None],
+        )
         if (kept := st.session_state.get(f"kept {owner}")) and kept[0] == key:
             show(kept[1])  # what there was when it was cancelled
         return None
@@ -58,9 +71,13 @@ def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
     found, share = job.progress if isinstance(job.progress, tuple) else (None, job.progress or 0.0)
     left = job.seconds_left(share)
     bar, stop = st.columns([4, 1], vertical_alignment="center")
-    bar.progress(share, f"{share:.0%}" + (f", about {_time(left)} left" if left is not None else ""))
+    bar.progress(
+        share, f"{share:.0%}" + (f", about {_time(left)} left" if left is not None else "")
+    )
     if stop.button("Cancel", key=f"cancel {owner}", width="stretch"):
-        st.session_state.update({f"no {owner}": job.key, f"kept {owner}": (job.key, found) if found else None})
+        st.session_state.update(
+            {f"no {owner}": job.key, f"kept {owner}": (job.key, found) if found else None}
+        )
         jobs().leave((visitor(), owner))
         jobs().let_go(gone, job.key)
         st.rerun()

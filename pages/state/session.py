@@ -14,8 +14,8 @@ from cachetools import LRUCache
 from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pruning.models import checkpoints
 from pruning.data import datasets
+from pruning.models import checkpoints
 from pruning.runtime.errors import Cancelled, PrunescopeError
 from pruning.runtime.jobs import Jobs
 from pruning.runtime.registry import Registry
@@ -57,7 +57,10 @@ def only(*wanted: str) -> None:
     Until app.py has run once, a new server runs a page of a link by itself, without its frame: then go back to the door.
     """
     if "entered" not in st.session_state:
-        st.session_state["wanted"] = (urlsplit(st.context.url or "").path.strip("/"), st.query_params.to_dict())
+        st.session_state["wanted"] = (
+            urlsplit(st.context.url or "").path.strip("/"),
+            st.query_params.to_dict(),
+        )
         st.switch_page("app.py")
     settle()
     jobs().let_go(partial(gone, seconds=AWAY))
@@ -76,8 +79,12 @@ def visitor() -> str:
 def gone(owner: tuple, seconds: float = 0.0) -> bool:
     """Whether an owner's browser is not there any more, and was last here so long ago; after a reload it has another name."""
     session, seen = sessions().get(owner[0], (None, 0.0))
-    return (runtime.exists() and session is not None and time.monotonic() - seen > seconds
-            and not runtime.get_instance().is_active_session(session))
+    return (
+        runtime.exists()
+        and session is not None
+        and time.monotonic() - seen > seconds
+        and not runtime.get_instance().is_active_session(session)
+    )
 
 
 @st.cache_resource

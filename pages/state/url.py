@@ -23,7 +23,13 @@ def current() -> Recipe | None:
 
 def put_link(recipe: Recipe, view: tuple[str, ...] = VIEW) -> None:
     """Let the address bar say what is shown: the recipe, and what else is looked at."""
-    view = {name: str(value) for name in view if not ((value := st.session_state.get(name)) is None or value is False or value == "all layers")}
+    view = {
+        name: str(value)
+        for name in view
+        if not (
+            (value := st.session_state.get(name)) is None or value is False or value == "all layers"
+        )
+    }
     query = view | recipe.to_query()
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
@@ -42,11 +48,16 @@ def _from_link() -> Recipe | None:
         if "dataset" not in query and asked.dataset not in found.get(asked.network, []):
             asked = replace(asked, dataset=found.get(asked.network, [asked.dataset])[-1])
         if asked.dataset not in found.get(asked.network, []):
-            reason = ("is not on this machine" if not datasets.available(asked.dataset)
-                      else f"has no checkpoint for {NETWORKS[asked.network].label}")
+            reason = (
+                "is not on this machine"
+                if not datasets.available(asked.dataset)
+                else f"has no checkpoint for {NETWORKS[asked.network].label}"
+            )
             raise ValueError(f"{DATASETS[asked.dataset].label} {reason}")
     except ValueError as error:
-        st.session_state["message"] = f"The link could not be followed: {plain(str(error))}. This is the default instead."
+        st.session_state["message"] = (
+            f"The link could not be followed: {plain(str(error))}. This is the default instead."
+        )
         asked = default
     show(asked)
     st.session_state.update({name: query[name] for name in ("histogram", "mask") if name in query})
@@ -56,8 +67,16 @@ def _from_link() -> Recipe | None:
 
 def show(recipe: Recipe) -> None:
     """Let Explore and its widgets show a recipe."""
-    st.session_state.update({"recipe": recipe, "network": recipe.network, "dataset": recipe.dataset, "active": len(recipe.earlier),
-                             "calibration": recipe.calibration, "seed": recipe.seed})
+    st.session_state.update(
+        {
+            "recipe": recipe,
+            "network": recipe.network,
+            "dataset": recipe.dataset,
+            "active": len(recipe.earlier),
+            "calibration": recipe.calibration,
+            "seed": recipe.seed,
+        }
+    )
     show_step(recipe)
 
 

@@ -5,8 +5,8 @@ import sys
 import click
 
 from pruning.cli import assets, compare, prune, sweeps
-from pruning.runtime.installation import check_torch
 from pruning.runtime.errors import PrunescopeError
+from pruning.runtime.installation import check_torch
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -14,8 +14,18 @@ def main() -> None:
     """Prunescope: see neural networks being pruned."""
 
 
-for command in (prune.prune, compare.compare, sweeps.curve, sweeps.sensitivity, sweeps.plan, sweeps.store, assets.download,
-                assets.train, assets.table, assets.list_):
+for command in (
+    prune.prune,
+    compare.compare,
+    sweeps.curve,
+    sweeps.sensitivity,
+    sweeps.plan,
+    sweeps.store,
+    assets.download,
+    assets.train,
+    assets.table,
+    assets.list_,
+):
     main.add_command(command)
 
 
@@ -37,4 +47,3 @@ def run(arguments: list[str] | None = None) -> int:
         click.echo("stopped", err=True)
         return 130
     return 0
-

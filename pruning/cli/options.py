@@ -13,8 +13,14 @@ def _set_data_dir(context: click.Context, parameter: click.Parameter, value: str
         os.environ["PRUNESCOPE_DATA"] = value
 
 
-data_dir = click.option("--data-dir", type=click.Path(file_okay=False), callback=_set_data_dir, expose_value=False,
-                        is_eager=True, help="Folder of the datasets [default: PRUNESCOPE_DATA, else the user's cache].")
+data_dir = click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    callback=_set_data_dir,
+    expose_value=False,
+    is_eager=True,
+    help="Folder of the datasets [default: PRUNESCOPE_DATA, else the user's cache].",
+)
 
 
 def flag(name: str) -> str:
@@ -32,7 +38,11 @@ def objects(path: Path) -> list[dict]:
     """Of a recipe file: a recipe, a list of steps, or a comparison with its columns."""
     read = read_json(path)
     if isinstance(read, dict) and isinstance(read.get("columns"), list):
-        return [column["recipe"] for column in read["columns"] if isinstance(column, dict) and isinstance(column.get("recipe"), dict)]
+        return [
+            column["recipe"]
+            for column in read["columns"]
+            if isinstance(column, dict) and isinstance(column.get("recipe"), dict)
+        ]
     if isinstance(read, list):
         return [{"steps": read}]
     if not isinstance(read, dict):
@@ -51,7 +61,9 @@ def score(recipe) -> None:
         score(recipe.before)
     if not CRITERIA[recipe.criterion].images:
         return
-    with tqdm(total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1) as bar:
+    with tqdm(
+        total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1
+    ) as bar:
         experiment.ranking(recipe, lambda share: bar.update(round(100 * share) - bar.n))
 
 
@@ -59,11 +71,14 @@ def get_data(name: str) -> None:
     """Download what is not there, with a progress bar."""
     from tqdm import tqdm
 
-    from pruning.data import datasets
-    from pruning.data import download
+    from pruning.data import datasets, download
 
     if datasets.available(name):
         return
     dataset = datasets.DATASETS[name]
-    with tqdm(total=dataset.download_bytes, unit="B", unit_scale=True, desc=dataset.label, disable=None) as bar:
-        download.download(name, lambda share: bar.update(int(share * dataset.download_bytes) - bar.n))
+    with tqdm(
+        total=dataset.download_bytes, unit="B", unit_scale=True, desc=dataset.label, disable=None
+    ) as bar:
+        download.download(
+            name, lambda share: bar.update(int(share * dataset.download_bytes) - bar.n)
+        )

@@ -23,8 +23,13 @@ class Precision(click.ParamType):
             self.fail(f"must be full or a number such as 0.01, not {value!r}", param, ctx)
 
 
-precision = click.option("--precision", type=Precision(), default="full", show_default=True,
-                         help="A point is done once the half-width of its 95% interval is below, such as 0.01.")
+precision = click.option(
+    "--precision",
+    type=Precision(),
+    default="full",
+    show_default=True,
+    help="A point is done once the half-width of its 95% interval is below, such as 0.01.",
+)
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 to_csv = click.option("--csv", type=FILE, metavar="FILE", help="Write a row per point.")
 
@@ -49,10 +54,24 @@ def _write(table, path: Path | None) -> None:
 @click.command()
 @click.option("--network", help="Instead of the recipes' own [default: lenet5].")
 @click.option("--dataset", help="Instead of the recipes' own [default: mnist].")
-@click.option("--recipe", "recipes", multiple=True, type=FILE, metavar="FILE",
-              help="JSON, may be given several times [default: weights by magnitude, and the random control].")
-@click.option("--points", type=int, default=11, show_default=True, help="Even sparsities; 0: compression ratios 1 to 32.")
-@click.option("--seeds", type=int, default=3, show_default=True, help="Of recipes with a random part.")
+@click.option(
+    "--recipe",
+    "recipes",
+    multiple=True,
+    type=FILE,
+    metavar="FILE",
+    help="JSON, may be given several times [default: weights by magnitude, and the random control].",
+)
+@click.option(
+    "--points",
+    type=int,
+    default=11,
+    show_default=True,
+    help="Even sparsities; 0: compression ratios 1 to 32.",
+)
+@click.option(
+    "--seeds", type=int, default=3, show_default=True, help="Of recipes with a random part."
+)
 @click.option("--images", type=int, help="Of the test set, the first ones [default: all].")
 @precision
 @data_dir
@@ -64,8 +83,13 @@ def curve(network, dataset, recipes, points, seeds, images, precision, as_json, 
     from pruning.recipe.recipe import Recipe
 
     given = {name: value for name, value in (("network", network), ("dataset", dataset)) if value}
-    files = [{**one, **given} for path in recipes for one in objects(path)] or [given, {**given, "criterion": "random"}]
-    asked = bundle.Bundle(tuple(Recipe.from_dict(one) for one in files), points, seeds, images, precision)
+    files = [{**one, **given} for path in recipes for one in objects(path)] or [
+        given,
+        {**given, "criterion": "random"},
+    ]
+    asked = bundle.Bundle(
+        tuple(Recipe.from_dict(one) for one in files), points, seeds, images, precision
+    )
     get_data(asked.recipes[0].dataset)
     for recipe in asked.recipes:
         score(recipe)
@@ -76,7 +100,9 @@ def curve(network, dataset, recipes, points, seeds, images, precision, as_json, 
     if as_json:
         click.echo(json.dumps(bundle.to_dict(asked, found), indent=1))
     elif not csv:
-        shown = table[["name", "seed", "value", "sparsity", "compression", "accuracy", "loss", "images"]]
+        shown = table[
+            ["name", "seed", "value", "sparsity", "compression", "accuracy", "loss", "images"]
+        ]
         click.echo(shown.to_string(index=False, float_format="{:.4f}".format))
         for line in found:
             click.echo(f"area under {bundle.name_of(line.recipe)}: {line.area:.4f}")
@@ -84,13 +110,21 @@ def curve(network, dataset, recipes, points, seeds, images, precision, as_json, 
 
 def _scanned(command):
     for option in (
-            click.option("--precision", type=Precision(), default="full", show_default=True, help="As for curve."),
-            click.option("--seed", type=int, default=0, show_default=True),
-            click.option("--calibration", type=int, help="Training images that criteria look at [default: 1024]."),
-            click.option("--grouping", default="", help="inside or across additions (filter, neuron)."),
-            click.option("--criterion", help="What scores the units [default: the first that can]."),
-            click.option("--method", default="weight", show_default=True, help="weight, neuron or filter."),
-            click.option("--dataset", default="mnist", show_default=True), click.option("--network", default="lenet5", show_default=True)):
+        click.option(
+            "--precision", type=Precision(), default="full", show_default=True, help="As for curve."
+        ),
+        click.option("--seed", type=int, default=0, show_default=True),
+        click.option(
+            "--calibration", type=int, help="Training images that criteria look at [default: 1024]."
+        ),
+        click.option("--grouping", default="", help="inside or across additions (filter, neuron)."),
+        click.option("--criterion", help="What scores the units [default: the first that can]."),
+        click.option(
+            "--method", default="weight", show_default=True, help="weight, neuron or filter."
+        ),
+        click.option("--dataset", default="mnist", show_default=True),
+        click.option("--network", default="lenet5", show_default=True),
+    ):
         command = option(command)
     return command
 
@@ -101,18 +135,31 @@ def _scan(network, dataset, method, criterion, grouping, calibration, seed, prec
 
     if not 1 <= levels <= 100:
         raise ValueError(f"levels must be a whole number from 1 to 100, not {levels}")
-    recipe = Recipe(network, dataset, method=method, criterion=criterion or criteria_for(network, method)[0], grouping=grouping,
-                    seed=seed, **({"calibration": calibration} if calibration is not None else {}))
+    recipe = Recipe(
+        network,
+        dataset,
+        method=method,
+        criterion=criterion or criteria_for(network, method)[0],
+        grouping=grouping,
+        seed=seed,
+        **({"calibration": calibration} if calibration is not None else {}),
+    )
     get_data(dataset)
     score(recipe)
     with _bar("scanning") as show:
-        return scanning.scan(recipe, lambda scan, share: show(share), precision=precision,
-                             levels=tuple((level + 1) / levels for level in range(levels)))
+        return scanning.scan(
+            recipe,
+            lambda scan, share: show(share),
+            precision=precision,
+            levels=tuple((level + 1) / levels for level in range(levels)),
+        )
 
 
 @click.command()
 @_scanned
-@click.option("--levels", type=int, default=10, show_default=True, help="How many sparsities, up to 100%.")
+@click.option(
+    "--levels", type=int, default=10, show_default=True, help="How many sparsities, up to 100%."
+)
 @data_dir
 @as_json
 @to_csv
@@ -122,18 +169,34 @@ def sensitivity(as_json, csv, **options) -> None:
     table = found.table()
     _write(table, csv)
     if as_json:
-        click.echo(json.dumps({"recipe": found.recipe.to_dict(), "dense": found.dense.accuracy.value, "order": found.order,
-                               "points": table.to_dict("records")}, indent=1))
+        click.echo(
+            json.dumps(
+                {
+                    "recipe": found.recipe.to_dict(),
+                    "dense": found.dense.accuracy.value,
+                    "order": found.order,
+                    "points": table.to_dict("records"),
+                },
+                indent=1,
+            )
+        )
     elif not csv:
         click.echo(found.accuracies.to_string(float_format="{:.4f}".format))
         click.echo(f"most sensitive first: {', '.join(found.order)}")
 
 
 @click.command()
-@click.option("--lose", type=float, required=True, help="Points of validation accuracy that may go, such as 1.0.")
+@click.option(
+    "--lose",
+    type=float,
+    required=True,
+    help="Points of validation accuracy that may go, such as 1.0.",
+)
 @_scanned
 @click.option("--levels", type=int, default=10, show_default=True, help="Of the scan.")
-@click.option("--out", type=FILE, metavar="FILE", help="Write the planned recipe, for prune --steps.")
+@click.option(
+    "--out", type=FILE, metavar="FILE", help="Write the planned recipe, for prune --steps."
+)
 @data_dir
 @as_json
 def plan(lose, out, as_json, **options) -> None:
@@ -149,12 +212,23 @@ def plan(lose, out, as_json, **options) -> None:
         with whole(out) as temporary:
             temporary.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
     if as_json:
-        click.echo(json.dumps({"lose": lose, "dense_validation": planned.dense_validation, "recipe": recipe.to_dict(),
-                               "plans": table.to_dict("records")}, indent=1))
+        click.echo(
+            json.dumps(
+                {
+                    "lose": lose,
+                    "dense_validation": planned.dense_validation,
+                    "recipe": recipe.to_dict(),
+                    "plans": table.to_dict("records"),
+                },
+                indent=1,
+            )
+        )
         return
     click.echo(table.to_string(index=False, float_format="{:.4f}".format))
     values = dict(recipe.values)
-    click.echo("sparsities  " + ", ".join(f"{name}={values.get(name, 0.0):g}" for name in found.layers))
+    click.echo(
+        "sparsities  " + ", ".join(f"{name}={values.get(name, 0.0):g}" for name in found.layers)
+    )
 
 
 @click.group()
@@ -170,14 +244,31 @@ def list_(as_json: bool) -> None:
 
     rows = list(stored.rows())
     if as_json:
-        click.echo(json.dumps([{**row, "recipe": json.loads(row["recipe"]), "result": json.loads(row["result"])} for row in rows],
-                              indent=1))
+        click.echo(
+            json.dumps(
+                [
+                    {
+                        **row,
+                        "recipe": json.loads(row["recipe"]),
+                        "result": json.loads(row["result"]),
+                    }
+                    for row in rows
+                ],
+                indent=1,
+            )
+        )
         return
     for row in rows:
         recipe, result = json.loads(row["recipe"]), json.loads(row["result"])
-        told = "several steps" if "steps" in recipe else f"{recipe['method']} {recipe['criterion']} {recipe['rule']}={recipe['value']}"
-        click.echo(f"{recipe['network']:14} {recipe['dataset']:8} {row['split']:10} {row['images']:>6} images  "
-                   f"{sum(result['class_correct']) / row['images']:.4f}  {told}")
+        told = (
+            "several steps"
+            if "steps" in recipe
+            else f"{recipe['method']} {recipe['criterion']} {recipe['rule']}={recipe['value']}"
+        )
+        click.echo(
+            f"{recipe['network']:14} {recipe['dataset']:8} {row['split']:10} {row['images']:>6} images  "
+            f"{sum(result['class_correct']) / row['images']:.4f}  {told}"
+        )
     click.echo(f"{len(rows)} results in {stored.path()}")
 
 

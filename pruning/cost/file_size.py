@@ -36,8 +36,10 @@ def decoded(content: bytes, encoding: str, like: State) -> dict[str, torch.Tenso
     tensors = load(gzip.decompress(content) if encoding == "gzip" else content)
     if encoding == "gzip":
         return tensors
-    return {name: _DECODERS[encoding](tensors, name, value.shape) if value.ndim > 1 else tensors[name]
-            for name, value in like.items()}
+    return {
+        name: _DECODERS[encoding](tensors, name, value.shape) if value.ndim > 1 else tensors[name]
+        for name, value in like.items()
+    }
 
 
 def encoded(state: State, encoding: str) -> bytes:
@@ -56,7 +58,10 @@ def _sparse(state: State, encode: Callable[[np.ndarray], dict[str, np.ndarray]])
     for name, tensor in state.items():
         if tensor.ndim > 1:
             parts = encode(tensor.detach().contiguous().flatten(1).numpy())
-            tensors |= {f"{name}.{part}": torch.from_numpy(np.ascontiguousarray(value)) for part, value in parts.items()}
+            tensors |= {
+                f"{name}.{part}": torch.from_numpy(np.ascontiguousarray(value))
+                for part, value in parts.items()
+            }
         else:
             tensors[name] = tensor.detach().contiguous()
     return save(tensors)
@@ -65,7 +70,13 @@ def _sparse(state: State, encode: Callable[[np.ndarray], dict[str, np.ndarray]])
 def _csr(matrix: np.ndarray) -> dict[str, np.ndarray]:
     rows, columns = matrix.nonzero()
     pointers = np.searchsorted(rows, np.arange(len(matrix) + 1)).astype(np.uint32)
-    small = np.uint8 if matrix.shape[1] <= 2**8 else np.uint16 if matrix.shape[1] <= 2**16 else np.uint32
+    small = (
+        np.uint8
+        if matrix.shape[1] <= 2**8
+        else np.uint16
+        if matrix.shape[1] <= 2**16
+        else np.uint32
+    )
     return {"values": matrix[rows, columns], "columns": columns.astype(small), "rows": pointers}
 
 
@@ -90,6 +101,10 @@ def _from_bitmap(tensors: State, name: str, shape: torch.Size) -> torch.Tensor:
 
 
 _ENCODINGS: dict[str, Callable[[State], bytes]] = {
-    "csr": lambda state: _sparse(state, _csr), "bitmap": lambda state: _sparse(state, _bitmap),
-    "gzip": lambda state: gzip.compress(save({name: tensor.contiguous() for name, tensor in state.items()}), 6, mtime=0)}
+    "csr": lambda state: _sparse(state, _csr),
+    "bitmap": lambda state: _sparse(state, _bitmap),
+    "gzip": lambda state: gzip.compress(
+        save({name: tensor.contiguous() for name, tensor in state.items()}), 6, mtime=0
+    ),
+}
 _DECODERS = {"csr": _from_csr, "bitmap": _from_bitmap}

@@ -22,15 +22,25 @@ class Latency:
     runs: int
 
 
-def latencies(networks: Mapping[str, nn.Module], channels: int, size: int, batch: int, *, seconds: float = 1.0,
-              least: int = 15, report: Callable[[], None] = lambda: None) -> dict[str, Latency]:
+def latencies(
+    networks: Mapping[str, nn.Module],
+    channels: int,
+    size: int,
+    batch: int,
+    *,
+    seconds: float = 1.0,
+    least: int = 15,
+    report: Callable[[], None] = lambda: None,
+) -> dict[str, Latency]:
     """Each network on the same random images, in turns, so that a noisy machine hits them all.
 
     At least ``least`` runs each, and more until ``seconds`` are over. ``report`` is called between turns; what it raises
     ends the work.
     """
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(batch, channels, size, size, generator=generator).to(memory_format=torch.channels_last)
+    x = torch.randn(batch, channels, size, size, generator=generator).to(
+        memory_format=torch.channels_last
+    )
     taken: dict[str, list[float]] = {name: [] for name in networks}
     until = time.perf_counter() + seconds
     with torch.inference_mode():
@@ -57,7 +67,11 @@ def peak_activations(model: nn.Module, channels: int, size: int) -> int:
 
     def step(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
         nonlocal most
-        live = {t.data_ptr(): t[0].numel() * t.element_size() for t in (*inputs, output, waiting) if t is not None}
+        live = {
+            t.data_ptr(): t[0].numel() * t.element_size()
+            for t in (*inputs, output, waiting)
+            if t is not None
+        }
         most = max(most, sum(live.values()))
 
     def enter(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
@@ -78,7 +92,11 @@ def peak_activations(model: nn.Module, channels: int, size: int) -> int:
             hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
         if not list(module.children()):
             hooks.append(module.register_forward_hook(step))
-    hooks += [block.bn2.register_forward_hook(turn) for block in model.modules() if isinstance(block, Block)]  # after `step`
+    hooks += [
+        block.bn2.register_forward_hook(turn)
+        for block in model.modules()
+        if isinstance(block, Block)
+    ]  # after `step`
     with torch.no_grad():
         model(torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype))
     for hook in hooks:

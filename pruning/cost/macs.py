@@ -42,7 +42,9 @@ class Cost:
 def cost(network: str, dataset: str) -> Cost:
     """Of an untouched network."""
     data = DATASETS[dataset]
-    return measured(build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset)
+    return measured(
+        build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset
+    )
 
 
 def measured(model: nn.Module, dataset: str) -> Cost:
@@ -50,11 +52,25 @@ def measured(model: nn.Module, dataset: str) -> Cost:
     data = DATASETS[dataset]
     model = copy.deepcopy(model).eval()
     layers = prunable(model)
-    positions: dict[str, int] = {}  # at each of them every weight takes part in one multiply-accumulate
+    positions: dict[
+        str, int
+    ] = {}  # at each of them every weight takes part in one multiply-accumulate
     for name, layer in layers.items():
-        layer.register_forward_hook(lambda _, __, output, name=name: positions.update({name: output[0, 0].numel()}))
+        layer.register_forward_hook(
+            lambda _, __, output, name=name: positions.update({name: output[0, 0].numel()})
+        )
     with torch.inference_mode():
         model(torch.zeros(1, data.channels, data.size, data.size))
-    return Cost(sum(p.numel() for p in model.parameters()), tuple(
-        LayerCost(name, type(layer).__name__, tuple(layer.weight.shape), layer.weight.numel(),
-                  layer.weight.numel() * positions[name]) for name, layer in layers.items()))
+    return Cost(
+        sum(p.numel() for p in model.parameters()),
+        tuple(
+            LayerCost(
+                name,
+                type(layer).__name__,
+                tuple(layer.weight.shape),
+                layer.weight.numel(),
+                layer.weight.numel() * positions[name],
+            )
+            for name, layer in layers.items()
+        ),
+    )

@@ -55,20 +55,56 @@ class Images:
 DATASETS: Registry[Dataset] = Registry("dataset")
 _DIGITS = tuple("0123456789")
 for _dataset in (
-    Dataset("digits", "Digits", "scikit-learn's 1,797 handwritten digits, 8x8 enlarged to 28x28", 1, 28, _DIGITS,
-            (0.3055,), (0.3247,), 1437, 287, 360),
-    Dataset("mnist", "MNIST", "LeCun et al. 1998", 1, 28, _DIGITS,
-            (0.1307,), (0.3081,), 60_000, 5_000, 10_000, 11_594_722),
-    Dataset("cifar10", "CIFAR-10", "Krizhevsky 2009", 3, 32,
-            ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
-            (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), 50_000, 5_000, 10_000, 170_498_071),
+    Dataset(
+        "digits",
+        "Digits",
+        "scikit-learn's 1,797 handwritten digits, 8x8 enlarged to 28x28",
+        1,
+        28,
+        _DIGITS,
+        (0.3055,),
+        (0.3247,),
+        1437,
+        287,
+        360,
+    ),
+    Dataset(
+        "mnist",
+        "MNIST",
+        "LeCun et al. 1998",
+        1,
+        28,
+        _DIGITS,
+        (0.1307,),
+        (0.3081,),
+        60_000,
+        5_000,
+        10_000,
+        11_594_722,
+    ),
+    Dataset(
+        "cifar10",
+        "CIFAR-10",
+        "Krizhevsky 2009",
+        3,
+        32,
+        ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"),
+        (0.4914, 0.4822, 0.4465),
+        (0.2470, 0.2435, 0.2616),
+        50_000,
+        5_000,
+        10_000,
+        170_498_071,
+    ),
 ):
     DATASETS.add(_dataset.name, _dataset)
 
 
 def data_dir() -> Path:
     """Where dataset files are: ``PRUNESCOPE_DATA``, else the user's cache directory."""
-    return Path(os.environ.get("PRUNESCOPE_DATA") or platformdirs.user_cache_path("prunescope") / "data").absolute()
+    return Path(
+        os.environ.get("PRUNESCOPE_DATA") or platformdirs.user_cache_path("prunescope") / "data"
+    ).absolute()
 
 
 def path_of(name: str) -> Path:
@@ -92,7 +128,9 @@ def load(name: str, split: str) -> Images:
     dataset = DATASETS[name]
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: choose from {', '.join(SPLITS)}")
-    return _split_of(dataset, split, path_of(name) if dataset.download_bytes else None, _modified(dataset))
+    return _split_of(
+        dataset, split, path_of(name) if dataset.download_bytes else None, _modified(dataset)
+    )
 
 
 def calibration(name: str, count: int) -> Images:
@@ -107,7 +145,9 @@ def calibration(name: str, count: int) -> Images:
     most = dataset.train_images - dataset.validation_images
     if not 1 <= count <= most:
         raise ValueError(f"calibration must be a whole number from 1 to {most}, not {count}")
-    return _first_of(dataset, count, path_of(name) if dataset.download_bytes else None, _modified(dataset))
+    return _first_of(
+        dataset, count, path_of(name) if dataset.download_bytes else None, _modified(dataset)
+    )
 
 
 def _modified(dataset: Dataset) -> int:
@@ -117,24 +157,32 @@ def _modified(dataset: Dataset) -> int:
     try:
         return path.stat().st_mtime_ns
     except FileNotFoundError:
-        raise DatasetError(f"{dataset.label} is not at {path}: run `python -m pruning download {dataset.name}`, "
-                           "or set PRUNESCOPE_DATA to the folder that has it") from None
+        raise DatasetError(
+            f"{dataset.label} is not at {path}: run `python -m pruning download {dataset.name}`, "
+            "or set PRUNESCOPE_DATA to the folder that has it"
+        ) from None
 
 
 @lru_cache(maxsize=4)
 def _first_of(dataset: Dataset, count: int, path: Path | None, modified: int) -> Images:
     pixels, labels = _read(dataset, path, "train")  # for a few: not kept in memory
-    return _taken(pixels, labels, _order(pixels)[dataset.validation_images:][:count])
+    return _taken(pixels, labels, _order(pixels)[dataset.validation_images :][:count])
 
 
 @lru_cache(maxsize=len(SPLITS) * 4)
 def _split_of(dataset: Dataset, split: str, path: Path | None, modified: int) -> Images:
     pixels, labels = _read(dataset, path, "test" if split == "test" else "train")
-    order = _order(pixels)  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
+    order = _order(
+        pixels
+    )  # an estimate looks at the first ones, and in MNIST's file the first ones are easier
     if split == "test":
         return _taken(pixels, labels, order)
-    held_out = order[:dataset.validation_images]
-    return _taken(pixels, labels, held_out if split == "validation" else np.setdiff1d(np.arange(len(order)), held_out))
+    held_out = order[: dataset.validation_images]
+    return _taken(
+        pixels,
+        labels,
+        held_out if split == "validation" else np.setdiff1d(np.arange(len(order)), held_out),
+    )
 
 
 def _read(dataset: Dataset, path: Path | None, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -142,7 +190,9 @@ def _read(dataset: Dataset, path: Path | None, part: str) -> tuple[np.ndarray, n
 
 
 def _taken(pixels: np.ndarray, labels: np.ndarray, which: np.ndarray) -> Images:
-    return Images(torch.from_numpy(np.ascontiguousarray(pixels[which])), torch.from_numpy(labels[which]))
+    return Images(
+        torch.from_numpy(np.ascontiguousarray(pixels[which])), torch.from_numpy(labels[which])
+    )
 
 
 def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -153,21 +203,43 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
     try:
         with path.open("rb") as opened, np.load(opened, allow_pickle=False) as file:
             pixels, labels = file[f"x_{part}"], file[f"y_{part}"]
-    except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error, TypeError, RuntimeError) as error:
-        raise DatasetError(f"{path} is broken or not a {dataset.label} file ({error}): {remedy}") from error
+    except (
+        ValueError,
+        KeyError,
+        EOFError,
+        zipfile.BadZipFile,
+        zlib.error,
+        TypeError,
+        RuntimeError,
+    ) as error:
+        raise DatasetError(
+            f"{path} is broken or not a {dataset.label} file ({error}): {remedy}"
+        ) from error
     except FileNotFoundError:
         raise
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read ({error.strerror or error}): check the file and the disk") from error
+        raise DatasetError(
+            f"{path} cannot be read ({error.strerror or error}): check the file and the disk"
+        ) from error
     count = dataset.train_images if part == "train" else dataset.test_images
-    shape = (count, dataset.size, dataset.size) + ((dataset.channels,) if dataset.channels > 1 else ())
+    shape = (count, dataset.size, dataset.size) + (
+        (dataset.channels,) if dataset.channels > 1 else ()
+    )
     if pixels.shape != shape or pixels.dtype != np.uint8:
-        raise DatasetError(f"{path} has x_{part} of shape {pixels.shape} and type {pixels.dtype}, "
-                           f"not {shape} and uint8: {remedy}")
-    if (labels.size != count or not np.issubdtype(labels.dtype, np.integer)
-            or labels.min() < 0 or labels.max() >= len(dataset.classes)):
-        raise DatasetError(f"{path} has wrong labels y_{part}: they must be {count:,} whole numbers "
-                           f"from 0 to {len(dataset.classes) - 1}: {remedy}")
+        raise DatasetError(
+            f"{path} has x_{part} of shape {pixels.shape} and type {pixels.dtype}, "
+            f"not {shape} and uint8: {remedy}"
+        )
+    if (
+        labels.size != count
+        or not np.issubdtype(labels.dtype, np.integer)
+        or labels.min() < 0
+        or labels.max() >= len(dataset.classes)
+    ):
+        raise DatasetError(
+            f"{path} has wrong labels y_{part}: they must be {count:,} whole numbers "
+            f"from 0 to {len(dataset.classes) - 1}: {remedy}"
+        )
     pixels = pixels[:, None] if pixels.ndim == 3 else pixels.transpose(0, 3, 1, 2)
     return pixels, labels.reshape(-1).astype(np.int64)
 
@@ -185,7 +257,9 @@ def _digits(part: str) -> tuple[np.ndarray, np.ndarray]:
         weights[i, low] += 14 - rest
         weights[i, min(low + 1, 7)] += rest
     pixels = (weights @ images @ weights.T * 255 + 8 * 196) // (16 * 196)
-    train, test = train_test_split(np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels)
+    train, test = train_test_split(
+        np.arange(len(labels)), test_size=0.2, random_state=0, stratify=labels
+    )
     chosen = np.sort(test if part == "test" else train)
     return pixels[chosen, None].astype(np.uint8), labels[chosen].astype(np.int64)
 
@@ -205,7 +279,10 @@ def _order(pixels: np.ndarray) -> np.ndarray:
 
 def fingerprint(images: Images) -> str:
     """sha256 of the images and labels whatever their order, hexadecimal."""
-    lines = sorted(_digest(image) + bytes([label]) for image, label in zip(images.pixels.numpy(), images.labels.tolist()))
+    lines = sorted(
+        _digest(image) + bytes([label])
+        for image, label in zip(images.pixels.numpy(), images.labels.tolist())
+    )
     return hashlib.sha256(b"".join(lines)).hexdigest()
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 
 from pruning.data.datasets import DATASETS, available, path_of, read_npz
-from pruning.runtime.errors import DatasetError
 from pruning.runtime.atomic_write import whole
+from pruning.runtime.errors import DatasetError
 
 
 def download(name: str, report: Callable[[float], None] = lambda share: None) -> Path:
@@ -36,8 +36,10 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
         _sweep(place, name)
         folder = Path(tempfile.mkdtemp(dir=place, prefix=f".{name}-"))
     except OSError as error:
-        raise DatasetError(f"{dataset.label} cannot be written to {place} ({error.strerror}): "
-                           "set PRUNESCOPE_DATA to a folder that can be written") from error
+        raise DatasetError(
+            f"{dataset.label} cannot be written to {place} ({error.strerror}): "
+            "set PRUNESCOPE_DATA to a folder that can be written"
+        ) from error
     try:
         arrays = _watched(lambda: _fetch(name, folder), folder, dataset.download_bytes, report)
         with whole(path) as temporary:
@@ -47,8 +49,10 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
         report(1.0)
     except OSError as error:
         if getattr(error, "errno", None) == 28:
-            raise DatasetError(f"no room on the disk for {dataset.label} in {place}: free "
-                               f"{2 * dataset.download_bytes // 10**6} MB, or set PRUNESCOPE_DATA") from error
+            raise DatasetError(
+                f"no room on the disk for {dataset.label} in {place}: free "
+                f"{2 * dataset.download_bytes // 10**6} MB, or set PRUNESCOPE_DATA"
+            ) from error
         raise DatasetError(_offline(dataset.label, path, error)) from error
     except RuntimeError as error:  # torchvision: no mirror answered, or a wrong checksum
         raise DatasetError(_offline(dataset.label, path, error)) from error
@@ -66,8 +70,10 @@ def _sweep(place: Path, name: str) -> None:
 
 def _offline(label: str, path: Path, error: Exception) -> str:
     reason = str(error).strip().split("\n")[-1].strip(" :") or type(error).__name__
-    return (f"{label} could not be downloaded ({reason}): check the connection and try again, "
-            f"or put a Keras {path.name} at {path}")
+    return (
+        f"{label} could not be downloaded ({reason}): check the connection and try again, "
+        f"or put a Keras {path.name} at {path}"
+    )
 
 
 def _fetch(name: str, folder: Path) -> dict[str, np.ndarray]:
@@ -77,11 +83,16 @@ def _fetch(name: str, folder: Path) -> dict[str, np.ndarray]:
     arrays = {}
     for part in ("train", "test"):
         there = kind(str(folder), train=part == "train", download=True)
-        arrays |= {f"x_{part}": np.asarray(there.data, np.uint8), f"y_{part}": np.asarray(there.targets, np.uint8)}
+        arrays |= {
+            f"x_{part}": np.asarray(there.data, np.uint8),
+            f"y_{part}": np.asarray(there.targets, np.uint8),
+        }
     return arrays
 
 
-def _watched(work: Callable, folder: Path, total: int, report: Callable[[float], None]) -> dict[str, np.ndarray]:
+def _watched(
+    work: Callable, folder: Path, total: int, report: Callable[[float], None]
+) -> dict[str, np.ndarray]:
     """Run ``work`` in a thread of its own and report how many bytes of archives have come meanwhile."""
     outcome: dict = {}
 
@@ -95,7 +106,12 @@ def _watched(work: Callable, folder: Path, total: int, report: Callable[[float],
     thread.start()
     while thread.is_alive():
         thread.join(0.2)
-        report(min(1.0, sum(file.stat().st_size for file in folder.rglob("*.gz") if file.exists()) / total))
+        report(
+            min(
+                1.0,
+                sum(file.stat().st_size for file in folder.rglob("*.gz") if file.exists()) / total,
+            )
+        )
     if "error" in outcome:
         raise outcome["error"]
     return outcome["result"]

@@ -13,19 +13,18 @@ import torch
 from cachetools import LRUCache, cached
 from torch import nn
 
-from pruning.models import checkpoints
-from pruning.data import datasets
 from pruning.cost.macs import Cost, cost, measured
-from pruning.methods.criteria import CRITERIA, Context
+from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images, normalise
 from pruning.inference.classify import Accuracy, Tally, tallies
+from pruning.methods.criteria import CRITERIA, Context
 from pruning.methods.masks import Masks
-from pruning.models import prunable
 from pruning.methods.ranking import Ranking
-from pruning.recipe.recipe import Recipe
 from pruning.methods.refit import without
 from pruning.methods.rules import RULES, Choice, removed
 from pruning.methods.units import METHODS, Group, alive, groups, is_block
+from pruning.models import checkpoints, prunable
+from pruning.recipe.recipe import Recipe
 
 Report = Callable[[float], None]
 
@@ -51,7 +50,9 @@ class Pruned:
     def copy(self) -> nn.Sequential:
         """The masked network as a module of its own."""
         model = copy.deepcopy(self.model)
-        model.load_state_dict({k: v for k, v in self.masks.apply(self.model).items() if k != "input"}, strict=False)
+        model.load_state_dict(
+            {k: v for k, v in self.masks.apply(self.model).items() if k != "input"}, strict=False
+        )
         return model
 
 
@@ -137,7 +138,9 @@ def scored(recipe: Recipe) -> bool:
     return recipe.scoring in _rankings and (recipe.before is None or scored(recipe.before))
 
 
-_rankings: LRUCache = LRUCache(maxsize=96_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1)  # bytes, about
+_rankings: LRUCache = LRUCache(
+    maxsize=96_000_000, getsizeof=lambda ranked: 24 * ranked.units + 1
+)  # bytes, about
 
 
 # The cache never waits for another thread's result: that thread may itself be waiting for its turn.
@@ -145,9 +148,22 @@ _rankings: LRUCache = LRUCache(maxsize=96_000_000, getsizeof=lambda ranked: 24 *
 def _ranking(recipe: Recipe, report: Report) -> Ranking:
     state, found = before(recipe), groups_of(recipe)
     mask = state.masks.get("input")
-    left = {name: alive(recipe.method, state.model, group, state.masks) for name, group in found.items()}
-    context = Context(state.copy(), found, recipe.method, recipe.dataset, recipe.calibration, recipe.seed, recipe.measure,
-                      None if mask is None else mask.float(), left, len(recipe.earlier), report)
+    left = {
+        name: alive(recipe.method, state.model, group, state.masks) for name, group in found.items()
+    }
+    context = Context(
+        state.copy(),
+        found,
+        recipe.method,
+        recipe.dataset,
+        recipe.calibration,
+        recipe.seed,
+        recipe.measure,
+        None if mask is None else mask.float(),
+        left,
+        len(recipe.earlier),
+        report,
+    )
     scores = CRITERIA[recipe.criterion].function(context)
     weights = {name: context.weight(name) for name in found} if recipe.method == "weight" else {}
     return Ranking.of(scores, found, left, weights)
@@ -155,7 +171,9 @@ def _ranking(recipe: Recipe, report: Report) -> Ranking:
 
 def choose(recipe: Recipe) -> Choice:
     """How many units each group loses: a search in the ranking."""
-    return RULES[recipe.rule].choose(ranking(recipe), recipe.value, recipe.scope, dict(recipe.values))
+    return RULES[recipe.rule].choose(
+        ranking(recipe), recipe.value, recipe.scope, dict(recipe.values)
+    )
 
 
 def pruned(recipe: Recipe) -> Pruned:
@@ -164,8 +182,13 @@ def pruned(recipe: Recipe) -> Pruned:
 
 
 # The last 32 MB are remembered.
-@cached(LRUCache(maxsize=32_000_000, getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone)),
-        lock=threading.Lock())
+@cached(
+    LRUCache(
+        maxsize=32_000_000,
+        getsizeof=lambda state: state.masks.bytes + 4 * state.parameters * bool(state.gone),
+    ),
+    lock=threading.Lock(),
+)
 def _pruned(recipe: Recipe) -> Pruned:
     state, ranked, choice = before(recipe), ranking(recipe), choose(recipe)
     lost = {name: cut.removed(ranked[name]) for name, cut in choice.items()}
@@ -176,7 +199,12 @@ def _pruned(recipe: Recipe) -> Pruned:
     masks = state.masks & kept
     if recipe.method != "layer":
         return replace(state, masks=masks)
-    units = [unit for name, gone in lost.items() for unit, is_gone in zip(found[name].names, gone.tolist()) if is_gone]
+    units = [
+        unit
+        for name, gone in lost.items()
+        for unit, is_gone in zip(found[name].names, gone.tolist())
+        if is_gone
+    ]
     plain = [unit for unit in units if not is_block(state.model, unit)]
     blocks = (*state.blocks, *(unit for unit in units if unit not in plain))
     if not plain:
@@ -185,16 +213,29 @@ def _pruned(recipe: Recipe) -> Pruned:
 
 
 def _refitted(recipe: Recipe, state: Pruned, names: list[str]) -> Pruned:
-    images, data = datasets.calibration(recipe.dataset, recipe.calibration), DATASETS[recipe.dataset]
-    left, _ = without(state.model, state.masks.apply(state.model), names,
-                      lambda: (normalise(part, data) for part in images.pixels.split(256)))
+    images, data = (
+        datasets.calibration(recipe.dataset, recipe.calibration),
+        DATASETS[recipe.dataset],
+    )
+    left, _ = without(
+        state.model,
+        state.masks.apply(state.model),
+        names,
+        lambda: (normalise(part, data) for part in images.pixels.split(256)),
+    )
     shapes = {name: p.shape for name, p in left.named_parameters()}
-    same = {name: p for name, p in state.model.named_parameters() if name in shapes and left.get_parameter(name) is p}
+    same = {
+        name: p
+        for name, p in state.model.named_parameters()
+        if name in shapes and left.get_parameter(name) is p
+    }
     masks = {}
     for name, mask in state.masks.items():
         if name in same or name == "input":
             masks[name] = mask
-        elif name in shapes:  # refitted: its units that were gone stay gone, single weights come back
+        elif (
+            name in shapes
+        ):  # refitted: its units that were gone stay gone, single weights come back
             rows = state.masks[f"{name.rpartition('.')[0]}.weight"].flatten(1).any(1)
             masks[name] = rows.view(-1, *[1] * (len(shapes[name]) - 1)).expand(shapes[name])
     return replace(state, model=left, masks=Masks(masks), gone=(*state.gone, *names))
@@ -207,7 +248,11 @@ def masks(recipe: Recipe) -> Masks:
 
 def test_images(recipe: Recipe) -> Images:
     images = datasets.load(recipe.dataset, "test")
-    return Images(images.pixels[:recipe.images], images.labels[:recipe.images]) if recipe.images else images
+    return (
+        Images(images.pixels[: recipe.images], images.labels[: recipe.images])
+        if recipe.images
+        else images
+    )
 
 
 def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None) -> Outcome:
@@ -225,15 +270,27 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
     state, images, data = pruned(recipe), test_images(recipe), DATASETS[recipe.dataset]
     parameters = state.masks.apply(state.model)
     layers = layer_table(recipe, state)
-    outcome = Outcome(recipe, Accuracy(0, 0, data.test_images),
-                      checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy,
-                      cost(recipe.network, recipe.dataset), layers, state.parameters, units(recipe),
-                      warnings(layers, state), 0.0)
+    outcome = Outcome(
+        recipe,
+        Accuracy(0, 0, data.test_images),
+        checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy,
+        cost(recipe.network, recipe.dataset),
+        layers,
+        state.parameters,
+        units(recipe),
+        warnings(layers, state),
+        0.0,
+    )
     tally = Tally()
     for part in tallies(state.model, parameters, images, data):
         tally += part
-        outcome = replace(outcome, accuracy=tally.accuracy(data.test_images), class_correct=tally.class_correct,
-                          loss=tally.mean_loss, seconds=time.perf_counter() - began)
+        outcome = replace(
+            outcome,
+            accuracy=tally.accuracy(data.test_images),
+            class_correct=tally.class_correct,
+            loss=tally.mean_loss,
+            seconds=time.perf_counter() - began,
+        )
         report(outcome)
     return outcome
 
@@ -241,8 +298,10 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
 def units(recipe: Recipe) -> tuple[Units, ...]:
     """What each step did."""
     ranked, choice = ranking(recipe), choose(recipe)
-    return (*(units(recipe.before) if recipe.before else ()),
-            Units(recipe.method, ranked.units, removed(choice), note(recipe, ranked, choice)))
+    return (
+        *(units(recipe.before) if recipe.before else ()),
+        Units(recipe.method, ranked.units, removed(choice), note(recipe, ranked, choice)),
+    )
 
 
 def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
@@ -251,45 +310,78 @@ def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
     if recipe.rule == "max_over_n" and recipe.scope == "custom":
         return f"Removed {lost:,}: every {unit} that scores below the largest score of its layer, divided by the layer's n."
     if recipe.rule == "max_over_n" and lost != recipe.value:
-        return (f"Asked to prune {recipe.value:g}, removed {lost:,}: this rule removes every {unit} that scores below "
-                f"1/{recipe.value:g} of the largest score, however many those are.")
-    full = any(group.stay and choice[name].count == group.removable for name, group in ranked.items())
-    if full and recipe.rule == "sparsity" and recipe.scope != "custom" and lost < round(recipe.value * ranked.units):
+        return (
+            f"Asked to prune {recipe.value:g}, removed {lost:,}: this rule removes every {unit} that scores below "
+            f"1/{recipe.value:g} of the largest score, however many those are."
+        )
+    full = any(
+        group.stay and choice[name].count == group.removable for name, group in ranked.items()
+    )
+    if (
+        full
+        and recipe.rule == "sparsity"
+        and recipe.scope != "custom"
+        and lost < round(recipe.value * ranked.units)
+    ):
         return f"Asked to remove {recipe.value:.1%}, removed {lost:,} of {ranked.units:,}: one {unit} of each layer stays."
     if recipe.method == "layer" and (gone := set(pruned(recipe).gone) - set(before(recipe).gone)):
         left = pruned(recipe).model
-        refitted = [f"{name} ({' x '.join(map(str, layer.weight.shape))})" for name, layer in prunable(left).items()
-                    if layer is not prunable(before(recipe).model)[name]]
-        return (f"Without {', '.join(sorted(gone))}, {' and '.join(refitted)} {'was' if len(refitted) == 1 else 'were'} "
-                "refitted to what is read now; weights that earlier steps had removed there come back.")
+        refitted = [
+            f"{name} ({' x '.join(map(str, layer.weight.shape))})"
+            for name, layer in prunable(left).items()
+            if layer is not prunable(before(recipe).model)[name]
+        ]
+        return (
+            f"Without {', '.join(sorted(gone))}, {' and '.join(refitted)} {'was' if len(refitted) == 1 else 'were'} "
+            "refitted to what is read now; weights that earlier steps had removed there come back."
+        )
     return ""
 
 
 def layer_table(recipe: Recipe, state: Pruned) -> pd.DataFrame:
     """A row per prunable layer of the dense network; `Outcome` lists the columns."""
     choice, found = choose(recipe), groups_of(recipe)
-    thresholds = {layer: cut.threshold for name, cut in choice.items() for layer in found[name].layers}
-    now = {layer.name: layer for layer in (measured(state.model, recipe.dataset) if state.gone
-                                           else cost(recipe.network, recipe.dataset)).layers}
+    thresholds = {
+        layer: cut.threshold for name, cut in choice.items() for layer in found[name].layers
+    }
+    now = {
+        layer.name: layer
+        for layer in (
+            measured(state.model, recipe.dataset)
+            if state.gone
+            else cost(recipe.network, recipe.dataset)
+        ).layers
+    }
     rows = []
     for layer in cost(recipe.network, recipe.dataset).layers:
         left = now.get(layer.name)  # None: the layer was taken out
         mask = state.masks.get(f"{layer.name}.weight")
         kept = 0 if left is None else left.weights if mask is None else int(mask.sum())
-        rows.append({
-            "name": layer.name, "kind": layer.kind, "shape": " x ".join(map(str, layer.shape)),
-            "weights": layer.weights, "kept": kept, "sparsity": 1 - kept / layer.weights,
-            "threshold": thresholds.get(layer.name, float("nan")),
-            "macs": layer.macs, "macs_left": left.macs * kept // left.weights if left else 0,
-        })
+        rows.append(
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "shape": " x ".join(map(str, layer.shape)),
+                "weights": layer.weights,
+                "kept": kept,
+                "sparsity": 1 - kept / layer.weights,
+                "threshold": thresholds.get(layer.name, float("nan")),
+                "macs": layer.macs,
+                "macs_left": left.macs * kept // left.weights if left else 0,
+            }
+        )
     return pd.DataFrame(rows)
 
 
 def sparsity(recipe: Recipe) -> float:
     """Removed / all prunable weights of the dense network, as achieved; what `Outcome.sparsity` says, without its table."""
     state = pruned(recipe)
-    kept = sum(int(state.masks[f"{name}.weight"].sum()) if f"{name}.weight" in state.masks else layer.weight.numel()
-               for name, layer in prunable(state.model).items())
+    kept = sum(
+        int(state.masks[f"{name}.weight"].sum())
+        if f"{name}.weight" in state.masks
+        else layer.weight.numel()
+        for name, layer in prunable(state.model).items()
+    )
     return 1 - kept / cost(recipe.network, recipe.dataset).prunable_weights
 
 
@@ -298,15 +390,27 @@ def warnings(layers: pd.DataFrame, state: Pruned) -> tuple[str, ...]:
 
     Layers that were taken out as layers are no surprise."""
     names = list(layers["name"])
-    lost = [name for name in layers.loc[layers["kept"] == 0, "name"] if name not in state.gone
-            and name.partition(".")[0] not in state.blocks]
+    lost = [
+        name
+        for name in layers.loc[layers["kept"] == 0, "name"]
+        if name not in state.gone and name.partition(".")[0] not in state.blocks
+    ]
     if not lost:
         return ()
-    subject = ", ".join(lost) if len(lost) <= 4 else f"{lost[0]}, {lost[1]} and {len(lost) - 2} other layers"
+    subject = (
+        ", ".join(lost)
+        if len(lost) <= 4
+        else f"{lost[0]}, {lost[1]} and {len(lost) - 2} other layers"
+    )
     has = f"{subject} {'has lost all its' if len(lost) == 1 else 'have lost all their'} weights: "
-    if any("." not in name for name in lost) or any(_closed(block, names, lost) for block in _blocks(lost)):
+    if any("." not in name for name in lost) or any(
+        _closed(block, names, lost) for block in _blocks(lost)
+    ):
         return (has + "the network now answers the same for every image.",)
-    return (has + f"only the other path of {'its block' if len(lost) == 1 else 'their blocks'} still carries the image.",)
+    return (
+        has
+        + f"only the other path of {'its block' if len(lost) == 1 else 'their blocks'} still carries the image.",
+    )
 
 
 def _blocks(names: list[str]) -> set[str]:
@@ -324,7 +428,10 @@ def shares(recipe: Recipe) -> dict[str, np.ndarray]:
     """For each prunable layer the share of removed weights of each output unit; of a layer that was taken out, all."""
     state = pruned(recipe)
     left = state.masks.shares(state.model)
-    return {name: left.get(name, np.ones(len(layer.weight), np.float32)) for name, layer in prunable(model(recipe)).items()}
+    return {
+        name: left.get(name, np.ones(len(layer.weight), np.float32))
+        for name, layer in prunable(model(recipe)).items()
+    }
 
 
 def scores(recipe: Recipe, group: str | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -332,14 +439,20 @@ def scores(recipe: Recipe, group: str | None = None) -> tuple[np.ndarray, np.nda
     ranked, choice = ranking(recipe), choose(recipe)
     names = [name for name in ranked if group in (None, name)]
     kept = [~choice[name].removed(ranked[name]).numpy()[ranked[name].order] for name in names]
-    return (np.concatenate([ranked[name].values for name in names] or [np.empty(0, np.float32)]),
-            np.concatenate(kept or [np.empty(0, bool)]))
+    return (
+        np.concatenate([ranked[name].values for name in names] or [np.empty(0, np.float32)]),
+        np.concatenate(kept or [np.empty(0, bool)]),
+    )
 
 
 def weights(recipe: Recipe, layer: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The weights of a layer before masking, or of all prunable ones, and which of them are kept: (n,) float32, (n,) bool."""
     network = pruned(recipe).model
     kept = masks(recipe).whole(network)
-    tensors = {name: module.weight for name, module in prunable(network).items() if layer in (None, name)}
-    return (np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors.values()]),
-            np.concatenate([kept[f"{name}.weight"].numpy().ravel() for name in tensors]))
+    tensors = {
+        name: module.weight for name, module in prunable(network).items() if layer in (None, name)
+    }
+    return (
+        np.concatenate([tensor.detach().numpy().ravel() for tensor in tensors.values()]),
+        np.concatenate([kept[f"{name}.weight"].numpy().ravel() for name in tensors]),
+    )

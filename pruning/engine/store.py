@@ -19,13 +19,22 @@ from pathlib import Path
 
 import platformdirs
 
-from pruning.models import checkpoints
 from pruning.data import datasets
-from pruning.runtime.atomic_write import whole
+from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.atomic_write import whole
 
 FORMAT = 1  # results of another way of measuring do not count
-FIELDS = {"images", "class_correct", "loss", "total", "sparsity", "share", "parameters", "macs"}  # of a result
+FIELDS = {
+    "images",
+    "class_correct",
+    "loss",
+    "total",
+    "sparsity",
+    "share",
+    "parameters",
+    "macs",
+}  # of a result
 COLUMNS = ("key", "images", "recipe", "split", "checkpoint", "data", "result", "made")
 TABLE = """CREATE TABLE IF NOT EXISTS results (key TEXT, images INTEGER, recipe TEXT, split TEXT, checkpoint TEXT, data TEXT,
 result TEXT, made REAL, PRIMARY KEY (key, images))"""
@@ -34,15 +43,30 @@ _lock = threading.Lock()
 
 def path() -> Path:
     """``PRUNESCOPE_STORE``, else ``results.sqlite`` in the user's data directory."""
-    return Path(os.environ.get("PRUNESCOPE_STORE") or platformdirs.user_data_path("prunescope") / "results.sqlite").absolute()
+    return Path(
+        os.environ.get("PRUNESCOPE_STORE")
+        or platformdirs.user_data_path("prunescope") / "results.sqlite"
+    ).absolute()
 
 
 def get(recipe: Recipe, split: str) -> dict | None:
     """The stored result of a recipe: of its ``images`` if it names a number, else of as many as there are; None if none."""
-    limit = (datasets.DATASETS[recipe.dataset].test_images if split == "test" else len(datasets.load(recipe.dataset, split))
-             ) if recipe.images is None else recipe.images
-    rows = _try(lambda db: db.execute("SELECT result FROM results WHERE key = ? AND images <= ? ORDER BY images DESC LIMIT 1",
-                                      (key(recipe, split), limit)).fetchall(), [])
+    limit = (
+        (
+            datasets.DATASETS[recipe.dataset].test_images
+            if split == "test"
+            else len(datasets.load(recipe.dataset, split))
+        )
+        if recipe.images is None
+        else recipe.images
+    )
+    rows = _try(
+        lambda db: db.execute(
+            "SELECT result FROM results WHERE key = ? AND images <= ? ORDER BY images DESC LIMIT 1",
+            (key(recipe, split), limit),
+        ).fetchall(),
+        [],
+    )
     try:
         found = json.loads(rows[0][0]) if rows else None
         return found if found is None or FIELDS <= set(found) else None
@@ -53,14 +77,28 @@ def get(recipe: Recipe, split: str) -> dict | None:
 def put(results: Mapping[Recipe, Mapping], split: str) -> bool:
     """Remember results, {recipe: JSON values, `FIELDS` among them}, all of them or, if the process is killed, none; whether
     they are kept. Those of fewer images, which they go on from, are forgotten."""
-    rows = [(key(recipe, split), result["images"], json.dumps(_plain(recipe).to_dict()), split,
-             checkpoints.shared_card(recipe.network, recipe.dataset).weights_sha256, _data(recipe.dataset, split),
-             json.dumps(result), time.time()) for recipe, result in results.items()]
+    rows = [
+        (
+            key(recipe, split),
+            result["images"],
+            json.dumps(_plain(recipe).to_dict()),
+            split,
+            checkpoints.shared_card(recipe.network, recipe.dataset).weights_sha256,
+            _data(recipe.dataset, split),
+            json.dumps(result),
+            time.time(),
+        )
+        for recipe, result in results.items()
+    ]
 
     def write(db: sqlite3.Connection) -> bool:
-        db.executemany("DELETE FROM results WHERE key = ? AND images < ? AND json_extract(result, '$.open')",
-                       [row[:2] for row in rows])
-        db.executemany(f"INSERT OR REPLACE INTO results VALUES ({','.join('?' * len(COLUMNS))})", rows)
+        db.executemany(
+            "DELETE FROM results WHERE key = ? AND images < ? AND json_extract(result, '$.open')",
+            [row[:2] for row in rows],
+        )
+        db.executemany(
+            f"INSERT OR REPLACE INTO results VALUES ({','.join('?' * len(COLUMNS))})", rows
+        )
         return True
 
     return _try(write, False)
@@ -68,7 +106,12 @@ def put(results: Mapping[Recipe, Mapping], split: str) -> bool:
 
 def rows() -> Iterator[dict]:
     """Every stored result, newest first."""
-    for row in _try(lambda db: db.execute(f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC").fetchall(), []):
+    for row in _try(
+        lambda db: db.execute(
+            f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC"
+        ).fetchall(),
+        [],
+    ):
         yield dict(zip(COLUMNS, row))
 
 
@@ -89,7 +132,13 @@ def export(file: Path) -> int:
 
 def key(recipe: Recipe, split: str) -> str:
     card = checkpoints.shared_card(recipe.network, recipe.dataset)
-    told = [FORMAT, _plain(recipe).to_dict(), split, card.weights_sha256, _data(recipe.dataset, split)]
+    told = [
+        FORMAT,
+        _plain(recipe).to_dict(),
+        split,
+        card.weights_sha256,
+        _data(recipe.dataset, split),
+    ]
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -115,7 +164,9 @@ def _try(work: Callable[[sqlite3.Connection], object], otherwise=None):
             with _open() as db:
                 return work(db)
         except (OSError, sqlite3.OperationalError) as error:  # read-only, full, locked for too long
-            logging.getLogger(__name__).warning("the store %s cannot be used (%s): results are not kept", path(), error)
+            logging.getLogger(__name__).warning(
+                "the store %s cannot be used (%s): results are not kept", path(), error
+            )
             return otherwise
         except sqlite3.DatabaseError as error:
             if not _put_aside(before, error):
@@ -139,11 +190,15 @@ def _put_aside(broken: tuple[int, int] | None, error: Exception) -> bool:
             try:
                 path().rename(aside)
             except OSError as reason:
-                logging.getLogger(__name__).warning("the store %s is broken (%s) and cannot be replaced (%s)", path(), error, reason)
+                logging.getLogger(__name__).warning(
+                    "the store %s is broken (%s) and cannot be replaced (%s)", path(), error, reason
+                )
                 return False
             for beside in ("-wal", "-shm"):  # of the broken one
                 Path(f"{path()}{beside}").unlink(missing_ok=True)
-            logging.getLogger(__name__).warning("the store was broken (%s): it is now %s, and a new one begins", error, aside)
+            logging.getLogger(__name__).warning(
+                "the store was broken (%s): it is now %s, and a new one begins", error, aside
+            )
     return True
 
 

@@ -27,11 +27,23 @@ class Agreement:
 def with_criterion(recipe: Recipe, criterion: str, sparsity: float) -> Recipe:
     """The recipe with another criterion, removing this share of the units that take part."""
     scope = recipe.scope if recipe.scope in ("global", "layer", "erk") else "layer"
-    return replace(recipe, criterion=criterion, measure="", rule="sparsity", value=sparsity, values=(), scope=scope)
+    return replace(
+        recipe,
+        criterion=criterion,
+        measure="",
+        rule="sparsity",
+        value=sparsity,
+        values=(),
+        scope=scope,
+    )
 
 
-def agreement(recipe: Recipe, criteria: Sequence[str], sparsity: float,
-              report: Callable[[float], None] = lambda share: None) -> Agreement:
+def agreement(
+    recipe: Recipe,
+    criteria: Sequence[str],
+    sparsity: float,
+    report: Callable[[float], None] = lambda share: None,
+) -> Agreement:
     """Compare criteria on the units of the recipe's last step.
 
     Raises
@@ -46,13 +58,19 @@ def agreement(recipe: Recipe, criteria: Sequence[str], sparsity: float,
     for i, one in enumerate(recipes):
         ranked = experiment.ranking(one, lambda share, i=i: report((i + share) / len(recipes)))
         choice = experiment.choose(one)
-        removed.append(np.concatenate([choice[name].removed(group).numpy() for name, group in ranked.items()]))
+        removed.append(
+            np.concatenate([choice[name].removed(group).numpy() for name, group in ranked.items()])
+        )
         scores.append([group.by_index[np.sort(group.order)] for group in ranked.values()])
         report((i + 1) / len(recipes))
     together = recipes[0].scope == "global"
-    ranks = [[rankdata(np.concatenate(groups))] if together else [rankdata(values) for values in groups] for groups in scores]
+    ranks = [
+        [rankdata(np.concatenate(groups))] if together else [rankdata(values) for values in groups]
+        for groups in scores
+    ]
     table = lambda function, given: pd.DataFrame(  # noqa: E731
-        [[function(a, b) for b in given] for a in given], list(criteria), list(criteria), float)
+        [[function(a, b) for b in given] for a in given], list(criteria), list(criteria), float
+    )
     return Agreement(table(jaccard, removed), table(spearman, ranks))
 
 

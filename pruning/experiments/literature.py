@@ -22,11 +22,42 @@ class Published:
 _HAN = "pruned and retrained several times; not comparable with one pruning without retraining"
 _SFP = "filters, retrained while pruning"
 PUBLISHED = (
-    Published("lenet300", "mnist", "weight", 0.9841, 0.9836, "Han et al. 2015", _HAN, compression=12.0),
-    Published("lenet5-caffe", "mnist", "weight", 0.9923, 0.9920, "Han et al. 2015", _HAN, compression=12.0),
-    Published("resnet20", "cifar10", "filter", 0.9224, 0.9220, "He et al. 2018 (SFP)", _SFP, macs=1 - 0.152),
-    Published("resnet20", "cifar10", "filter", 0.9120, 0.9220, "He et al. 2018 (SFP)", _SFP, macs=1 - 0.293),
-    Published("resnet20", "cifar10", "filter", 0.9083, 0.9220, "He et al. 2018 (SFP)", _SFP, macs=1 - 0.422),
+    Published(
+        "lenet300", "mnist", "weight", 0.9841, 0.9836, "Han et al. 2015", _HAN, compression=12.0
+    ),
+    Published(
+        "lenet5-caffe", "mnist", "weight", 0.9923, 0.9920, "Han et al. 2015", _HAN, compression=12.0
+    ),
+    Published(
+        "resnet20",
+        "cifar10",
+        "filter",
+        0.9224,
+        0.9220,
+        "He et al. 2018 (SFP)",
+        _SFP,
+        macs=1 - 0.152,
+    ),
+    Published(
+        "resnet20",
+        "cifar10",
+        "filter",
+        0.9120,
+        0.9220,
+        "He et al. 2018 (SFP)",
+        _SFP,
+        macs=1 - 0.293,
+    ),
+    Published(
+        "resnet20",
+        "cifar10",
+        "filter",
+        0.9083,
+        0.9220,
+        "He et al. 2018 (SFP)",
+        _SFP,
+        macs=1 - 0.422,
+    ),
 )
 
 

@@ -4,19 +4,37 @@ import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pruning.models import checkpoints
 from pruning.data import datasets
 from pruning.engine import prune as experiment
 from pruning.methods.criteria import CRITERIA
-from pruning.runtime.atomic_write import whole
-from pruning.recipe.recipe import Recipe, criteria_for
 from pruning.methods.units import METHODS
+from pruning.models import checkpoints
+from pruning.recipe.recipe import Recipe, criteria_for
+from pruning.runtime.atomic_write import whole
 
 FILE = Path(__file__).parents[2] / "assets" / "regression.csv"
 SHARES = (0.5, 0.8, 0.9)
-COLUMNS = ("network", "dataset", "method", "criterion", "scope", "share", "units", "removed", "sparsity", "correct", "images",
-           "accuracy")
-SCOPE = {"weight": "global", "neuron": "layer", "filter": "layer", "layer": "global", "feature": "global"}
+COLUMNS = (
+    "network",
+    "dataset",
+    "method",
+    "criterion",
+    "scope",
+    "share",
+    "units",
+    "removed",
+    "sparsity",
+    "correct",
+    "images",
+    "accuracy",
+)
+SCOPE = {
+    "weight": "global",
+    "neuron": "layer",
+    "filter": "layer",
+    "layer": "global",
+    "feature": "global",
+}
 
 
 def recipes() -> Iterator[Recipe]:
@@ -24,9 +42,18 @@ def recipes() -> Iterator[Recipe]:
     for network, dataset in checkpoints.shipped():
         if datasets.DATASETS[dataset].download_bytes and datasets.available(dataset):
             for method in METHODS:
-                for criterion in sorted(criteria_for(network, method), key=lambda name: not CRITERIA[name].seeded):
+                for criterion in sorted(
+                    criteria_for(network, method), key=lambda name: not CRITERIA[name].seeded
+                ):
                     for share in SHARES:
-                        yield Recipe(network, dataset, method=method, criterion=criterion, scope=SCOPE[method], value=share)
+                        yield Recipe(
+                            network,
+                            dataset,
+                            method=method,
+                            criterion=criterion,
+                            scope=SCOPE[method],
+                            value=share,
+                        )
 
 
 def read(path: Path = FILE) -> dict[Recipe, dict[str, str]]:
@@ -38,11 +65,19 @@ def read(path: Path = FILE) -> dict[Recipe, dict[str, str]]:
 
 
 def _recipe(row: dict[str, str]) -> Recipe:
-    return Recipe(row["network"], row["dataset"], method=row["method"], criterion=row["criterion"], scope=row["scope"],
-                  value=float(row["share"]))
+    return Recipe(
+        row["network"],
+        row["dataset"],
+        method=row["method"],
+        criterion=row["criterion"],
+        scope=row["scope"],
+        value=float(row["share"]),
+    )
 
 
-def write(path: Path = FILE, report: Callable[[int, int, Recipe], None] = lambda done, total, recipe: None) -> None:
+def write(
+    path: Path = FILE, report: Callable[[int, int, Recipe], None] = lambda done, total, recipe: None
+) -> None:
     """Measure what the table does not have yet, on the full test sets; a run that was stopped goes on from there."""
     rows, asked = read(path), list(recipes())
     for done, recipe in enumerate(asked):
@@ -56,8 +91,20 @@ def row(recipe: Recipe) -> dict[str, str]:
     """One measurement on the full test set."""
     outcome = experiment.run(recipe)
     units, accuracy = outcome.units[-1], outcome.accuracy
-    values = (recipe.network, recipe.dataset, recipe.method, recipe.criterion, recipe.scope, recipe.value, units.total,
-              units.removed, f"{outcome.sparsity:.4f}", accuracy.correct, accuracy.images, f"{accuracy.value:.4f}")
+    values = (
+        recipe.network,
+        recipe.dataset,
+        recipe.method,
+        recipe.criterion,
+        recipe.scope,
+        recipe.value,
+        units.total,
+        units.removed,
+        f"{outcome.sparsity:.4f}",
+        accuracy.correct,
+        accuracy.images,
+        f"{accuracy.value:.4f}",
+    )
     return dict(zip(COLUMNS, map(str, values)))
 
 

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from pruning.engine import prune as experiment
-from pruning.engine import evaluate as sweep
-from pruning.experiments.comparison import Budget, matched, validation_accuracy
-from pruning.engine.effective_cost import left
 from pruning.cost.macs import cost
+from pruning.engine import evaluate as sweep
+from pruning.engine import prune as experiment
+from pruning.engine.effective_cost import left
+from pruning.engine.evaluate import Point, Progress
+from pruning.experiments.comparison import Budget, matched, validation_accuracy
 from pruning.inference.classify import Accuracy
 from pruning.recipe.recipe import Recipe
-from pruning.engine.evaluate import Point, Progress
 
 LEVELS = tuple(level / 10 for level in range(1, 11))
 
@@ -33,13 +33,27 @@ class Scan:
     @property
     def accuracies(self) -> pd.DataFrame:
         """A row per layer, a column per level."""
-        return pd.DataFrame([[np.nan if p is None else p.accuracy.value for p in row] for row in self.points],
-                            index=pd.Index(self.layers, name="layer"), columns=list(self.levels), dtype=float)
+        return pd.DataFrame(
+            [[np.nan if p is None else p.accuracy.value for p in row] for row in self.points],
+            index=pd.Index(self.layers, name="layer"),
+            columns=list(self.levels),
+            dtype=float,
+        )
 
     def table(self) -> pd.DataFrame:
         """A row per point."""
-        return pd.DataFrame([{"layer": layer, "level": level, **{k: v for k, v in p.to_dict().items() if k != "recipe"}}
-                             for layer, row in zip(self.layers, self.points) for level, p in zip(self.levels, row) if p])
+        return pd.DataFrame(
+            [
+                {
+                    "layer": layer,
+                    "level": level,
+                    **{k: v for k, v in p.to_dict().items() if k != "recipe"},
+                }
+                for layer, row in zip(self.layers, self.points)
+                for level, p in zip(self.levels, row)
+                if p
+            ]
+        )
 
     @property
     def order(self) -> list[str]:
@@ -47,8 +61,13 @@ class Scan:
         return list(self.accuracies.mean(axis=1).sort_values(kind="stable").index)
 
 
-def scan(recipe: Recipe, report: Callable[[Scan, float], None] = lambda scan, share: None, *,
-         levels: tuple[float, ...] = LEVELS, precision: float | None = None) -> Scan:
+def scan(
+    recipe: Recipe,
+    report: Callable[[Scan, float], None] = lambda scan, share: None,
+    *,
+    levels: tuple[float, ...] = LEVELS,
+    precision: float | None = None,
+) -> Scan:
     """Prune each group of the recipe's method alone, by its criterion, at each level.
 
     Raises
@@ -57,13 +76,21 @@ def scan(recipe: Recipe, report: Callable[[Scan, float], None] = lambda scan, sh
     """
     layers = tuple(experiment.groups_of(recipe))
     if len(layers) < 2:
-        raise ValueError(f"a scan goes layer by layer: {recipe.method} has no layers to choose from")
-    asked = [replace(layerwise(recipe), layers=(layer,), value=level).key for layer in layers for level in levels]
+        raise ValueError(
+            f"a scan goes layer by layer: {recipe.method} has no layers to choose from"
+        )
+    asked = [
+        replace(layerwise(recipe), layers=(layer,), value=level).key
+        for layer in layers
+        for level in levels
+    ]
     dense = replace(layerwise(recipe), value=0.0).key
 
     def shaped(points: tuple[Point | None, ...]) -> Scan:
         first, *rest = points
-        rows = tuple(tuple(rest[i * len(levels):(i + 1) * len(levels)]) for i in range(len(layers)))
+        rows = tuple(
+            tuple(rest[i * len(levels) : (i + 1) * len(levels)]) for i in range(len(layers))
+        )
         return Scan(recipe, layers, levels, rows, first)
 
     def tell(progress: Progress) -> None:
@@ -101,10 +128,19 @@ class Plan:
 
     def table(self) -> pd.DataFrame:
         dense = cost(self.plan.recipe.network, self.plan.recipe.dataset)
-        return pd.DataFrame([{
-            "plan": one.name, "effective_parameters": one.parameters, "compression": dense.parameters / max(1, one.parameters),
-            "effective_macs": one.macs, "validation_accuracy": one.validation, "test_accuracy": one.test.value}
-            for one in (self.plan, *self.beside)])
+        return pd.DataFrame(
+            [
+                {
+                    "plan": one.name,
+                    "effective_parameters": one.parameters,
+                    "compression": dense.parameters / max(1, one.parameters),
+                    "effective_macs": one.macs,
+                    "validation_accuracy": one.validation,
+                    "test_accuracy": one.test.value,
+                }
+                for one in (self.plan, *self.beside)
+            ]
+        )
 
 
 def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda share: None) -> Plan:
@@ -127,16 +163,22 @@ def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda shar
     for tried in range(tries):
         middle = (low + high + 1) // 2
         recipe_there = _with(recipe, steps[middle - 1])
-        accuracy = validation_accuracy(recipe_there, lambda share, tried=tried: report((tried + share) / (tries + 2)))
+        accuracy = validation_accuracy(
+            recipe_there, lambda share, tried=tried: report((tried + share) / (tries + 2))
+        )
         if accuracy >= promise - 1e-12:
             low, best, reached = middle, recipe_there, accuracy
         else:
             high = middle - 1
         if low == high:
             break
-    share = Budget("parameters", left(best).parameters / cost(recipe.network, recipe.dataset).parameters)
+    share = Budget(
+        "parameters", left(best).parameters / cost(recipe.network, recipe.dataset).parameters
+    )
     beside = []
-    for i, (name, scope) in enumerate((("uniform: each layer alike", "layer"), ("global: all layers compete", "global"))):
+    for i, (name, scope) in enumerate(
+        (("uniform: each layer alike", "layer"), ("global: all layers compete", "global"))
+    ):
         now = lambda _, i=i: report((tries + i) / (tries + 2))  # noqa: E731
         column = matched(replace(layerwise(recipe), scope=scope), share, now)
         beside.append(_planned(name, column.recipe, validation_accuracy(column.recipe, now), now))
@@ -146,13 +188,27 @@ def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda shar
 def path(found: Scan) -> list[dict[str, float]]:
     """States {layer: sparsity}, each a step further than the one before: of all steps of one layer to a higher level, the
     one that removes most weights for the accuracy that this layer alone loses by it, and one image more."""
-    sizes = {name: group.units * _weights_per_unit(found.recipe, name) for name, group in experiment.groups_of(found.recipe).items()}
+    sizes = {
+        name: group.units * _weights_per_unit(found.recipe, name)
+        for name, group in experiment.groups_of(found.recipe).items()
+    }
     dense = found.dense.accuracy
-    losses = {name: [0.0, *np.maximum.accumulate([max(0.0, dense.value - p.accuracy.value) for p in row])]
-              for name, row in zip(found.layers, found.points)}
+    losses = {
+        name: [0.0, *np.maximum.accumulate([max(0.0, dense.value - p.accuracy.value) for p in row])]
+        for name, row in zip(found.layers, found.points)
+    }
     levels, at, states = [0.0, *found.levels], dict.fromkeys(found.layers, 0), []
-    while steps := [(sizes[name] * (levels[to] - levels[at[name]]) / (losses[name][to] - losses[name][at[name]] + 1 / dense.images),
-                     -to, name) for name in found.layers for to in range(at[name] + 1, len(levels))]:
+    while steps := [
+        (
+            sizes[name]
+            * (levels[to] - levels[at[name]])
+            / (losses[name][to] - losses[name][at[name]] + 1 / dense.images),
+            -to,
+            name,
+        )
+        for name in found.layers
+        for to in range(at[name] + 1, len(levels))
+    ]:
         _, to, name = max(steps)
         at[name] = -to
         states.append({layer: levels[place] for layer, place in at.items()})
@@ -168,6 +224,15 @@ def _with(recipe: Recipe, values: dict[str, float]) -> Recipe:
     return replace(layerwise(recipe), scope="custom", value=0.0, values=tuple(values.items()))
 
 
-def _planned(name: str, recipe: Recipe, validation: float, report: Callable[[object], None]) -> Planned:
+def _planned(
+    name: str, recipe: Recipe, validation: float, report: Callable[[object], None]
+) -> Planned:
     counts = left(recipe)
-    return Planned(name, recipe, counts.parameters, counts.macs, validation, experiment.run(recipe, report).accuracy)
+    return Planned(
+        name,
+        recipe,
+        counts.parameters,
+        counts.macs,
+        validation,
+        experiment.run(recipe, report).accuracy,
+    )

@@ -6,11 +6,11 @@ import numpy as np
 import torch
 
 from pruning.data import datasets
-from pruning.engine import prune as experiment
 from pruning.data.datasets import DATASETS, normalise
-from pruning.recipe.recipe import Recipe
-from pruning.models.channel_groups import spaces
+from pruning.engine import prune as experiment
 from pruning.methods.units import Group, is_block, layers_in
+from pruning.models.channel_groups import spaces
+from pruning.recipe.recipe import Recipe
 
 IMAGES = 6
 
@@ -47,16 +47,25 @@ def explain(recipe: Recipe, group: str, unit: int) -> Why:
     if group not in ranked:
         raise ValueError(f"{group!r} takes no part in this step: choose from {', '.join(ranked)}")
     if not 0 <= unit < found[group].units:
-        raise ValueError(f"unit must be a whole number from 0 to {found[group].units - 1}, not {unit}")
+        raise ValueError(
+            f"unit must be a whole number from 0 to {found[group].units - 1}, not {unit}"
+        )
     layer, cut = ranked[group], experiment.choose(recipe)[group]
     places = np.flatnonzero(layer.order == unit)
     images = datasets.calibration(recipe.dataset, IMAGES).pixels
     state = experiment.before(recipe)
     score = float(layer.by_index[unit]) if len(places) else None
-    return Why(score, int(places[0]) + 1 if len(places) else None, len(layer),
-               100 * float((layer.values < np.float32(score)).mean()) if len(places) else None, cut.threshold,
-               not len(places) or bool(cut.removed(layer)[unit]), _weights(state, recipe.method, found[group], unit),
-               images.numpy(), _activations(state, recipe, found[group], unit, images))
+    return Why(
+        score,
+        int(places[0]) + 1 if len(places) else None,
+        len(layer),
+        100 * float((layer.values < np.float32(score)).mean()) if len(places) else None,
+        cut.threshold,
+        not len(places) or bool(cut.removed(layer)[unit]),
+        _weights(state, recipe.method, found[group], unit),
+        images.numpy(),
+        _activations(state, recipe, found[group], unit, images),
+    )
 
 
 def _weights(state: experiment.Pruned, method: str, group: Group, unit: int) -> np.ndarray | None:
@@ -68,7 +77,9 @@ def _weights(state: experiment.Pruned, method: str, group: Group, unit: int) -> 
     return weight[output].detach().numpy()
 
 
-def _activations(state: experiment.Pruned, recipe: Recipe, group: Group, unit: int, images: torch.Tensor) -> np.ndarray:
+def _activations(
+    state: experiment.Pruned, recipe: Recipe, group: Group, unit: int, images: torch.Tensor
+) -> np.ndarray:
     data = DATASETS[recipe.dataset]
     if recipe.method == "feature":
         row, column = divmod(unit % (data.size * data.size), data.size)
@@ -91,7 +102,11 @@ def _activations(state: experiment.Pruned, recipe: Recipe, group: Group, unit: i
     return (seen.abs().flatten(1).mean(1) if recipe.method == "layer" else seen).numpy()
 
 
-def _place(model: torch.nn.Module, layer: str, activations: tuple[str, ...], channels: int, size: int) -> str:
+def _place(
+    model: torch.nn.Module, layer: str, activations: tuple[str, ...], channels: int, size: int
+) -> str:
     """Behind the ReLU of the layer's outputs; the classifier has none."""
-    found = activations or next(tuple(s.activations) for s in spaces(model, channels, size) if layer in s.producers)
+    found = activations or next(
+        tuple(s.activations) for s in spaces(model, channels, size) if layer in s.producers
+    )
     return found[0] if found else layer

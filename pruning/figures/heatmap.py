@@ -27,26 +27,73 @@ def heatmap(shares: Mapping[str, np.ndarray], chosen: tuple[str, int] | None = N
             places = np.flatnonzero(starts == start)
             end = int(ends[places[0]])
             points.append((float(places.mean()), name, start))
-            texts.append(f"{name}, unit {start}" + (f" to {end - 1}" if end > start + 1 else "")
-                         + f" of {len(values)}: {row[places[0]]:.1%} removed")
+            texts.append(
+                f"{name}, unit {start}"
+                + (f" to {end - 1}" if end > start + 1 else "")
+                + f" of {len(values)}: {row[places[0]]:.1%} removed"
+            )
     labels = list(shares)
     picture = {
-        "type": "heatmap", "z": np.array(rows, np.float32), "y": labels, "ygap": 1, **SHARE, "hoverinfo": "skip",
-        "colorbar": {"title": {"text": "share removed", "side": "right"}, "tickformat": ".0%", "thickness": 12}}
-    clicks = {"type": "scatter", "mode": "markers", "x": np.array([x for x, _, _ in points], np.float32),
-              "y": [name for _, name, _ in points], "customdata": [[name, unit] for _, name, unit in points], "text": texts,
-              "marker": {"size": 14, "opacity": 0, "symbol": "square"}, "hovertemplate": "%{text}<extra></extra>",
-              "showlegend": False}
-    marks = [(x, name) for x, name, unit in points if chosen and name == chosen[0] and unit <= chosen[1]][-1:]
-    mark = {"type": "scatter", "mode": "markers", "x": [x for x, _ in marks], "y": [name for _, name in marks],
-            "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": MARK, "width": 2.5}}, "hoverinfo": "skip",
-            "showlegend": False}
-    return go.Figure([picture, clicks, mark], layout(
-        x={"title": "output units of the layer, first to last", "showticklabels": False, "ticks": "", "showgrid": False,
-           "range": [-0.5, COLUMNS - 0.5]},
-        y={"title": "layer", "autorange": "reversed", "showgrid": False, "type": "category", "dtick": 1,
-           "tickfont": {"size": 11}}, hoverdistance=60, hovermode="closest",
-        height=max(300, 90 + 17 * len(labels)), left=34 + 6 * max(map(len, labels)), right=84))
+        "type": "heatmap",
+        "z": np.array(rows, np.float32),
+        "y": labels,
+        "ygap": 1,
+        **SHARE,
+        "hoverinfo": "skip",
+        "colorbar": {
+            "title": {"text": "share removed", "side": "right"},
+            "tickformat": ".0%",
+            "thickness": 12,
+        },
+    }
+    clicks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": np.array([x for x, _, _ in points], np.float32),
+        "y": [name for _, name, _ in points],
+        "customdata": [[name, unit] for _, name, unit in points],
+        "text": texts,
+        "marker": {"size": 14, "opacity": 0, "symbol": "square"},
+        "hovertemplate": "%{text}<extra></extra>",
+        "showlegend": False,
+    }
+    marks = [
+        (x, name) for x, name, unit in points if chosen and name == chosen[0] and unit <= chosen[1]
+    ][-1:]
+    mark = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [x for x, _ in marks],
+        "y": [name for _, name in marks],
+        "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": MARK, "width": 2.5}},
+        "hoverinfo": "skip",
+        "showlegend": False,
+    }
+    return go.Figure(
+        [picture, clicks, mark],
+        layout(
+            x={
+                "title": "output units of the layer, first to last",
+                "showticklabels": False,
+                "ticks": "",
+                "showgrid": False,
+                "range": [-0.5, COLUMNS - 0.5],
+            },
+            y={
+                "title": "layer",
+                "autorange": "reversed",
+                "showgrid": False,
+                "type": "category",
+                "dtick": 1,
+                "tickfont": {"size": 11},
+            },
+            hoverdistance=60,
+            hovermode="closest",
+            height=max(300, 90 + 17 * len(labels)),
+            left=34 + 6 * max(map(len, labels)),
+            right=84,
+        ),
+    )
 
 
 def pixels(scores: np.ndarray) -> go.Figure:
@@ -54,19 +101,43 @@ def pixels(scores: np.ndarray) -> go.Figure:
     values = scores.mean(0).astype(np.float32)
     height, width = values.shape
     rows, columns = np.indices(values.shape)
-    picture = {"type": "heatmap", "z": values, "colorscale": "Cividis", "hoverinfo": "skip",
-               "colorbar": {"title": {"text": "score", "side": "right"}, "thickness": 12}}
-    clicks = {"type": "scatter", "mode": "markers", "x": columns.ravel().astype(np.uint8), "y": rows.ravel().astype(np.uint8),
-              "customdata": [["input", i] for i in range(values.size)], "marker": {"size": 8, "opacity": 0}, "showlegend": False,
-              "text": [f"row {r}, column {c}: {v:.4g}" for r, c, v in zip(rows.ravel(), columns.ravel(), values.ravel())],
-              "hovertemplate": "%{text}<extra></extra>"}
+    picture = {
+        "type": "heatmap",
+        "z": values,
+        "colorscale": "Cividis",
+        "hoverinfo": "skip",
+        "colorbar": {"title": {"text": "score", "side": "right"}, "thickness": 12},
+    }
+    clicks = {
+        "type": "scatter",
+        "mode": "markers",
+        "x": columns.ravel().astype(np.uint8),
+        "y": rows.ravel().astype(np.uint8),
+        "customdata": [["input", i] for i in range(values.size)],
+        "marker": {"size": 8, "opacity": 0},
+        "showlegend": False,
+        "text": [
+            f"row {r}, column {c}: {v:.4g}"
+            for r, c, v in zip(rows.ravel(), columns.ravel(), values.ravel())
+        ],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
     plain = {"showgrid": False, "constrain": "domain"}
-    return go.Figure([picture, clicks], layout(
-        x={"title": "pixel column", "range": [-0.5, width - 0.5]} | plain, hovermode="closest", height=300, right=84,
-        y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | plain))
+    return go.Figure(
+        [picture, clicks],
+        layout(
+            x={"title": "pixel column", "range": [-0.5, width - 0.5]} | plain,
+            hovermode="closest",
+            height=300,
+            right=84,
+            y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | plain,
+        ),
+    )
 
 
 def alt(shares: Mapping[str, np.ndarray]) -> str:
-    told = "; ".join(f"{name} {values.mean():.0%} (unit by unit {values.min():.0%} to {values.max():.0%})"
-                     for name, values in shares.items())
+    told = "; ".join(
+        f"{name} {values.mean():.0%} (unit by unit {values.min():.0%} to {values.max():.0%})"
+        for name, values in shares.items()
+    )
     return f"Heatmap of the share of removed weights per layer and output unit: {told}."

@@ -15,7 +15,11 @@ from pruning.inference.prefix_cache import reusing, together
 from pruning.inference.thread_pool import side_by_side
 
 NORMAL = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
-DEEP, CONVOLUTIONS, LINEAR = 100, 250, 1000  # images at a time: near the best for each kind of network on two cores
+DEEP, CONVOLUTIONS, LINEAR = (
+    100,
+    250,
+    1000,
+)  # images at a time: near the best for each kind of network on two cores
 
 
 def batch_of(model: nn.Module) -> int:
@@ -47,7 +51,9 @@ class Accuracy:
             return self.value, self.value
         n, p, z = self.images, self.value, NORMAL  # in closed form: a sweep asks for thousands
         middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, (middle - half) / (1 + z * z / n)), min(1.0, (middle + half) / (1 + z * z / n))
+        return max(0.0, (middle - half) / (1 + z * z / n)), min(
+            1.0, (middle + half) / (1 + z * z / n)
+        )
 
     @property
     def half_width(self) -> float:
@@ -69,10 +75,18 @@ class Tally:
     def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> "Tally":
         """Of one batch: (B, classes) and (B,)."""
         right = torch.bincount(labels[logits.argmax(1) == labels], minlength=logits.shape[1])
-        return cls(tuple(right.tolist()), float(F.cross_entropy(logits, labels, reduction="sum")), len(labels))
+        return cls(
+            tuple(right.tolist()),
+            float(F.cross_entropy(logits, labels, reduction="sum")),
+            len(labels),
+        )
 
     def __add__(self, other: "Tally") -> "Tally":
-        classes = tuple(map(sum, zip(self.class_correct, other.class_correct))) if self.images else other.class_correct
+        classes = (
+            tuple(map(sum, zip(self.class_correct, other.class_correct)))
+            if self.images
+            else other.class_correct
+        )
         return Tally(classes, self.loss + other.loss, self.images + other.images)
 
     @property
@@ -88,8 +102,14 @@ class Tally:
         return Accuracy(self.correct, self.images, total)
 
 
-def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images: Images, dataset: Dataset, *,
-            batch: int | None = None) -> Iterator[Tally]:
+def tallies(
+    model: nn.Sequential,
+    parameters: Mapping[str, torch.Tensor],
+    images: Images,
+    dataset: Dataset,
+    *,
+    batch: int | None = None,
+) -> Iterator[Tally]:
     """Classify ``images`` and yield the tally of each batch as it comes.
 
     Parameters
@@ -101,14 +121,26 @@ def tallies(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], images
     network = reusing(model, parameters, lambda pixels: normalise(pixels, dataset), len(images))
 
     def walk(start: int) -> Iterator[tuple[int, Tally]]:
-        yield 0, Tally.of(network(images.pixels[start:start + batch]), images.labels[start:start + batch])
+        yield (
+            0,
+            Tally.of(
+                network(images.pixels[start : start + batch]), images.labels[start : start + batch]
+            ),
+        )
 
     yield from (tally for _, tally in _in_order(map(walk, range(0, len(images), batch)), [0]))
 
 
-def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], images: Images, dataset: Dataset, *,
-                    seen: Sequence[int] = (), done: Callable[[int], bool] = lambda which: False,
-                    batch: int | None = None) -> Iterator[tuple[int, Tally] | None]:
+def tallies_of_many(
+    model: nn.Sequential,
+    many: Sequence[Mapping[str, torch.Tensor]],
+    images: Images,
+    dataset: Dataset,
+    *,
+    seen: Sequence[int] = (),
+    done: Callable[[int], bool] = lambda which: False,
+    batch: int | None = None,
+) -> Iterator[tuple[int, Tally] | None]:
     """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch), and None
     in between, so that others can have a turn.
 
@@ -117,19 +149,26 @@ def tallies_of_many(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tens
     ``batch``, and all images that come after it is ``done``.
     """
     batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
-    network, first = together(model, many, partial(normalise, dataset=dataset)), min(seen, default=0)
+    network, first = (
+        together(model, many, partial(normalise, dataset=dataset)),
+        min(seen, default=0),
+    )
 
     def walk(start: int) -> Iterator[tuple[int, Tally] | None]:
         asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]
-        for found in network(images.pixels[start:start + batch], asked):
-            yield found and (found[0], Tally.of(found[1], images.labels[start:start + batch]))
+        for found in network(images.pixels[start : start + batch], asked):
+            yield found and (found[0], Tally.of(found[1], images.labels[start : start + batch]))
 
-    starts = takewhile(lambda start: not all(map(done, range(len(many)))), range(first, len(images), batch))
+    starts = takewhile(
+        lambda start: not all(map(done, range(len(many)))), range(first, len(images), batch)
+    )
     found = _in_order(map(walk, starts), [(before - first) // batch for before in seen])
     yield from (one for one in found if one is None or not done(one[0]))
 
 
-def _in_order(walks: Iterable[Iterator[tuple[int, Tally] | None]], due: list[int]) -> Iterator[tuple[int, Tally] | None]:
+def _in_order(
+    walks: Iterable[Iterator[tuple[int, Tally] | None]], due: list[int]
+) -> Iterator[tuple[int, Tally] | None]:
     """Go through the batches side by side: (which one, tally), of each the batches in order from the one that is ``due``."""
     early: dict[tuple[int, int], Tally] = {}
     for batch, found in side_by_side(walks):

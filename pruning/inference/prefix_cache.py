@@ -11,8 +11,8 @@ import torch
 from cachetools import LRUCache
 from torch import nn
 
-from pruning.runtime.errors import PrunescopeError
 from pruning.inference.fusion import Part, Step, parts
+from pruning.runtime.errors import PrunescopeError
 
 _lock = threading.Lock()
 
@@ -27,7 +27,9 @@ def memory() -> LRUCache:
     """
     asked = os.environ.get("PRUNESCOPE_REUSE_MB", "200")
     if not asked.isascii() or not asked.isdigit():
-        raise PrunescopeError(f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 200, not {asked!r}")
+        raise PrunescopeError(
+            f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 200, not {asked!r}"
+        )
     return LRUCache(1_000_000 * int(asked), getsizeof=lambda entry: entry[1].nbytes)
 
 
@@ -39,7 +41,9 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Ste
     return _chain([*_masked(parameters), *(part.step() for part in parts(model, parameters))])
 
 
-def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int) -> Step:
+def reusing(
+    model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int
+) -> Step:
     """`prepare`, then `forward`, for batches of the same ``images`` that come again with other parameters.
 
     The output of the last step that the replacements leave untouched is remembered; where they touch the first one, and it
@@ -53,7 +57,10 @@ def reusing(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepar
     untouched = touched.index(True) if True in touched else len(found) - 1
     convolution = isinstance(next(model.children()), nn.Conv2d)
     count = untouched if untouched and "input" not in parameters else 1 if convolution else 0
-    begin, rest = _chain([prepare, *(part.step() for part in found[:count])]), [part.step() for part in found[count:]]
+    begin, rest = (
+        _chain([prepare, *(part.step() for part in found[:count])]),
+        [part.step() for part in found[count:]],
+    )
     if not count:
         return _chain([begin, *rest])
     known_by, known = _content(found[:count], parameters.get("input")), memory()
@@ -79,8 +86,13 @@ def _content(begin: Sequence[Part], pixels: torch.Tensor | None) -> bytes:
     for part in begin:
         for name, stage in part.stages.items():
             found.update(str(stage).encode())
-            for key, value in (*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name)):
-                found.update(key.encode() + part.own.get(key, value).detach().contiguous().numpy().tobytes())
+            for key, value in (
+                *stage.named_parameters(prefix=name),
+                *stage.named_buffers(prefix=name),
+            ):
+                found.update(
+                    key.encode() + part.own.get(key, value).detach().contiguous().numpy().tobytes()
+                )
     if pixels is not None:
         found.update(pixels.contiguous().numpy().tobytes())
     return found.digest()
@@ -104,7 +116,9 @@ class _Node:
 Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor] | None]]
 
 
-def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step) -> Many:
+def together(
+    model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step
+) -> Many:
     """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,
     (which one, logits) as they come, and None behind each step before.
 
@@ -114,12 +128,17 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
     chains = []
     for parameters in many:
         pixels = {"input": parameters["input"]} if "input" in parameters else {}
-        steps = [({}, lambda: prepare), (pixels, partial(_chain, _masked(parameters))),
-                 *((part.own, part.step) for part in parts(model, parameters))]
+        steps = [
+            ({}, lambda: prepare),
+            (pixels, partial(_chain, _masked(parameters))),
+            *((part.own, part.step) for part in parts(model, parameters)),
+        ]
         chains.append([(_digest(own), step) for own, step in steps])
     roots = _grown(chains, list(range(len(many))), 0)
 
-    def walk(nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]) -> Iterator[tuple[int, torch.Tensor] | None]:
+    def walk(
+        nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]
+    ) -> Iterator[tuple[int, torch.Tensor] | None]:
         x = box.pop()  # handed over in a box, so that no frame below holds it as well
         nodes = [node for node in nodes if node.members & asked]
         for node in nodes:
@@ -134,7 +153,9 @@ def together(model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], p
     return lambda batch, asked: walk(roots, [batch], frozenset(asked))
 
 
-def _grown(chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int], depth: int) -> tuple[_Node, ...]:
+def _grown(
+    chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int], depth: int
+) -> tuple[_Node, ...]:
     """The tree of those that agree on all steps before ``depth``."""
     branches: dict[bytes, list[int]] = {}
     for i in who:
@@ -142,7 +163,14 @@ def _grown(chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int],
     nodes = []
     for members in sorted(branches.values(), key=len):
         ends = tuple(i for i in members if depth == len(chains[i]) - 1)
-        nodes.append(_Node(chains[members[0]][depth][1], () if ends else _grown(chains, members, depth + 1), ends, frozenset(members)))
+        nodes.append(
+            _Node(
+                chains[members[0]][depth][1],
+                () if ends else _grown(chains, members, depth + 1),
+                ends,
+                frozenset(members),
+            )
+        )
     return tuple(nodes)
 
 

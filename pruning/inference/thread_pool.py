@@ -60,7 +60,9 @@ def side_by_side(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T |
 
 def _advance(walk: Iterator[T | None]) -> T | None | object:
     began = time.perf_counter()
-    with torch.inference_mode():  # not for as long as the walk: in between, the thread does other work
+    with (
+        torch.inference_mode()
+    ):  # not for as long as the walk: in between, the thread does other work
         for item in walk:
             if item is not None or time.perf_counter() - began > LONG:
                 return item

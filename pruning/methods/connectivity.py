@@ -35,7 +35,9 @@ class Effective:
 
     @property
     def parameters(self) -> int:
-        return sum(int(c.counts.sum()) for c in self.layers.values()) + sum(int(np.count_nonzero(v)) for v in self.small.values())
+        return sum(int(c.counts.sum()) for c in self.layers.values()) + sum(
+            int(np.count_nonzero(v)) for v in self.small.values()
+        )
 
     def weights(self, name: str) -> int:
         """How many weights of a layer make a difference."""
@@ -50,7 +52,9 @@ class Effective:
         return (layer.weight != 0) & linked[:, :, None, None]
 
 
-def effective(model: nn.Module, parameters: Mapping[str, torch.Tensor], channels: int, size: int) -> Effective:
+def effective(
+    model: nn.Module, parameters: Mapping[str, torch.Tensor], channels: int, size: int
+) -> Effective:
     """Follow what is said and read through the network until nothing more goes.
 
     Gone are: channels that nobody reads; channels that say nothing (no weights, and zero behind the ReLU); channels that
@@ -65,9 +69,19 @@ def effective(model: nn.Module, parameters: Mapping[str, torch.Tensor], channels
     whole = {name: value.detach() for name, value in model.named_parameters()} | dict(parameters)
     first, *hidden = spaces(model, channels, size)
     spreads = {name: spread for space in hidden for name, spread in space.consumers}
-    layers = {name: _connections(whole[f"{name}.weight"].numpy(), spreads.get(name, 1)) for name in prunable(model)}
+    layers = {
+        name: _connections(whole[f"{name}.weight"].numpy(), spreads.get(name, 1))
+        for name in prunable(model)
+    }
     weights = {f"{name}.weight" for name in layers}
-    found = Effective(layers, {name: value.numpy().copy() for name, value in whole.items() if name not in (*weights, "input")})
+    found = Effective(
+        layers,
+        {
+            name: value.numpy().copy()
+            for name, value in whole.items()
+            if name not in (*weights, "input")
+        },
+    )
     if "input" in parameters:
         pixels = parameters["input"].bool().expand(channels, size, size).flatten().numpy()
         for name, _ in first.consumers:
@@ -82,13 +96,18 @@ def effective(model: nn.Module, parameters: Mapping[str, torch.Tensor], channels
 def _connections(weight: np.ndarray, spread: int) -> Connections:
     there = weight != 0
     if spread > 1 or weight.ndim > 2:
-        return Connections(weight, there.reshape(len(weight), weight.shape[1] // spread, -1).sum(2), spread)
+        return Connections(
+            weight, there.reshape(len(weight), weight.shape[1] // spread, -1).sum(2), spread
+        )
     return Connections(weight, there, spread)
 
 
 def _freed(found: Effective, model: nn.Module, space: Space) -> bool:
     """Cut what makes no difference; whether anything changed."""
-    writers, readers = [found.layers[name] for name in space.producers], [found.layers[name] for name, _ in space.consumers]
+    writers, readers = (
+        [found.layers[name] for name in space.producers],
+        [found.layers[name] for name, _ in space.consumers],
+    )
     read = np.any([reader.counts.any(0) for reader in readers], 0)
     changed = _silenced(found, space, ~read)
     written = np.any([writer.counts.any(1) for writer in writers], 0)
@@ -96,7 +115,9 @@ def _freed(found: Effective, model: nn.Module, space: Space) -> bool:
         values = constants(found, model, space)
         if (same := ~written & read & (values != 0)).any() and _takes_over(model, space):
             for (name, _), reader in zip(space.consumers, readers):
-                per_channel = np.where(reader.counts > 0, reader.weight.reshape(*reader.counts.shape, -1).sum(2), 0)
+                per_channel = np.where(
+                    reader.counts > 0, reader.weight.reshape(*reader.counts.shape, -1).sum(2), 0
+                )
                 found.small[f"{name}.bias"] += per_channel[:, same] @ values[same]
             changed |= _silenced(found, space, same)
             values = np.where(same, 0, values)
@@ -111,9 +132,15 @@ def _silenced(found: Effective, space: Space, gone: np.ndarray) -> bool:
     if not gone.any():
         return False
     changed = False
-    for values in (*(found.layers[name].counts for name in space.producers),
-                   *(found.small[key] for name in (*space.producers, *space.norms)
-                     for key in (f"{name}.weight", f"{name}.bias") if key in found.small)):
+    for values in (
+        *(found.layers[name].counts for name in space.producers),
+        *(
+            found.small[key]
+            for name in (*space.producers, *space.norms)
+            for key in (f"{name}.weight", f"{name}.bias")
+            if key in found.small
+        ),
+    ):
         changed |= bool(values[gone].any())
         values[gone] = 0
     return changed
@@ -129,14 +156,19 @@ def constants(found: Effective, model: nn.Module, space: Space) -> np.ndarray:
         if name in norms:
             norm = model.get_submodule(norms[name])
             deviation = np.sqrt(norm.running_var.numpy() + norm.eps)
-            value = ((value - norm.running_mean.numpy()) / deviation * found.small[f"{norms[name]}.weight"]
-                     + found.small[f"{norms[name]}.bias"])
-        total = total + (np.abs(value) if space.tied else np.maximum(value, 0) if space.activations else value)
+            value = (value - norm.running_mean.numpy()) / deviation * found.small[
+                f"{norms[name]}.weight"
+            ] + found.small[f"{norms[name]}.bias"]
+        total = total + (
+            np.abs(value) if space.tied else np.maximum(value, 0) if space.activations else value
+        )
     return total
 
 
 def _takes_over(model: nn.Module, space: Space) -> bool:
     """Whether a constant input adds the same at every output position: not where zeros are padded around it."""
     readers = [model.get_submodule(name) for name, _ in space.consumers]
-    return not space.tied and all(reader.bias is not None and (isinstance(reader, nn.Linear) or not any(reader.padding))
-                                  for reader in readers)
+    return not space.tied and all(
+        reader.bias is not None and (isinstance(reader, nn.Linear) or not any(reader.padding))
+        for reader in readers
+    )

@@ -37,7 +37,15 @@ class Masks(Mapping[str, torch.Tensor]):
 
     def __and__(self, other: Mapping[str, torch.Tensor]) -> "Masks":
         """What both keep."""
-        return Masks({**self, **{name: self[name] & mask if name in self else mask for name, mask in other.items()}})
+        return Masks(
+            {
+                **self,
+                **{
+                    name: self[name] & mask if name in self else mask
+                    for name, mask in other.items()
+                },
+            }
+        )
 
     def apply(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """Masked copies of the masked parameters, for `inference.forward`; the model stays as it is.
@@ -49,20 +57,35 @@ class Masks(Mapping[str, torch.Tensor]):
         parameters = dict(model.named_parameters())
         for name, mask in self.items():
             if name != "input" and mask.shape != parameters[name].shape:
-                raise ValueError(f"the mask of {name} has shape {tuple(mask.shape)}, not {tuple(parameters[name].shape)}")
-        return {name: mask.float() if name == "input" else torch.where(mask, parameters[name].detach(), 0.0)
-                for name, mask in self.items()}
+                raise ValueError(
+                    f"the mask of {name} has shape {tuple(mask.shape)}, not {tuple(parameters[name].shape)}"
+                )
+        return {
+            name: mask.float()
+            if name == "input"
+            else torch.where(mask, parameters[name].detach(), 0.0)
+            for name, mask in self.items()
+        }
 
     def shares(self, model: nn.Module) -> dict[str, np.ndarray]:
         """For each prunable layer the share of removed weights of each output unit, (outputs,) float32."""
-        return {name.removesuffix(".weight"): 1 - mask.flatten(1).float().mean(1).numpy()
-                for name, mask in self.whole(model).items()}
+        return {
+            name.removesuffix(".weight"): 1 - mask.flatten(1).float().mean(1).numpy()
+            for name, mask in self.whole(model).items()
+        }
 
     def whole(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """A mask for every prunable weight tensor, by name, those without one all True."""
-        return {f"{name}.weight": self.get(f"{name}.weight", torch.ones(layer.weight.shape, dtype=torch.bool))
-                for name, layer in prunable(model).items()}
+        return {
+            f"{name}.weight": self.get(
+                f"{name}.weight", torch.ones(layer.weight.shape, dtype=torch.bool)
+            )
+            for name, layer in prunable(model).items()
+        }
 
     def left(self, model: nn.Module) -> int:
         """How many parameters live, biases and batch norm included."""
-        return sum(int(self[name].sum()) if name in self else p.numel() for name, p in model.named_parameters())
+        return sum(
+            int(self[name].sum()) if name in self else p.numel()
+            for name, p in model.named_parameters()
+        )

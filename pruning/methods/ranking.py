@@ -35,7 +35,11 @@ class Ranked:
 
     def below(self, threshold: float) -> int:
         """How many units score strictly less: the search runs in float32, where ``s < t`` is ``s < smallest u >= t``."""
-        limit = np.float32(threshold) if threshold <= float(np.finfo(np.float32).max) else np.float32(np.inf)
+        limit = (
+            np.float32(threshold)
+            if threshold <= float(np.finfo(np.float32).max)
+            else np.float32(np.inf)
+        )
         if float(limit) < threshold:  # as Python floats: numpy would round the threshold first
             limit = np.nextafter(limit, np.float32(np.inf))
         return min(self.removable, int(np.searchsorted(self.values, limit, "left")))
@@ -65,11 +69,18 @@ class Ranking(Mapping[str, Ranked]):
 
     def __init__(self, groups: Mapping[str, Ranked]):
         self._groups = dict(groups)
-        self._only = lru_cache(maxsize=4)(lambda names: Ranking({name: groups[name] for name in names}))
+        self._only = lru_cache(maxsize=4)(
+            lambda names: Ranking({name: groups[name] for name in names})
+        )
 
     @classmethod
-    def of(cls, scores: Mapping[str, torch.Tensor], groups: Mapping[str, Group], alive: Mapping[str, torch.Tensor] = {},
-           weights: Mapping[str, torch.Tensor] = {}) -> "Ranking":
+    def of(
+        cls,
+        scores: Mapping[str, torch.Tensor],
+        groups: Mapping[str, Group],
+        alive: Mapping[str, torch.Tensor] = {},
+        weights: Mapping[str, torch.Tensor] = {},
+    ) -> "Ranking":
         """Sort ``scores`` {group: one per unit}, of the units that are ``alive`` {group: (units,) bool, all if missing}.
 
         ``weights`` are given where the units are weights, for their standard deviations.
@@ -85,7 +96,11 @@ class Ranking(Mapping[str, Ranked]):
             if np.isnan(flat[units]).any():
                 raise ValueError(f"layer {name} has scores that are not numbers")
             order = units[np.argsort(flat[units], kind="stable")].astype(np.int32)
-            std = _std(weights[name].detach().double().flatten()[units]) if name in weights and len(units) else 0.0
+            std = (
+                _std(weights[name].detach().double().flatten()[units])
+                if name in weights and len(units)
+                else 0.0
+            )
             if len(order):
                 ranked[name] = Ranked(order, flat[order], group.shape, group.stay, std)
         return cls(ranked)
@@ -116,16 +131,22 @@ class Ranking(Mapping[str, Ranked]):
     @cached_property
     def merged(self) -> np.ndarray:
         """The scores of all that may go, sorted; the groups' sorted runs make this a merge."""
-        return np.sort(np.concatenate([g.values[:g.removable] for g in self.values()] or [np.empty(0, np.float32)]),
-                       kind="stable")
+        return np.sort(
+            np.concatenate(
+                [g.values[: g.removable] for g in self.values()] or [np.empty(0, np.float32)]
+            ),
+            kind="stable",
+        )
 
     def lowest(self, count: int) -> dict[str, int]:
         """How many of each group are among the ``count`` lowest that may go; ties go by group, then by index."""
         if not count:
             return dict.fromkeys(self, 0)
         last = self.merged[count - 1]
-        may_go = {name: group.values[:group.removable] for name, group in self.items()}
-        counts = {name: int(np.searchsorted(values, last, "left")) for name, values in may_go.items()}
+        may_go = {name: group.values[: group.removable] for name, group in self.items()}
+        counts = {
+            name: int(np.searchsorted(values, last, "left")) for name, values in may_go.items()
+        }
         ties = count - sum(counts.values())
         for name, values in may_go.items():
             if not ties:

@@ -9,8 +9,8 @@ import torch
 from torch import nn
 
 from pruning.methods.connectivity import constants, effective
-from pruning.models.resnet import Block
 from pruning.models.channel_groups import Space, spaces
+from pruning.models.resnet import Block
 
 
 class Keep(nn.Module):
@@ -35,7 +35,9 @@ class Select(nn.Module):
         return x[:, self.places]
 
 
-def remove(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], channels: int, size: int) -> nn.Sequential:
+def remove(
+    model: nn.Sequential, parameters: Mapping[str, torch.Tensor], channels: int, size: int
+) -> nn.Sequential:
     """Build the smaller network.
 
     Removed are all units that make no difference (`effective.effective` says which), with all tied layers and all
@@ -55,8 +57,9 @@ def remove(model: nn.Sequential, parameters: Mapping[str, torch.Tensor], channel
     found = effective(model, parameters, channels, size)
     model = copy.deepcopy(model)
     for name, layer in found.layers.items():
-        model.get_parameter(f"{name}.weight").data = torch.from_numpy(np.where(found.mask(name), layer.weight, 0)).contiguous(
-            memory_format=_layout(model.get_parameter(f"{name}.weight")))
+        model.get_parameter(f"{name}.weight").data = torch.from_numpy(
+            np.where(found.mask(name), layer.weight, 0)
+        ).contiguous(memory_format=_layout(model.get_parameter(f"{name}.weight")))
     for name, value in found.small.items():
         model.get_parameter(name).data = torch.from_numpy(value)
     first, *hidden = spaces(model, channels, size)
@@ -81,15 +84,22 @@ def _at_least_one(alive: np.ndarray) -> torch.Tensor:
 
 def _layout(weight: torch.Tensor) -> torch.memory_format:
     """Of a convolution's weight: the fast kernels want channels last."""
-    return torch.channels_last if weight.ndim == 4 and weight.is_contiguous(
-        memory_format=torch.channels_last) else torch.contiguous_format
+    return (
+        torch.channels_last
+        if weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
+        else torch.contiguous_format
+    )
 
 
 def _cut(model: nn.Module, space: Space, alive: torch.Tensor) -> None:
     """Take the other channels out of all layers that write, normalise or read them."""
     for name in space.producers:
         layer = model.get_submodule(name)
-        _set(layer, weight=layer.weight[alive], bias=None if layer.bias is None else layer.bias[alive])
+        _set(
+            layer,
+            weight=layer.weight[alive],
+            bias=None if layer.bias is None else layer.bias[alive],
+        )
     for name in space.norms:
         norm = model.get_submodule(name)
         _set(norm, weight=norm.weight[alive], bias=norm.bias[alive])
@@ -101,7 +111,9 @@ def _cut(model: nn.Module, space: Space, alive: torch.Tensor) -> None:
 
 
 def _set(layer: nn.Module, *, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-    layer.weight = nn.Parameter(weight.detach().clone(memory_format=_layout(layer.weight)), requires_grad=False)
+    layer.weight = nn.Parameter(
+        weight.detach().clone(memory_format=_layout(layer.weight)), requires_grad=False
+    )
     layer.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
     if isinstance(layer, nn.Conv2d):
         layer.out_channels, layer.in_channels = weight.shape[:2]
@@ -109,7 +121,9 @@ def _set(layer: nn.Module, *, weight: torch.Tensor, bias: torch.Tensor | None) -
         layer.out_features, layer.in_features = weight.shape
 
 
-def _assembled(model: nn.Sequential, reader: str, inputs: torch.Tensor | None, pixels: torch.Tensor) -> nn.Sequential:
+def _assembled(
+    model: nn.Sequential, reader: str, inputs: torch.Tensor | None, pixels: torch.Tensor
+) -> nn.Sequential:
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     if inputs is None and not pixels.all():
         stages["pixels"] = Keep(pixels.to(model.get_parameter(f"{reader}.weight").dtype))

@@ -63,13 +63,28 @@ class Rule:
 
     def check(self, value: Value) -> None:
         if self.options:
-            found = re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", value) if isinstance(value, str) else None
+            found = (
+                re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", value)
+                if isinstance(value, str)
+                else None
+            )
             if not found or not 0 <= int(found[1]) <= int(found[2]) or not int(found[2]):
-                raise ValueError(f"{self.name} must be like {', '.join(self.options[:3])}, not {value!r}")
-        elif (not isinstance(value, int | float) or isinstance(value, bool) or not self.least <= value <= self.largest
-              or not abs(value) <= sys.float_info.max):
-            valid = ("a number" if self.least == -math.inf else f"a number, {self.least:g} or more"
-                     if self.largest == math.inf else f"between {self.least:g} and {self.largest:g}")
+                raise ValueError(
+                    f"{self.name} must be like {', '.join(self.options[:3])}, not {value!r}"
+                )
+        elif (
+            not isinstance(value, int | float)
+            or isinstance(value, bool)
+            or not self.least <= value <= self.largest
+            or not abs(value) <= sys.float_info.max
+        ):
+            valid = (
+                "a number"
+                if self.least == -math.inf
+                else f"a number, {self.least:g} or more"
+                if self.largest == math.inf
+                else f"between {self.least:g} and {self.largest:g}"
+            )
             raise ValueError(f"{self.name} must be {valid}, not {str(value)[:30]}")
 
     @staticmethod
@@ -77,19 +92,26 @@ class Rule:
         """A pattern as it is usually written: 02:04 is 2:4."""
         return ":".join(str(int(number)) for number in value.split(":"))
 
-    def choose(self, ranking: Ranking, value: Value, scope: str, values: Mapping[str, float] = {}) -> Choice:
+    def choose(
+        self, ranking: Ranking, value: Value, scope: str, values: Mapping[str, float] = {}
+    ) -> Choice:
         """In the scope ``custom`` ``values`` overrule ``value``, group by group."""
         self.check(value)
         if scope == "custom":
-            return {name: cut for name in ranking for cut in self.function(
-                ranking.only((name,)), values.get(name, value), "layer").values()}
+            return {
+                name: cut
+                for name in ranking
+                for cut in self.function(
+                    ranking.only((name,)), values.get(name, value), "layer"
+                ).values()
+            }
         return self.function(ranking, value, scope)
 
     def at(self, ranking: Ranking, share: float) -> float:
         """The value at this share of the way from nothing to everything."""
         none, most = self.span(ranking)
         if self.geometric:
-            return none ** (1 - share) * most ** share
+            return none ** (1 - share) * most**share
         return none * (1 - share) + most * share  # exact at both ends
 
 
@@ -98,8 +120,11 @@ RULES: Registry[Rule] = Registry("rule")
 SCOPES: Registry[str] = Registry("scope")
 SCOPES.add("global", "All layers compete with each other")
 SCOPES.add("layer", "Each layer loses the same share")
-SCOPES.add("erk", "Each layer keeps a share in proportion to (its sizes added) / (its sizes multiplied), so that small layers "
-           "keep more (Erdős–Rényi kernel densities, Mocanu et al. 2018, Evci et al. 2020)")
+SCOPES.add(
+    "erk",
+    "Each layer keeps a share in proportion to (its sizes added) / (its sizes multiplied), so that small layers "
+    "keep more (Erdős–Rényi kernel densities, Mocanu et al. 2018, Evci et al. 2020)",
+)
 SCOPES.add("custom", "Each layer has a value of its own")
 
 
@@ -121,10 +146,16 @@ def _below(ranking: Ranking, threshold: Callable[[Ranked], float]) -> Choice:
     return {name: Cut(group.below(limits[name]), limits[name]) for name, group in ranking.items()}
 
 
-@rule("sparsity", label="Sparsity", formula=r"\text{the } \mathrm{round}(s\,n) \text{ lowest scores}",
-      source="exact count; ties go by index", span=lambda ranking: (0.0, 1.0), largest=1.0,
-      scopes=("global", "layer", "erk"),
-      help="Removes exactly this share of the units that take part, the lowest scores first.")
+@rule(
+    "sparsity",
+    label="Sparsity",
+    formula=r"\text{the } \mathrm{round}(s\,n) \text{ lowest scores}",
+    source="exact count; ties go by index",
+    span=lambda ranking: (0.0, 1.0),
+    largest=1.0,
+    scopes=("global", "layer", "erk"),
+    help="Removes exactly this share of the units that take part, the lowest scores first.",
+)
 def sparsity(ranking: Ranking, value: float, scope: str) -> Choice:
     if scope == "global":
         count = min(round(value * ranking.units), ranking.removable)
@@ -133,8 +164,13 @@ def sparsity(ranking: Ranking, value: float, scope: str) -> Choice:
     if scope == "erk":
         counts = erk({name: (group.shape, len(group)) for name, group in ranking.items()}, value)
     else:
-        counts = {name: min(round(value * len(group)), group.removable) for name, group in ranking.items()}
-    return {name: Cut(count, _lowest_kept(ranking[name].values, count)) for name, count in counts.items()}
+        counts = {
+            name: min(round(value * len(group)), group.removable) for name, group in ranking.items()
+        }
+    return {
+        name: Cut(count, _lowest_kept(ranking[name].values, count))
+        for name, count in counts.items()
+    }
 
 
 def erk(layers: Mapping[str, tuple[tuple[int, ...], int]], sparsity: float) -> dict[str, int]:
@@ -149,38 +185,73 @@ def erk(layers: Mapping[str, tuple[tuple[int, ...], int]], sparsity: float) -> d
     removed = round(sparsity * total)
     while True:
         rest = {name: factors[name] * size for name, size in sizes.items() if name not in whole}
-        epsilon = (total - removed - sum(sizes[name] for name in whole)) / sum(rest.values()) if rest else 0.0
+        epsilon = (
+            (total - removed - sum(sizes[name] for name in whole)) / sum(rest.values())
+            if rest
+            else 0.0
+        )
         full = {name for name in rest if epsilon * factors[name] >= 1 - 1e-12}
         if not full:
             break
         whole |= full
-    exact = {name: 0.0 if name in whole else sizes[name] * (1 - max(0.0, epsilon) * factors[name]) for name in sizes}
+    exact = {
+        name: 0.0 if name in whole else sizes[name] * (1 - max(0.0, epsilon) * factors[name])
+        for name in sizes
+    }
     counts = {name: min(sizes[name], math.floor(share + 1e-9)) for name, share in exact.items()}
-    spare = sorted((name for name in sizes if counts[name] < sizes[name]), key=lambda name: counts[name] - exact[name])
-    for name in spare[:removed - sum(counts.values())]:
+    spare = sorted(
+        (name for name in sizes if counts[name] < sizes[name]),
+        key=lambda name: counts[name] - exact[name],
+    )
+    for name in spare[: removed - sum(counts.values())]:
         counts[name] += 1
     return counts
 
 
-@rule("threshold", label="Threshold", formula=r"\text{score} < t", source="strictly below", least=-math.inf,
-      span=lambda ranking: (min((min(0.0, float(g.values[0])) for g in ranking.values()), default=0.0),
-                            max((_above(g.values) for g in ranking.values()), default=1.0)),
-      help="Removes every unit whose score is below this value, in whatever layer it is.")
+@rule(
+    "threshold",
+    label="Threshold",
+    formula=r"\text{score} < t",
+    source="strictly below",
+    least=-math.inf,
+    span=lambda ranking: (
+        min((min(0.0, float(g.values[0])) for g in ranking.values()), default=0.0),
+        max((_above(g.values) for g in ranking.values()), default=1.0),
+    ),
+    help="Removes every unit whose score is below this value, in whatever layer it is.",
+)
 def threshold(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: value)
 
 
-@rule("relative", label="Relative threshold", formula=r"\text{score} < t \cdot \max_{\text{layer}} \text{score}",
-      source="relative to the layer's largest score", span=lambda ranking: (0.0, 1.0), largest=1.0, positive=True,
-      help="Removes units whose score is below this share of the largest score of their layer.")
+@rule(
+    "relative",
+    label="Relative threshold",
+    formula=r"\text{score} < t \cdot \max_{\text{layer}} \text{score}",
+    source="relative to the layer's largest score",
+    span=lambda ranking: (0.0, 1.0),
+    largest=1.0,
+    positive=True,
+    help="Removes units whose score is below this share of the largest score of their layer.",
+)
 def relative(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: value * float(group.values[-1]))
 
 
-@rule("sigma", label="Sigma", formula=r"|w| < k \cdot \sigma_{\text{layer}}", source="Han et al. 2015, quality factor",
-      span=lambda ranking: (0.0, max((_above(g.values) / g.std for g in ranking.values() if g.std), default=1.0)),
-      criteria=("magnitude",), methods=("weight",), reason="it compares weights with their standard deviation",
-      help="Removes weights smaller than k standard deviations of their layer's weights.")
+@rule(
+    "sigma",
+    label="Sigma",
+    formula=r"|w| < k \cdot \sigma_{\text{layer}}",
+    source="Han et al. 2015, quality factor",
+    span=lambda ranking: (
+        0.0,
+        max((_above(g.values) / g.std for g in ranking.values() if g.std), default=1.0),
+    ),
+    criteria=("magnitude",),
+    methods=("weight",),
+    reason="it compares weights with their standard deviation",
+    help="Removes weights smaller than k standard deviations of their layer's weights.",
+)
 def sigma(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: value * group.std)
 
@@ -188,33 +259,56 @@ def sigma(ranking: Ranking, value: float, scope: str) -> Choice:
 def _standardised(ranking: Ranking) -> tuple[float, float]:
     """How many standard deviations the lowest and the highest scores lie below the mean of their group; a hair more for
     the lowest, so that rounding does not take it."""
-    found = [((mean - float(g.values[0])) / std, (mean - _above(g.values)) / std)
-             for g in ranking.values() for mean, std in [g.moments] if std]
-    return max((low for low, _ in found), default=1.0) * (1 + 1e-9), min((high for _, high in found), default=-1.0)
+    found = [
+        ((mean - float(g.values[0])) / std, (mean - _above(g.values)) / std)
+        for g in ranking.values()
+        for mean, std in [g.moments]
+        if std
+    ]
+    return max((low for low, _ in found), default=1.0) * (1 + 1e-9), min(
+        (high for _, high in found), default=-1.0
+    )
 
 
-@rule("mean_std", label="Mean and deviation", formula=r"\text{score} < \mu_{\text{layer}} - k \cdot \sigma_{\text{layer}}",
-      source="mean and population standard deviation of the layer's scores", least=-math.inf, span=_standardised,
-      help="Removes units that score more than k standard deviations below the mean score of their layer; a larger k "
-      "removes fewer.")
+@rule(
+    "mean_std",
+    label="Mean and deviation",
+    formula=r"\text{score} < \mu_{\text{layer}} - k \cdot \sigma_{\text{layer}}",
+    source="mean and population standard deviation of the layer's scores",
+    least=-math.inf,
+    span=_standardised,
+    help="Removes units that score more than k standard deviations below the mean score of their layer; a larger k "
+    "removes fewer.",
+)
 def mean_std(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: group.moments[0] - value * group.moments[1])
 
 
 def _largest_ratio(ranking: Ranking) -> tuple[float, float]:
     """``n`` from which on nothing positive goes, and 1, where all below the largest score do."""
-    tops = [(float(g.values[-1]), float(g.values[np.searchsorted(g.values, 0, "right")])) for g in ranking.values()
-            if g.values[-1] > 0]
+    tops = [
+        (float(g.values[-1]), float(g.values[np.searchsorted(g.values, 0, "right")]))
+        for g in ranking.values()
+        if g.values[-1] > 0
+    ]
     if not tops:
         return 1.0, 1.0
     return max(1.0, max(top for top, _ in tops) / min(low for _, low in tops)), 1.0
 
 
-@rule("max_over_n", label="Largest over n", formula=r"\text{score} < \max \text{score} \,/\, n",
-      source="n is called the number to prune", least=1.0, span=_largest_ratio, scopes=("global", "layer"),
-      positive=True, geometric=True,
-      help="Removes whatever scores below the largest score divided by n. It is called the number to prune, but it removes "
-      "whatever lies below, not n: both numbers are shown.")
+@rule(
+    "max_over_n",
+    label="Largest over n",
+    formula=r"\text{score} < \max \text{score} \,/\, n",
+    source="n is called the number to prune",
+    least=1.0,
+    span=_largest_ratio,
+    scopes=("global", "layer"),
+    positive=True,
+    geometric=True,
+    help="Removes whatever scores below the largest score divided by n. It is called the number to prune, but it removes "
+    "whatever lies below, not n: both numbers are shown.",
+)
 def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:
     if scope == "layer":
         return _below(ranking, lambda group: float(group.values[-1]) / value)
@@ -222,21 +316,30 @@ def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:
     return _below(ranking, lambda group: largest / value)
 
 
-@rule("n_m", label="N:M", formula=r"\text{the } N \text{ highest of every } M \text{ consecutive weights stay}",
-      source="Mishra et al. 2021", span=lambda ranking: (1.0, 0.0), methods=("weight",),
-      reason="it counts consecutive input weights of one output", options=("2:4", "4:8", "1:2", "3:4", "1:4", "2:8", "1:8"),
-      help="Keeps the N highest of every M consecutive input weights of each output: a pattern that some hardware can skip. "
-      "What is left over at the end of a row keeps up to N.")
+@rule(
+    "n_m",
+    label="N:M",
+    formula=r"\text{the } N \text{ highest of every } M \text{ consecutive weights stay}",
+    source="Mishra et al. 2021",
+    span=lambda ranking: (1.0, 0.0),
+    methods=("weight",),
+    reason="it counts consecutive input weights of one output",
+    options=("2:4", "4:8", "1:2", "3:4", "1:4", "2:8", "1:8"),
+    help="Keeps the N highest of every M consecutive input weights of each output: a pattern that some hardware can skip. "
+    "What is left over at the end of a row keeps up to N.",
+)
 def n_m(ranking: Ranking, value: str, scope: str) -> Choice:
     keep, of = map(int, value.split(":"))
     cuts = {}
     for name, group in ranking.items():
         rows = group.by_index.reshape(group.shape[0], -1)  # (outputs, inputs)
-        filled = np.pad(rows, ((0, 0), (0, -rows.shape[1] % of)), constant_values=-np.inf)  # what is added goes first
+        filled = np.pad(
+            rows, ((0, 0), (0, -rows.shape[1] % of)), constant_values=-np.inf
+        )  # what is added goes first
         order = filled.reshape(-1, of).argsort(axis=1, kind="stable")
         gone = np.zeros(order.shape, bool)
-        np.put_along_axis(gone, order[:, :of - keep], True, axis=1)
-        gone = gone.reshape(filled.shape)[:, :rows.shape[1]] & np.isfinite(rows)
+        np.put_along_axis(gone, order[:, : of - keep], True, axis=1)
+        gone = gone.reshape(filled.shape)[:, : rows.shape[1]] & np.isfinite(rows)
         cuts[name] = Cut(int(gone.sum()), gone=gone.ravel())
     return cuts
 
@@ -248,8 +351,13 @@ def scopes_for(rule: str, method: str) -> list[str]:
         return ["global"]
     if method in ("layer", "feature"):  # one group: nothing competes with anything
         return ["global"]
-    return [name for name in SCOPES if name in (chosen.scopes or ("global",)) and (name != "erk" or method == "weight")
-            or name == "custom"]
+    return [
+        name
+        for name in SCOPES
+        if name in (chosen.scopes or ("global",))
+        and (name != "erk" or method == "weight")
+        or name == "custom"
+    ]
 
 
 @dataclass(frozen=True)
@@ -273,9 +381,16 @@ class Views:
 
 def views(ranking: Ranking, choice: Choice) -> Views:
     thresholds = [cut.threshold for cut in choice.values()] or [math.nan]
-    sigmas = [cut.threshold / ranking[name].std for name, cut in choice.items() if ranking[name].std]
-    return Views(removed(choice), ranking.units, min(thresholds), max(thresholds),
-                 (min(sigmas), max(sigmas)) if sigmas else None)
+    sigmas = [
+        cut.threshold / ranking[name].std for name, cut in choice.items() if ranking[name].std
+    ]
+    return Views(
+        removed(choice),
+        ranking.units,
+        min(thresholds),
+        max(thresholds),
+        (min(sigmas), max(sigmas)) if sigmas else None,
+    )
 
 
 def removed(choice: Choice) -> int:
@@ -291,7 +406,9 @@ def value_for(rule: Rule, ranking: Ranking, count: int, scope: str, pattern: str
     if rule.options:
         of = int(pattern.partition(":")[2])
         tried = [f"{keep}:{of}" for keep in range(of + 1)]  # from everything to nothing
-        return next(value for value in tried if removed(rule.choose(ranking, value, scope)) <= count)
+        return next(
+            value for value in tried if removed(rule.choose(ranking, value, scope)) <= count
+        )
     removes = lambda share: removed(rule.choose(ranking, rule.at(ranking, share), scope))  # noqa: E731
     low, high = 0.0, 1.0
     if removes(high) <= count:

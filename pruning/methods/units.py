@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from pruning.models import build, prunable
+from pruning.models.channel_groups import spaces
 from pruning.models.resnet import Block
 from pruning.runtime.registry import Registry, register
-from pruning.models.channel_groups import spaces
 
 
 @dataclass(frozen=True)
@@ -67,62 +67,125 @@ def _weights_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[st
     return {f"{group.name}.weight": ~gone.view(group.shape)}
 
 
-@method("weight", kept=_weights_kept, label="Weights", unit="weight",
-        help="Single weights of convolution and linear layers are set to zero (unstructured pruning).")
+@method(
+    "weight",
+    kept=_weights_kept,
+    label="Weights",
+    unit="weight",
+    help="Single weights of convolution and linear layers are set to zero (unstructured pruning).",
+)
 def weight(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
-    return [Group(name, tuple(layer.weight.shape), (name,)) for name, layer in prunable(model).items()]
+    return [
+        Group(name, tuple(layer.weight.shape), (name,)) for name, layer in prunable(model).items()
+    ]
 
 
 def _channels_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
     """A weight left in bias or batch norm would go on speaking: masked must be the same as removed."""
-    return {f"{name}.{key}": (~gone).view(-1, *[1] * (value.ndim - 1)).expand(value.shape)
-            for name in (*group.layers, *group.norms) for key, value in model.get_submodule(name).named_parameters()}
+    return {
+        f"{name}.{key}": (~gone).view(-1, *[1] * (value.ndim - 1)).expand(value.shape)
+        for name in (*group.layers, *group.norms)
+        for key, value in model.get_submodule(name).named_parameters()
+    }
 
 
-ADDITIONS = {"inside": "only inside residual blocks", "across": "also across the additions, tied channels as one unit"}
+ADDITIONS = {
+    "inside": "only inside residual blocks",
+    "across": "also across the additions, tied channels as one unit",
+}
 
 
-@method("neuron", kept=_channels_kept, label="Neurons", unit="neuron", groupings=ADDITIONS,
-        help="Hidden outputs of a layer, scored by what they do on calibration images; a convolution's channel is one "
-        "neuron. Weight, bias and batch norm of the neuron go together.")
-@method("filter", kept=_channels_kept, label="Filters", unit="filter", groupings=ADDITIONS,
-        help="Output channels of convolutions and of hidden linear layers, with weight, bias and batch norm "
-        "(structured pruning).")
+@method(
+    "neuron",
+    kept=_channels_kept,
+    label="Neurons",
+    unit="neuron",
+    groupings=ADDITIONS,
+    help="Hidden outputs of a layer, scored by what they do on calibration images; a convolution's channel is one "
+    "neuron. Weight, bias and batch norm of the neuron go together.",
+)
+@method(
+    "filter",
+    kept=_channels_kept,
+    label="Filters",
+    unit="filter",
+    groupings=ADDITIONS,
+    help="Output channels of convolutions and of hidden linear layers, with weight, bias and batch norm "
+    "(structured pruning).",
+)
 def channels(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
-    return [Group(s.producers[0], (s.channels,), tuple(s.producers), tuple(s.norms), tuple(s.activations), stay=1)
-            for s in spaces(model, channels, size)
-            if s.producers and s.consumers and (grouping == "across" or not s.tied)]
+    return [
+        Group(
+            s.producers[0],
+            (s.channels,),
+            tuple(s.producers),
+            tuple(s.norms),
+            tuple(s.activations),
+            stay=1,
+        )
+        for s in spaces(model, channels, size)
+        if s.producers and s.consumers and (grouping == "across" or not s.tied)
+    ]
 
 
 def _layers_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
     """A block's own path falls silent; plain layers have no other path, so `refit.without` takes them out instead."""
-    return {f"{name}.{key}": torch.zeros(value.shape, dtype=torch.bool)
-            for name, lost in zip(group.names, gone.tolist()) if lost and is_block(model, name)
-            for key, value in model.get_submodule(name).named_parameters()}
+    return {
+        f"{name}.{key}": torch.zeros(value.shape, dtype=torch.bool)
+        for name, lost in zip(group.names, gone.tolist())
+        if lost and is_block(model, name)
+        for key, value in model.get_submodule(name).named_parameters()
+    }
 
 
-@method("layer", kept=_layers_kept, label="Layers", unit="layer",
-        help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear layer or the second "
-        "convolution, after which the next layer is refitted by least squares on the calibration images.")
+@method(
+    "layer",
+    kept=_layers_kept,
+    label="Layers",
+    unit="layer",
+    help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear layer or the second "
+    "convolution, after which the next layer is refitted by least squares on the calibration images.",
+)
 def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
     blocks = [name for name, m in model.named_modules() if isinstance(m, Block)]
     if blocks:
-        names = [name for name in blocks if isinstance(model.get_submodule(name).shortcut, nn.Identity)]
+        names = [
+            name for name in blocks if isinstance(model.get_submodule(name).shortcut, nn.Identity)
+        ]
     else:
         names = list(prunable(model))[:-1]
-        names = [name for name in names if name != names[0] or not isinstance(model.get_submodule(name), nn.Conv2d)]
-    return [Group("layers", (len(names),), tuple(layer for name in names for layer in layers_in(model, name)),
-                  names=tuple(names))] if names else []
+        names = [
+            name
+            for name in names
+            if name != names[0] or not isinstance(model.get_submodule(name), nn.Conv2d)
+        ]
+    return (
+        [
+            Group(
+                "layers",
+                (len(names),),
+                tuple(layer for name in names for layer in layers_in(model, name)),
+                names=tuple(names),
+            )
+        ]
+        if names
+        else []
+    )
 
 
 def _pixels_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"input": ~gone.view(group.shape)}
 
 
-@method("feature", kept=_pixels_kept, label="Input pixels", unit="pixel",
-        groupings={"position": "all channels of a position", "channel": "each channel by itself"},
-        help="Pixels of the image are replaced by the mean of the training images (zero for the network). "
-        "No weight is removed.")
+@method(
+    "feature",
+    kept=_pixels_kept,
+    label="Input pixels",
+    unit="pixel",
+    groupings={"position": "all channels of a position", "channel": "each channel by itself"},
+    help="Pixels of the image are replaced by the mean of the training images (zero for the network). "
+    "No weight is removed.",
+)
 def feature(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
     return [Group("input", (channels if grouping == "channel" else 1, size, size), stay=1)]
 
@@ -136,9 +199,13 @@ def layers_in(model: nn.Module, name: str) -> list[str]:
     return [layer for layer in prunable(model) if layer == name or layer.startswith(f"{name}.")]
 
 
-def groups(model: nn.Module, method: str, grouping: str, channels: int, size: int) -> dict[str, Group]:
+def groups(
+    model: nn.Module, method: str, grouping: str, channels: int, size: int
+) -> dict[str, Group]:
     """The groups of a network by name, in network order."""
-    return {group.name: group for group in METHODS[method].function(model, channels, size, grouping)}
+    return {
+        group.name: group for group in METHODS[method].function(model, channels, size, grouping)
+    }
 
 
 @lru_cache
@@ -155,7 +222,9 @@ def groupings_for(network: str, method: str) -> list[str]:
     return names
 
 
-def alive(method: str, model: nn.Module, group: Group, masks: Mapping[str, torch.Tensor]) -> torch.Tensor:
+def alive(
+    method: str, model: nn.Module, group: Group, masks: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
     """Which units earlier steps have left, (units,) bool: a unit is gone when all its parameters are."""
     every = torch.ones(group.units, dtype=torch.bool)
     if method == "feature":
@@ -166,9 +235,25 @@ def alive(method: str, model: nn.Module, group: Group, masks: Mapping[str, torch
     if method == "weight":
         return masks.get(f"{group.name}.weight", every).flatten()
     if method == "layer":
-        return torch.tensor([any(f"{layer}.weight" not in masks or bool(masks[f"{layer}.weight"].any())
-                                 for layer in layers_in(model, name)) for name in group.names])
-    parameters = [f"{name}.{key}" for name in (*group.layers, *group.norms)
-                  for key, _ in model.get_submodule(name).named_parameters()]
-    return torch.stack([masks[name].flatten(1).any(1) if name in masks and masks[name].ndim > 1 else masks.get(name, every)
-                        for name in parameters]).any(0)
+        return torch.tensor(
+            [
+                any(
+                    f"{layer}.weight" not in masks or bool(masks[f"{layer}.weight"].any())
+                    for layer in layers_in(model, name)
+                )
+                for name in group.names
+            ]
+        )
+    parameters = [
+        f"{name}.{key}"
+        for name in (*group.layers, *group.norms)
+        for key, _ in model.get_submodule(name).named_parameters()
+    ]
+    return torch.stack(
+        [
+            masks[name].flatten(1).any(1)
+            if name in masks and masks[name].ndim > 1
+            else masks.get(name, every)
+            for name in parameters
+        ]
+    ).any(0)

@@ -32,7 +32,9 @@ def network(name: str, **info) -> Callable:
     return register(NETWORKS, Network, name, **info)
 
 
-def build(name: str, *, channels: int, size: int, classes: int = 10, seed: int = 0) -> nn.Sequential:
+def build(
+    name: str, *, channels: int, size: int, classes: int = 10, seed: int = 0
+) -> nn.Sequential:
     """A freshly initialised network.
 
     Parameters
@@ -52,7 +54,9 @@ def build(name: str, *, channels: int, size: int, classes: int = 10, seed: int =
     """
     make = NETWORKS[name].function
     if channels not in (1, 3) or size not in (28, 32):
-        raise ValueError(f"networks here take 1 or 3 channels of 28 or 32 pixels, not {channels} of {size}")
+        raise ValueError(
+            f"networks here take 1 or 3 channels of 28 or 32 pixels, not {channels} of {size}"
+        )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return make(channels, size, classes)

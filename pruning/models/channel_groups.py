@@ -28,8 +28,12 @@ class Space:
     tied: bool = False
 
     def join(self, other: "Space") -> None:
-        for mine, its in ((self.producers, other.producers), (self.norms, other.norms),
-                          (self.activations, other.activations), (self.consumers, other.consumers)):
+        for mine, its in (
+            (self.producers, other.producers),
+            (self.norms, other.norms),
+            (self.activations, other.activations),
+            (self.consumers, other.consumers),
+        ):
             mine.extend(its)
 
 
@@ -57,7 +61,9 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
     names = {module: name for name, module in model.named_modules()}
     image = torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype)
     found = [Space(channels)]
-    at: dict[int, tuple[Space, int]] = {id(image): (found[0], 1)}  # tensor -> its space, inputs per channel
+    at: dict[int, tuple[Space, int]] = {
+        id(image): (found[0], 1)
+    }  # tensor -> its space, inputs per channel
     rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
     alive = [image]  # a tensor that is gone could lend its id to another
 
@@ -90,7 +96,11 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
         at[id(output)] = (space, spread)
         alive.append(output)
 
-    hooks = [module.register_forward_hook(watch) for module in model.modules() if not list(module.children())]
+    hooks = [
+        module.register_forward_hook(watch)
+        for module in model.modules()
+        if not list(module.children())
+    ]
     with torch.no_grad():
         model.eval()(image)
     for hook in hooks:
@@ -102,4 +112,8 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
 def has_norms(network: str) -> bool:
     """Whether every convolution of a network has a batch norm behind it."""
     modules = list(build(network, channels=1, size=28).modules())
-    return sum(isinstance(m, nn.Conv2d) for m in modules) == sum(isinstance(m, nn.BatchNorm2d) for m in modules) > 0
+    return (
+        sum(isinstance(m, nn.Conv2d) for m in modules)
+        == sum(isinstance(m, nn.BatchNorm2d) for m in modules)
+        > 0
+    )

@@ -11,9 +11,9 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pruning.data.datasets import DATASETS
-from pruning.runtime.errors import CheckpointError
-from pruning.runtime.atomic_write import sha256, whole
 from pruning.models import NETWORKS, build
+from pruning.runtime.atomic_write import sha256, whole
+from pruning.runtime.errors import CheckpointError
 
 FOLDER = Path(__file__).parents[2] / "assets" / "checkpoints"
 
@@ -69,10 +69,14 @@ def card(network: str, dataset: str, folder: Path = FOLDER) -> Card:
         return Card(**{f.name: about[f.name] for f in fields(Card)})
     except FileNotFoundError:
         there = ", ".join(f"{n} on {d}" for n, d in shipped())
-        raise CheckpointError(f"there is no checkpoint of {network} on {dataset}: train one with "
-                              f"`python -m pruning train {network} {dataset}`, or use {there}") from None
+        raise CheckpointError(
+            f"there is no checkpoint of {network} on {dataset}: train one with "
+            f"`python -m pruning train {network} {dataset}`, or use {there}"
+        ) from None
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise CheckpointError(f"{path} is not a readable card ({error!r}): restore it or train again") from error
+        raise CheckpointError(
+            f"{path} is not a readable card ({error!r}): restore it or train again"
+        ) from error
 
 
 def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
@@ -87,17 +91,23 @@ def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
     path = Path(folder) / f"{stem(network, dataset)}.safetensors"
     try:
         if sha256(path) != expected.weights_sha256:
-            raise CheckpointError(f"{path} is not the file that its card describes (sha256 differs): "
-                                  "restore it or train again")
+            raise CheckpointError(
+                f"{path} is not the file that its card describes (sha256 differs): "
+                "restore it or train again"
+            )
         state = load_file(path)
     except (OSError, SafetensorError) as error:
-        raise CheckpointError(f"{path} cannot be read ({error}): restore it or train again") from error
+        raise CheckpointError(
+            f"{path} cannot be read ({error}): restore it or train again"
+        ) from error
     data = DATASETS[dataset]
     model = build(network, channels=data.channels, size=data.size, classes=len(data.classes))
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise CheckpointError(f"{path} does not hold a {network} for {dataset}: restore it or train again") from error
+        raise CheckpointError(
+            f"{path} does not hold a {network} for {dataset}: restore it or train again"
+        ) from error
     for parameter in model.parameters():
         parameter.requires_grad_(False)
     return model.eval().to(memory_format=torch.channels_last)

@@ -10,36 +10,67 @@ from torch import nn
 from pruning.models.base import network
 
 
-@network("lenet300", label="LeNet-300-100", source="LeCun et al. 1998; fully connected, 300 and 100 hidden units")
+@network(
+    "lenet300",
+    label="LeNet-300-100",
+    source="LeCun et al. 1998; fully connected, 300 and 100 hidden units",
+)
 def lenet300(channels: int, size: int, classes: int) -> nn.Sequential:
-    return nn.Sequential(OrderedDict(
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(channels * size * size, 300), relu1=nn.ReLU(),
-        fc2=nn.Linear(300, 100), relu2=nn.ReLU(),
-        fc3=nn.Linear(100, classes),
-    ))
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(channels * size * size, 300),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(300, 100),
+            relu2=nn.ReLU(),
+            fc3=nn.Linear(100, classes),
+        )
+    )
 
 
-@network("lenet5", label="LeNet-5", source="LeCun et al. 1998; ReLU and max-pooling, first convolution padded by 2")
+@network(
+    "lenet5",
+    label="LeNet-5",
+    source="LeCun et al. 1998; ReLU and max-pooling, first convolution padded by 2",
+)
 def lenet5(channels: int, size: int, classes: int) -> nn.Sequential:
     side = (size // 2 - 4) // 2  # 5 for 28 pixels, 6 for 32
-    return nn.Sequential(OrderedDict(
-        conv1=nn.Conv2d(channels, 6, 5, padding=2), pool1=nn.MaxPool2d(2), relu1=nn.ReLU(),
-        conv2=nn.Conv2d(6, 16, 5), pool2=nn.MaxPool2d(2), relu2=nn.ReLU(),
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(16 * side * side, 120), relu3=nn.ReLU(),
-        fc2=nn.Linear(120, 84), relu4=nn.ReLU(),
-        fc3=nn.Linear(84, classes),
-    ))
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(channels, 6, 5, padding=2),
+            pool1=nn.MaxPool2d(2),
+            relu1=nn.ReLU(),
+            conv2=nn.Conv2d(6, 16, 5),
+            pool2=nn.MaxPool2d(2),
+            relu2=nn.ReLU(),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(16 * side * side, 120),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(120, 84),
+            relu4=nn.ReLU(),
+            fc3=nn.Linear(84, classes),
+        )
+    )
 
 
-@network("lenet5-caffe", label="LeNet-5-Caffe", source="the LeNet of Caffe and of Han et al. 2015; 20-50-500-10, no padding")
+@network(
+    "lenet5-caffe",
+    label="LeNet-5-Caffe",
+    source="the LeNet of Caffe and of Han et al. 2015; 20-50-500-10, no padding",
+)
 def lenet5_caffe(channels: int, size: int, classes: int) -> nn.Sequential:
     side = ((size - 4) // 2 - 4) // 2  # 4 for 28 pixels, 5 for 32
-    return nn.Sequential(OrderedDict(
-        conv1=nn.Conv2d(channels, 20, 5), pool1=nn.MaxPool2d(2), relu1=nn.ReLU(),
-        conv2=nn.Conv2d(20, 50, 5), pool2=nn.MaxPool2d(2), relu2=nn.ReLU(),
-        flatten=nn.Flatten(),
-        fc1=nn.Linear(50 * side * side, 500), relu3=nn.ReLU(),
-        fc2=nn.Linear(500, classes),
-    ))
+    return nn.Sequential(
+        OrderedDict(
+            conv1=nn.Conv2d(channels, 20, 5),
+            pool1=nn.MaxPool2d(2),
+            relu1=nn.ReLU(),
+            conv2=nn.Conv2d(20, 50, 5),
+            pool2=nn.MaxPool2d(2),
+            relu2=nn.ReLU(),
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(50 * side * side, 500),
+            relu3=nn.ReLU(),
+            fc2=nn.Linear(500, classes),
+        )
+    )

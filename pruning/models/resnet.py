@@ -29,8 +29,12 @@ class Block(nn.Module):
         self.sum = Sum()
         self.relu2 = nn.ReLU()
         if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(OrderedDict(
-                conv=nn.Conv2d(inputs, outputs, 1, stride, bias=False), bn=nn.BatchNorm2d(outputs)))
+            self.shortcut = nn.Sequential(
+                OrderedDict(
+                    conv=nn.Conv2d(inputs, outputs, 1, stride, bias=False),
+                    bn=nn.BatchNorm2d(outputs),
+                )
+            )
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.relu1(self.bn1(self.conv1(x)))
@@ -38,14 +42,21 @@ class Block(nn.Module):
 
 
 def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
-    stages = OrderedDict(conv1=nn.Conv2d(channels, 16, 3, padding=1, bias=False),
-                         bn1=nn.BatchNorm2d(16), relu1=nn.ReLU())
+    stages = OrderedDict(
+        conv1=nn.Conv2d(channels, 16, 3, padding=1, bias=False),
+        bn1=nn.BatchNorm2d(16),
+        relu1=nn.ReLU(),
+    )
     inputs = 16
     for group, outputs in enumerate((16, 32, 64), start=1):
         for i in range((depth - 2) // 6):
-            stages[f"block{group}_{i}"] = Block(inputs, outputs, stride=2 if group > 1 and i == 0 else 1)
+            stages[f"block{group}_{i}"] = Block(
+                inputs, outputs, stride=2 if group > 1 and i == 0 else 1
+            )
             inputs = outputs
-    stages |= OrderedDict(pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(inputs, classes))
+    stages |= OrderedDict(
+        pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(inputs, classes)
+    )
     model = nn.Sequential(stages)
     for m in model.modules():
         if isinstance(m, nn.Conv2d):
@@ -53,11 +64,21 @@ def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
     return model
 
 
-@network("resnet20", label="ResNet-20", source="He et al. 2016, for 32x32 images; projection shortcuts", slow=True)
+@network(
+    "resnet20",
+    label="ResNet-20",
+    source="He et al. 2016, for 32x32 images; projection shortcuts",
+    slow=True,
+)
 def resnet20(channels: int, size: int, classes: int) -> nn.Sequential:
     return resnet(20, channels, classes)
 
 
-@network("resnet56", label="ResNet-56", source="He et al. 2016, for 32x32 images; projection shortcuts", slow=True)
+@network(
+    "resnet56",
+    label="ResNet-56",
+    source="He et al. 2016, for 32x32 images; projection shortcuts",
+    slow=True,
+)
 def resnet56(channels: int, size: int, classes: int) -> nn.Sequential:
     return resnet(56, channels, classes)

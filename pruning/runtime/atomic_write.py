@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-UMASK = os.umask(0)  # can only be read by setting it, which concerns every thread: once, at the start
+UMASK = os.umask(
+    0
+)  # can only be read by setting it, which concerns every thread: once, at the start
 os.umask(UMASK)
 
 

@@ -18,7 +18,11 @@ def check_torch() -> None:
     """
     lines = [line for line in PINS.read_text().splitlines() if line.startswith("torch")]
     pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines)}
-    remedy = "run `pip install --force-reinstall " + " ".join(f"{name}=={pin}" for name, pin in pins.items()) + "`"
+    remedy = (
+        "run `pip install --force-reinstall "
+        + " ".join(f"{name}=={pin}" for name, pin in pins.items())
+        + "`"
+    )
     try:
         there = {name: version(name) for name in pins}
     except PackageNotFoundError as error:
@@ -28,5 +32,7 @@ def check_torch() -> None:
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        raise PrunescopeError(" and ".join(f"{name} {number}" for name, number in there.items())
-                              + f" do not work together: {remedy}") from error
+        raise PrunescopeError(
+            " and ".join(f"{name} {number}" for name, number in there.items())
+            + f" do not work together: {remedy}"
+        ) from error

@@ -88,13 +88,18 @@ class Job:
             self._first = (time.monotonic(), share)
         since, before = self._first
         taken = time.monotonic() - since
-        return taken * (1 - share) / (share - before) if share - before > 0.02 and taken > 2 else None
+        return (
+            taken * (1 - share) / (share - before) if share - before > 0.02 and taken > 2 else None
+        )
 
-    def wait(self, enough: Callable[[Any], bool] = lambda progress: False, timeout: float | None = None) -> bool:
+    def wait(
+        self, enough: Callable[[Any], bool] = lambda progress: False, timeout: float | None = None
+    ) -> bool:
         """Wait until the work is done or its progress is enough; False when the time ran out first."""
         with self._changed:
             return self._changed.wait_for(
-                lambda: self.done or (self.progress is not None and enough(self.progress)), timeout)
+                lambda: self.done or (self.progress is not None and enough(self.progress)), timeout
+            )
 
     def report(self, progress: Any) -> None:
         if not self.followers:
@@ -165,9 +170,13 @@ class Jobs:
                 self.leave(owner)
                 return self._finished[key]
             job = self._running.get(key)
-            new = job is None or not (job.followers or job.done)  # a job that all have left is about to end
+            new = job is None or not (
+                job.followers or job.done
+            )  # a job that all have left is about to end
             if new and len(self._running) >= self._limit:
-                raise Busy(f"{len(self._running)} computations are running or waiting on this server: try again in a moment")
+                raise Busy(
+                    f"{len(self._running)} computations are running or waiting on this server: try again in a moment"
+                )
             if new:
                 job = self._running[key] = Job(key, work, self._turns)
             if self._followed.get(owner) is not job:
@@ -203,7 +212,11 @@ class Jobs:
     def let_go(self, gone: Callable[[Hashable], bool], key: Hashable | None = None) -> None:
         """Leave the work, of this key if there is one, for owners that are ``gone``."""
         with self._lock:
-            for owner in [owner for owner, job in self._followed.items() if key in (None, job.key) and gone(owner)]:
+            for owner in [
+                owner
+                for owner, job in self._followed.items()
+                if key in (None, job.key) and gone(owner)
+            ]:
                 self.leave(owner)
 
     def known(self, key: Hashable) -> Any | None:

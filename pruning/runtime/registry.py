@@ -21,7 +21,9 @@ class Registry(Mapping[str, T]):
 
     def __getitem__(self, name: str) -> T:
         if name not in self:
-            raise ValueError(f"unknown {self.kind} {name!r}: choose from {', '.join(self._entries)}")
+            raise ValueError(
+                f"unknown {self.kind} {name!r}: choose from {', '.join(self._entries)}"
+            )
         return self._entries[name]
 
     def __contains__(self, name: object) -> bool:

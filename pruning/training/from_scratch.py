@@ -13,13 +13,12 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.nn import functional as F
 
-from pruning.models import checkpoints
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Dataset, Images, normalise
-from pruning.runtime.errors import CheckpointError
 from pruning.inference.classify import accuracy
+from pruning.models import NETWORKS, build, checkpoints
 from pruning.runtime.atomic_write import whole
-from pruning.models import NETWORKS, build
+from pruning.runtime.errors import CheckpointError
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,18 @@ def augment(pixels: torch.Tensor, plan: Plan, generator: torch.Generator) -> tor
 
 def fast_bfloat16() -> bool:
     """Whether this processor multiplies bfloat16 matrices in hardware, so that autocast is faster and not slower."""
-    return "amx_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else False
+    return (
+        "amx_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else False
+    )
 
 
-def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = checkpoints.FOLDER,
-          progress: Callable[[int, int, int, int, float], None] = lambda *_: None) -> checkpoints.Card:
+def train(
+    network: str,
+    dataset: str,
+    plan: Plan | None = None,
+    folder: Path = checkpoints.FOLDER,
+    progress: Callable[[int, int, int, int, float], None] = lambda *_: None,
+) -> checkpoints.Card:
     """Train a network and write its checkpoint and card to ``folder``.
 
     After each epoch the state is written to ``<name>.partial``; if that file is there and of the same plan, training
@@ -83,31 +89,57 @@ def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = c
     plan = plan or default_plan(network, dataset)
     data: Dataset = DATASETS[dataset]
     images = datasets.load(dataset, "train")
-    model = build(network, channels=data.channels, size=data.size, classes=len(data.classes), seed=plan.seed)
+    model = build(
+        network, channels=data.channels, size=data.size, classes=len(data.classes), seed=plan.seed
+    )
     model = model.to(memory_format=torch.channels_last)
     half = fast_bfloat16()
-    optimizer = torch.optim.SGD(model.parameters(), lr=plan.rate, momentum=0.9, nesterov=True, weight_decay=plan.decay)
+    optimizer = torch.optim.SGD(
+        model.parameters(), lr=plan.rate, momentum=0.9, nesterov=True, weight_decay=plan.decay
+    )
     steps = len(images) // plan.batch
     partial = Path(folder) / f"{checkpoints.stem(network, dataset)}.partial"
     done, seconds = _resume(partial, plan, model, optimizer)
     rates = _rates(plan, steps)
     for epoch in range(done, plan.epochs):
         began = time.perf_counter()
-        _epoch(model, optimizer, rates[epoch * steps:], images, data, plan, half, epoch, steps, progress)
+        _epoch(
+            model,
+            optimizer,
+            rates[epoch * steps :],
+            images,
+            data,
+            plan,
+            half,
+            epoch,
+            steps,
+            progress,
+        )
         seconds += time.perf_counter() - began
         _remember(partial, plan, model, optimizer, epoch + 1, seconds)
     test, validation = datasets.load(dataset, "test"), datasets.load(dataset, "validation")
     reached = accuracy(model, test, data)
     card = checkpoints.save(
-        model, folder, network=network, dataset=dataset, test_accuracy=reached,
-        test_correct=round(reached * len(test)), test_images=len(test),
-        validation_accuracy=accuracy(model, validation, data), epochs=plan.epochs, batch=plan.batch,
+        model,
+        folder,
+        network=network,
+        dataset=dataset,
+        test_accuracy=reached,
+        test_correct=round(reached * len(test)),
+        test_images=len(test),
+        validation_accuracy=accuracy(model, validation, data),
+        epochs=plan.epochs,
+        batch=plan.batch,
         optimizer=f"SGD, Nesterov momentum 0.9, weight decay {plan.decay:g}",
         schedule=f"one-cycle learning rate, peak {plan.rate:g}",
-        augmentation=f"shift up to {plan.pad} pixels" + (", mirrored half of the time" if plan.flip else ""),
-        precision="bfloat16 autocast" if half else "float32", seed=plan.seed,
-        versions={"python": platform.python_version(), "torch": torch.__version__}, seconds=round(seconds, 1),
-        train_data_sha256=datasets.fingerprint(images))
+        augmentation=f"shift up to {plan.pad} pixels"
+        + (", mirrored half of the time" if plan.flip else ""),
+        precision="bfloat16 autocast" if half else "float32",
+        seed=plan.seed,
+        versions={"python": platform.python_version(), "torch": torch.__version__},
+        seconds=round(seconds, 1),
+        train_data_sha256=datasets.fingerprint(images),
+    )
     partial.unlink(missing_ok=True)
     return card
 
@@ -115,8 +147,13 @@ def train(network: str, dataset: str, plan: Plan | None = None, folder: Path = c
 def _rates(plan: Plan, steps: int) -> list[float]:
     """The learning rate of every step, so that a resumed run needs no schedule's state."""
     stand_in = torch.optim.SGD([torch.zeros(1)], lr=plan.rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(stand_in, max_lr=plan.rate, total_steps=plan.epochs * steps + 1,
-                                                   pct_start=0.25, cycle_momentum=False)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        stand_in,
+        max_lr=plan.rate,
+        total_steps=plan.epochs * steps + 1,
+        pct_start=0.25,
+        cycle_momentum=False,
+    )
     rates = []
     for _ in range(plan.epochs * steps):
         rates.append(schedule.get_last_lr()[0])
@@ -125,15 +162,25 @@ def _rates(plan: Plan, steps: int) -> list[float]:
     return rates
 
 
-def _epoch(model: nn.Module, optimizer, rates: list[float], images: Images, data: Dataset, plan: Plan, half: bool, epoch: int,
-           steps: int, progress: Callable) -> None:
+def _epoch(
+    model: nn.Module,
+    optimizer,
+    rates: list[float],
+    images: Images,
+    data: Dataset,
+    plan: Plan,
+    half: bool,
+    epoch: int,
+    steps: int,
+    progress: Callable,
+) -> None:
     model.train()
     generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
     order = torch.randperm(len(images), generator=generator)
     total = 0.0
     for step in range(steps):
         optimizer.param_groups[0]["lr"] = rates[step]
-        chosen = order[step * plan.batch:(step + 1) * plan.batch]
+        chosen = order[step * plan.batch : (step + 1) * plan.batch]
         x = normalise(augment(images.pixels[chosen], plan, generator), data)
         with torch.autocast("cpu", torch.bfloat16, enabled=half):
             loss = F.cross_entropy(model(x), images.labels[chosen])
@@ -144,12 +191,18 @@ def _epoch(model: nn.Module, optimizer, rates: list[float], images: Images, data
         progress(epoch + 1, plan.epochs, step + 1, steps, total / (step + 1))
 
 
-def _remember(partial: Path, plan: Plan, model: nn.Module, optimizer, done: int, seconds: float) -> None:
+def _remember(
+    partial: Path, plan: Plan, model: nn.Module, optimizer, done: int, seconds: float
+) -> None:
     tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         tensors[f"momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"].contiguous()
     with whole(partial) as temporary:
-        save_file(tensors, temporary, {"plan": json.dumps(asdict(plan)), "done": str(done), "seconds": str(seconds)})
+        save_file(
+            tensors,
+            temporary,
+            {"plan": json.dumps(asdict(plan)), "done": str(done), "seconds": str(seconds)},
+        )
 
 
 def _resume(partial: Path, plan: Plan, model: nn.Module, optimizer) -> tuple[int, float]:
@@ -163,9 +216,15 @@ def _resume(partial: Path, plan: Plan, model: nn.Module, optimizer) -> tuple[int
                 return 0, 0.0
             tensors = {name: file.get_tensor(name) for name in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise CheckpointError(f"{partial} cannot be read ({error}): delete it to start over") from error
-    model.load_state_dict({k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")})
+        raise CheckpointError(
+            f"{partial} cannot be read ({error}): delete it to start over"
+        ) from error
+    model.load_state_dict(
+        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+    )
     for name, parameter in model.named_parameters():
-        buffer = torch.empty_like(parameter).copy_(tensors[f"momentum.{name}"])  # keeps the memory format
+        buffer = torch.empty_like(parameter).copy_(
+            tensors[f"momentum.{name}"]
+        )  # keeps the memory format
         optimizer.state[parameter]["momentum_buffer"] = buffer
     return int(about["done"]), float(about["seconds"])

@@ -20,17 +20,16 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import VisionDataset
 
-from pruning.models import checkpoints
+from pruning.cost.report import ledger
 from pruning.data import datasets
+from pruning.data.datasets import DATASETS
 from pruning.engine import prune as experiment
 from pruning.experiments.comparison import Budget, matched
-from pruning.data.datasets import DATASETS
-from pruning.cost.report import ledger
-from pruning.models import NETWORKS, prunable
 from pruning.methods.ranking import Ranking
-from pruning.recipe.recipe import Recipe, criteria_for
 from pruning.methods.rules import RULES, scopes_for
 from pruning.methods.units import METHODS, Group
+from pruning.models import NETWORKS, checkpoints, prunable
+from pruning.recipe.recipe import Recipe, criteria_for
 from tests.benchmarks import engine
 
 
@@ -66,7 +65,9 @@ class CIFAR10(_InMemory, torchvision.datasets.CIFAR10):
 def plain_images(dataset: str) -> torch.utils.data.Dataset:
     """The test set as the plain way has it. The built-in digits, which torchvision has not, are handed out like MNIST's."""
     images, about = datasets.load(dataset, "test"), DATASETS[dataset]
-    transform = transforms.Compose([transforms.ToTensor(), transforms.Normalize(about.mean, about.std)])
+    transform = transforms.Compose(
+        [transforms.ToTensor(), transforms.Normalize(about.mean, about.std)]
+    )
     if about.channels == 1:
         return MNIST(images.pixels[:, 0], images.labels, transform)
     return CIFAR10(images.pixels.permute(0, 2, 3, 1).numpy(), images.labels.tolist(), transform)
@@ -79,8 +80,11 @@ def plain_way(network: str, dataset: str, images: int | None = None) -> Callable
 
     def point(sparsity: float) -> float:
         model = copy.deepcopy(trained)
-        prune.global_unstructured([(layer, "weight") for layer in prunable(model).values()], prune.L1Unstructured,
-                                  amount=sparsity)
+        prune.global_unstructured(
+            [(layer, "weight") for layer in prunable(model).values()],
+            prune.L1Unstructured,
+            amount=sparsity,
+        )
         correct = 0
         with torch.no_grad():
             for x, y in loader:
@@ -94,12 +98,20 @@ def search_in_11_million() -> tuple[float, float]:
     """A slider move on ResNet-18's 11 million weights: our search, and the peer's pass over the weights."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(64, 3, 7, 7)] + [(512, 512, 3, 3)] * 4 + [(256, 256, 3, 3)] * 2 + [(512, 256, 3, 3)]
-    weights = {f"conv{i}": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)}
+    weights = {
+        f"conv{i}": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)
+    }
     groups = {name: Group(name, tuple(w.shape), (name,)) for name, w in weights.items()}
     ranking = Ranking.of({name: w.abs() for name, w in weights.items()}, groups, weights=weights)
     values = np.linspace(0.05, 0.95, 31).tolist()
-    ours = max(medians([rule.at(ranking, v) for v in values], lambda value: rule.choose(ranking, value, scope))[0]
-               for rule in RULES.values() if not rule.options for scope in scopes_for(rule.name, "weight"))
+    ours = max(
+        medians(
+            [rule.at(ranking, v) for v in values], lambda value: rule.choose(ranking, value, scope)
+        )[0]
+        for rule in RULES.values()
+        if not rule.options
+        for scope in scopes_for(rule.name, "weight")
+    )
 
     def threshold(sparsity: float) -> None:
         every = torch.cat([w.abs().flatten() for w in weights.values()])
@@ -132,17 +144,28 @@ def scoring(network: str, dataset: str) -> None:
     ranked = experiment.ranking(recipe)
     for name, group in ranked.items():
         assert np.allclose(group.by_index, found[name], atol=1e-4), "the peer finds other losses"
-    row(f"loss change of all {ranked.units} {method}s, {network} on {dataset}", ours, "a masked copy and all stages for each", theirs)
+    row(
+        f"loss change of all {ranked.units} {method}s, {network} on {dataset}",
+        ours,
+        "a masked copy and all stages for each",
+        theirs,
+    )
 
 
 def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
-    images, data = datasets.calibration(recipe.dataset, recipe.calibration), DATASETS[recipe.dataset]
+    images, data = (
+        datasets.calibration(recipe.dataset, recipe.calibration),
+        DATASETS[recipe.dataset],
+    )
     x, y = datasets.normalise(images.pixels, data).split(256), images.labels.split(256)
     trained, groups = experiment.model(recipe), experiment.groups_of(recipe)
 
     def loss(model: torch.nn.Module) -> float:
         with torch.no_grad():
-            total = sum(float(torch.nn.functional.cross_entropy(model(a), b, reduction="sum")) for a, b in zip(x, y))
+            total = sum(
+                float(torch.nn.functional.cross_entropy(model(a), b, reduction="sum"))
+                for a, b in zip(x, y)
+            )
         return total / len(images)
 
     dense, found = loss(trained), {}
@@ -150,7 +173,9 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
         found[name] = []
         for unit in range(group.units):
             model = copy.deepcopy(trained)
-            for key, kept in METHODS[recipe.method].kept(model, group, torch.arange(group.units) == unit).items():
+            for key, kept in (
+                METHODS[recipe.method].kept(model, group, torch.arange(group.units) == unit).items()
+            ):
                 model.get_parameter(key).mul_(kept)
             found[name].append(loss(model) - dense)
     return found
@@ -162,8 +187,12 @@ def removed_resnet() -> None:
     column = matched(recipe, Budget("macs", 0.25))
     book = ledger(column.recipe, seconds=3.0)
     for dense, removed in zip(book.dense.latency, book.removed.latency):
-        row(f"ResNet-20 at {column.left.macs / book.dense.macs:.0%} of its MACs, batch {removed.batch}", removed.median, "dense",
-            dense.median)
+        row(
+            f"ResNet-20 at {column.left.macs / book.dense.macs:.0%} of its MACs, batch {removed.batch}",
+            removed.median,
+            "dense",
+            dense.median,
+        )
 
 
 def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
@@ -183,8 +212,11 @@ def columns_in_the_browser(dataset: str, network: str) -> list[float]:
     from tests.benchmarks.latency import column_latencies
     from tests.browser.conftest import chromium, serving, settle
 
-    recipes = [Recipe(network, dataset), Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
-               Recipe(network, dataset, method="filter", scope="layer")]
+    recipes = [
+        Recipe(network, dataset),
+        Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
+        Recipe(network, dataset, method="filter", scope="layer"),
+    ]
     columns = quote(json.dumps([recipe.to_dict() for recipe in recipes]))
     with serving() as address, chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
@@ -196,8 +228,10 @@ def columns_in_the_browser(dataset: str, network: str) -> list[float]:
 
 def row(work: str, ours: float, peer: str = "", theirs: float = 0.0) -> None:
     ratio = f"{theirs / ours:8.1f}x" if theirs else ""
-    print(f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {f'{1000 * theirs:10.1f} ms' if theirs else '':13} {ratio}",
-          flush=True)
+    print(
+        f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {f'{1000 * theirs:10.1f} ms' if theirs else '':13} {ratio}",
+        flush=True,
+    )
 
 
 def main() -> None:
@@ -213,11 +247,20 @@ def main() -> None:
         images = DATASETS[dataset].test_images
         mine, its = {}, {}
         ours, theirs = medians(
-            values, lambda v: mine.update({v: experiment.run(replace(recipe, value=v)).accuracy.value}),
-            lambda v: its.update({v: peer(v)}))
+            values,
+            lambda v: mine.update({v: experiment.run(replace(recipe, value=v)).accuracy.value}),
+            lambda v: its.update({v: peer(v)}),
+        )
         # An image may lie on the border between two classes, where another order of adding tips it.
-        assert all(abs(mine[v] - its[v]) <= 2 / images for v in values), "the peer measures another accuracy"
-        row(f"mask and accuracy, {network} on {dataset}, {images:,} images", ours, "prune, DataLoader, ToTensor", theirs)
+        assert all(abs(mine[v] - its[v]) <= 2 / images for v in values), (
+            "the peer measures another accuracy"
+        )
+        row(
+            f"mask and accuracy, {network} on {dataset}, {images:,} images",
+            ours,
+            "prune, DataLoader, ToTensor",
+            theirs,
+        )
     removed_resnet()
     for network, dataset in checkpoints.shipped():
         if dataset != "digits" and datasets.available(dataset):
@@ -234,8 +277,10 @@ def main() -> None:
     for network, dataset in (("lenet5", "mnist"), ("resnet20", "cifar10")):
         if datasets.available(dataset):
             what = "estimates" if NETWORKS[network].slow else "full test set"
-            row(f"Compare, three columns in Chromium, {network} on {dataset}, {what}: median",
-                statistics.median(columns_in_the_browser(dataset, network)))
+            row(
+                f"Compare, three columns in Chromium, {network} on {dataset}, {what}: median",
+                statistics.median(columns_in_the_browser(dataset, network)),
+            )
 
 
 if __name__ == "__main__":

@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from pruning.experiments import curves as bundle
-from pruning.data import datasets
-from pruning.engine import prune as experiment
-from pruning.experiments import sensitivity
-from pruning.engine import evaluate as sweep
-from pruning.experiments.curves import Bundle
 from pruning.cost.macs import cost
+from pruning.data import datasets
+from pruning.engine import evaluate as sweep
+from pruning.engine import prune as experiment
+from pruning.experiments import curves as bundle
+from pruning.experiments import sensitivity
+from pruning.experiments.curves import Bundle
 from pruning.recipe.recipe import Recipe
 from tests.benchmarks.latency import slider_latencies, summary
 
@@ -54,10 +54,15 @@ def curve(network: str, dataset: str, peer: Callable[[float], float]) -> tuple[f
     return float(np.median(ours)), theirs
 
 
-def scan(network: str, dataset: str, peer: Callable[[float], float], images: int | None) -> tuple[float, float, int]:
+def scan(
+    network: str, dataset: str, peer: Callable[[float], float], images: int | None
+) -> tuple[float, float, int]:
     """All layers at ten levels. The peer's points take alike: a tenth of them stands for all."""
-    recipes = [Recipe(network, dataset, scope="layer", layers=(layer,), value=level, images=images)
-               for layer in experiment.groups_of(Recipe(network, dataset)) for level in sensitivity.LEVELS]
+    recipes = [
+        Recipe(network, dataset, scope="layer", layers=(layer,), value=level, images=images)
+        for layer in experiment.groups_of(Recipe(network, dataset))
+        for level in sensitivity.LEVELS
+    ]
     with empty_store():
         ours = timed(lambda: sweep.measure(recipes))
     some = [recipe.value for recipe in recipes[::10]]
@@ -77,6 +82,7 @@ def rates() -> tuple[float, float]:
 
 def first_estimate() -> float:
     """Seconds from a new ResNet-20 recipe to its first accuracy with an interval."""
+
     class Enough(Exception):
         pass
 
@@ -100,8 +106,13 @@ def precision() -> tuple[float, float, int]:
         partly = timed(lambda: some.extend(bundle.measure(asked)[0].runs[0]))
     with empty_store():
         full = []
-        whole = timed(lambda: full.extend(bundle.measure(replace(asked, precision=None))[0].runs[0]))
-    held = sum(a.accuracy.interval[0] <= b.accuracy.value <= a.accuracy.interval[1] for a, b in zip(some, full))
+        whole = timed(
+            lambda: full.extend(bundle.measure(replace(asked, precision=None))[0].runs[0])
+        )
+    held = sum(
+        a.accuracy.interval[0] <= b.accuracy.value <= a.accuracy.interval[1]
+        for a, b in zip(some, full)
+    )
     return partly, whole, held
 
 
@@ -122,14 +133,22 @@ def while_a_curve_runs() -> tuple[list[float], list[float], float]:
         page.goto(f"{address}/?dataset=mnist&network=lenet5&sparsity=0.8")
         settle(page)
         alone = slider_latencies(page, settle=2.0)
-        other.goto(f"{address}/curves?points=40&seeds=5&recipes="
-                   '[{"network":"resnet20","dataset":"cifar10"},{"network":"resnet20","dataset":"cifar10","criterion":"random"}]')
+        other.goto(
+            f"{address}/curves?points=40&seeds=5&recipes="
+            '[{"network":"resnet20","dataset":"cifar10"},{"network":"resnet20","dataset":"cifar10","criterion":"random"}]'
+        )
         other.get_by_text("Cancel").wait_for(timeout=60_000)
         page.wait_for_timeout(5000)
         taken = slider_latencies(page, settle=2.0)
         assert other.get_by_text("Cancel").count(), "the curve was done before the slider"
-        for network, dataset in (("lenet300", "mnist"), ("lenet5-caffe", "mnist"), ("resnet20", "cifar10")):
-            page.goto(f"{address}/?network={network}&dataset={dataset}&sparsity=0.5&method=filter&criterion=taylor")
+        for network, dataset in (
+            ("lenet300", "mnist"),
+            ("lenet5-caffe", "mnist"),
+            ("resnet20", "cifar10"),
+        ):
+            page.goto(
+                f"{address}/?network={network}&dataset={dataset}&sparsity=0.5&method=filter&criterion=taylor"
+            )
             settle(page)
         page.goto(f"{address}/compare?budget=macs=0.5")
         page.wait_for_timeout(5000)
@@ -144,10 +163,17 @@ def _memory(address: str) -> float:
     from pathlib import Path
 
     port = f"{int(address.rpartition(':')[2]):04X}"
-    inodes = {line.split()[9] for line in Path("/proc/net/tcp").read_text().splitlines() if f":{port} " in line and " 0A " in line}
+    inodes = {
+        line.split()[9]
+        for line in Path("/proc/net/tcp").read_text().splitlines()
+        if f":{port} " in line and " 0A " in line
+    }
     for process in Path("/proc").glob("[0-9]*"):
         try:
-            if any(os.readlink(link) in {f"socket:[{inode}]" for inode in inodes} for link in (process / "fd").iterdir()):
+            if any(
+                os.readlink(link) in {f"socket:[{inode}]" for inode in inodes}
+                for link in (process / "fd").iterdir()
+            ):
                 return 1024 * int(re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())[1])
         except OSError:
             continue
@@ -157,22 +183,49 @@ def _memory(address: str) -> float:
 def rows(row: Callable, plain_way: Callable) -> None:
     for network in ("lenet5", "lenet300"):
         ours, theirs = curve(network, "mnist", plain_way(network, "mnist"))
-        row(f"a 20-point curve, {network} on mnist, full test set", ours, "the loop of prune and DataLoader", theirs)
+        row(
+            f"a 20-point curve, {network} on mnist, full test set",
+            ours,
+            "the loop of prune and DataLoader",
+            theirs,
+        )
     ours, theirs, count = scan("lenet5", "mnist", plain_way("lenet5", "mnist"), None)
-    row(f"a scan of {count} points, lenet5 on mnist, full test set", ours, "the loop (a tenth of it, times ten)", theirs)
+    row(
+        f"a scan of {count} points, lenet5 on mnist, full test set",
+        ours,
+        "the loop (a tenth of it, times ten)",
+        theirs,
+    )
     row("a result from the store", from_store())
     if not datasets.available("cifar10"):
         print("ResNet-20 on CIFAR-10: skipped")
         return
     ours, theirs, count = scan("resnet20", "cifar10", plain_way("resnet20", "cifar10", 500), 500)
-    row(f"a scan of {count} points, resnet20 on cifar10, 500 images", ours, "the loop (a tenth of it, times ten)", theirs)
+    row(
+        f"a scan of {count} points, resnet20 on cifar10, 500 images",
+        ours,
+        "the loop (a tenth of it, times ten)",
+        theirs,
+    )
     rate, product = rates()
-    print(f"resnet20 on cifar10, full test set: {rate / 1e9:.0f} GFLOP/s, {rate / product:.0%} of a matrix product's {product / 1e9:.0f}")
+    print(
+        f"resnet20 on cifar10, full test set: {rate / 1e9:.0f} GFLOP/s, {rate / product:.0%} of a matrix product's {product / 1e9:.0f}"
+    )
     row("the first estimate, resnet20 on cifar10", first_estimate())
     partly, whole, held = precision()
-    row(f"a 10-point curve to 0.01 ({held} of 10 intervals hold the full value), resnet20", partly, "the same in full", whole)
+    row(
+        f"a 10-point curve to 0.01 ({held} of 10 intervals hold the full value), resnet20",
+        partly,
+        "the same in full",
+        whole,
+    )
     alone, taken, memory = while_a_curve_runs()
     (quiet, most), (median, longest) = summary(alone), summary(taken)
-    row("key press to repaint while another's ResNet-20 curve runs: median", median, "without it", quiet)
+    row(
+        "key press to repaint while another's ResNet-20 curve runs: median",
+        median,
+        "without it",
+        quiet,
+    )
     row("the same: 95th percentile", longest, "without it", most)
     print(f"memory of the server, all networks loaded and a scan running: {memory / 1e9:.2f} GB")

@@ -17,7 +17,9 @@ WATCH = """(place) => {
 }"""
 
 
-def slider_latencies(page, moves: int = 30, settle: float = 1.0, place: str = "[data-testid=stMain]") -> list[float]:
+def slider_latencies(
+    page, moves: int = 30, settle: float = 1.0, place: str = "[data-testid=stMain]"
+) -> list[float]:
     """Seconds from each key press to the last change of a part of the page, at first all of it but the sidebar."""
     page.evaluate(WATCH, place)
     slider = page.get_by_role("slider").first
@@ -48,7 +50,9 @@ def column_latencies(page, moves: int = 6) -> list[float]:
         slider.focus()
         began = page.evaluate("() => performance.now()")
         page.keyboard.press("PageDown")  # ten steps: every column changes
-        shown, budgets = page.wait_for_function(ESTIMATES, arg=budgets, polling="raf", timeout=60_000).json_value()
+        shown, budgets = page.wait_for_function(
+            ESTIMATES, arg=budgets, polling="raf", timeout=60_000
+        ).json_value()
         taken.append((shown - began) / 1000)
     return taken[1:]
 

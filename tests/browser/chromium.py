@@ -28,9 +28,17 @@ def install() -> None:
     """Debian's package when that may be installed, else Playwright's own download; failures show in the output."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print("installing Chromium (Debian's package) for the browser tests")
-        quiet = {"env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"}, "stdout": subprocess.DEVNULL}
-        if subprocess.run(["apt-get", "update"], **quiet).returncode == 0 and subprocess.run(
-                ["apt-get", "install", "-y", "--no-install-recommends", "chromium"], **quiet).returncode == 0:
+        quiet = {
+            "env": os.environ | {"DEBIAN_FRONTEND": "noninteractive"},
+            "stdout": subprocess.DEVNULL,
+        }
+        if (
+            subprocess.run(["apt-get", "update"], **quiet).returncode == 0
+            and subprocess.run(
+                ["apt-get", "install", "-y", "--no-install-recommends", "chromium"], **quiet
+            ).returncode
+            == 0
+        ):
             return
     print("installing Playwright's Chromium for the browser tests")
     subprocess.run([sys.executable, "-m", "playwright", "install", "chromium"])
@@ -40,4 +48,7 @@ if __name__ == "__main__":
     if not find():
         install()
     if not find():
-        print("NO CHROMIUM: the browser tests " + ("fail" if os.environ.get("CI") == "true" else "are skipped"))
+        print(
+            "NO CHROMIUM: the browser tests "
+            + ("fail" if os.environ.get("CI") == "true" else "are skipped")
+        )

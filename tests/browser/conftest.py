@@ -27,8 +27,21 @@ def serving():
     ARTEFACTS.mkdir(exist_ok=True)
     with (ARTEFACTS / "server.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", "app.py", "--server.port", str(port), "--server.address",
-             "127.0.0.1"], cwd=ROOT, stdout=log, stderr=log)
+            [
+                sys.executable,
+                "-m",
+                "streamlit",
+                "run",
+                "app.py",
+                "--server.port",
+                str(port),
+                "--server.address",
+                "127.0.0.1",
+            ],
+            cwd=ROOT,
+            stdout=log,
+            stderr=log,
+        )
         try:
             direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
             address, deadline = f"http://127.0.0.1:{port}", time.time() + 60
@@ -37,7 +50,9 @@ def serving():
                     direct.open(f"{address}/_stcore/health", timeout=2).close()
                     break
                 except OSError:
-                    assert server.poll() is None and time.time() < deadline, (ARTEFACTS / "server.log").read_text()
+                    assert server.poll() is None and time.time() < deadline, (
+                        ARTEFACTS / "server.log"
+                    ).read_text()
                     time.sleep(0.1)
             yield address
         finally:
@@ -77,8 +92,13 @@ def visit(browser, address):
     contexts = []
 
     def go(query: str = "", *, width: int = 1400, height: int = 1000, scheme: str = "light"):
-        contexts.append(browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme,
-                                            accept_downloads=True))
+        contexts.append(
+            browser.new_context(
+                viewport={"width": width, "height": height},
+                color_scheme=scheme,
+                accept_downloads=True,
+            )
+        )
         page = contexts[-1].new_page()
         page.goto(f"{address}/{query}")
         settle(page)

@@ -80,7 +80,9 @@ def test_the_back_button_goes_back(visit):
     page.wait_for_function("location.search.includes('sparsity=0.501')")
     settle(page)
     page.go_back()
-    page.wait_for_function("location.search.includes('sparsity=0.5&') || location.search.endsWith('sparsity=0.5')")
+    page.wait_for_function(
+        "location.search.includes('sparsity=0.5&') || location.search.endsWith('sparsity=0.5')"
+    )
     settle(page)
     assert number(page, "Sparsity") == "50.00%"
 
@@ -111,12 +113,19 @@ def test_screenshots(visit, width, scheme):
     """Kept for a person to look at; here only that nothing is wider than the window and every chart has its words."""
     many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
     steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
-    for name, query, pictures in (("explore", f"{DIGITS}&sparsity=0.8", 4), ("steps", f"{many}&earlier={steps}", 4),
-                                  ("agreement", f"agreement{many}", 2), ("about", "about", 0),
-                                  ("compare", "compare?budget=macs=0.5", 6), ("curves", "curves?points=5", 1),
-                                  ("sensitivity", f"sensitivity{DIGITS}", 2)):
+    for name, query, pictures in (
+        ("explore", f"{DIGITS}&sparsity=0.8", 4),
+        ("steps", f"{many}&earlier={steps}", 4),
+        ("agreement", f"agreement{many}", 2),
+        ("about", "about", 0),
+        ("compare", "compare?budget=macs=0.5", 6),
+        ("curves", "curves?points=5", 1),
+        ("sensitivity", f"sensitivity{DIGITS}", 2),
+    ):
         page = visit(query, width=width, scheme=scheme, height=1500)
-        page.wait_for_function(f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}")
+        page.wait_for_function(
+            f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}"
+        )
         page.wait_for_timeout(500)
         page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -131,13 +140,17 @@ def test_a_slow_network_shows_an_estimate_and_refines_it_while_the_page_stays_li
     real("cifar10")
     page = visit()
     page.goto(f"{page.url.partition('?')[0]}?network=resnet20&dataset=cifar10&sparsity=0.31")
-    estimate = page.get_by_text(re.compile("Estimate from the first .* of 10,000 test images, 95% interval"))
+    estimate = page.get_by_text(
+        re.compile("Estimate from the first .* of 10,000 test images, 95% interval")
+    )
     estimate.wait_for(timeout=60_000)
     assert number(page, "Test accuracy").startswith("≈")
     page.get_by_role("slider").focus()
     page.keyboard.press("ArrowRight")  # supersedes the computation that is under way
     page.wait_for_function("location.search.includes('sparsity=0.311')")
-    page.get_by_text(re.compile("of all 10,000 test images are classified correctly")).wait_for(timeout=90_000)
+    page.get_by_text(re.compile("of all 10,000 test images are classified correctly")).wait_for(
+        timeout=90_000
+    )
     settle(page)
     outcome = experiment.run(Recipe("resnet20", "cifar10", value=0.311))
     assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
@@ -166,7 +179,9 @@ def test_a_click_in_the_heatmap_says_why(visit):
     page.get_by_text(re.compile("its score is (not )?below the threshold")).wait_for()
     settle(page)
     why = explain(Recipe("lenet5", "digits", method="filter", scope="layer"), "conv2", 6)
-    assert number(page, "Rank") == f"{why.rank} of 16" and number(page, "Score") == f"{why.score:.4g}"
+    assert (
+        number(page, "Rank") == f"{why.rank} of 16" and number(page, "Score") == f"{why.score:.4g}"
+    )
     assert charts(page).count() == 6
 
 
@@ -174,7 +189,11 @@ def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
     page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
     cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
     box = cell.bounding_box()
-    for pause in (300, 1500, 4000):  # the grid opens its editor when it is ready, and does not say when
+    for pause in (
+        300,
+        1500,
+        4000,
+    ):  # the grid opens its editor when it is ready, and does not say when
         page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
         page.wait_for_timeout(pause)
         page.keyboard.press("Control+A")
@@ -204,7 +223,9 @@ def test_steps_by_mouse(visit):
 
 
 def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
-    page = visit(f'curves?points=5&seeds=1&recipes={quote("[" + json.dumps({"network": "lenet300", "dataset": "digits"}) + "]")}')
+    page = visit(
+        f"curves?points=5&seeds=1&recipes={quote('[' + json.dumps({'network': 'lenet300', 'dataset': 'digits'}) + ']')}"
+    )
     page.get_by_text("Area under each curve").wait_for(timeout=60_000)
     settle(page)
     page.wait_for_timeout(1000)
@@ -227,11 +248,27 @@ def test_from_each_page_to_each_other_without_a_complaint(visit):
     page.evaluate("""() => { window.told = []; new MutationObserver(() => document.querySelectorAll(
         '[data-testid=stAlertContentError], [data-testid=stException]').forEach(e => window.told.push(e.innerText)))
         .observe(document.body, {subtree: true, childList: true, characterData: true}) }""")
-    for name in ("Sensitivity", "Curves", "Compare", "Explore", "Curves", "Sensitivity", "Explore", "Compare", "Sensitivity"):
+    for name in (
+        "Sensitivity",
+        "Curves",
+        "Compare",
+        "Explore",
+        "Curves",
+        "Sensitivity",
+        "Explore",
+        "Compare",
+        "Sensitivity",
+    ):
         page.get_by_role("link", name=name).first.click()
-        page.wait_for_url(lambda url, name=name: ("network=" if name == "Explore" else name.lower()) in url)
+        page.wait_for_url(
+            lambda url, name=name: ("network=" if name == "Explore" else name.lower()) in url
+        )
         settle(page)
         charts(page).first.wait_for()
-        page.wait_for_timeout(1500)  # work that ends draws the page again, with what the browser has sent
-        assert "lenet5" in page.url or page.url.endswith("/sensitivity"), f"another network after {name}"
+        page.wait_for_timeout(
+            1500
+        )  # work that ends draws the page again, with what the browser has sent
+        assert "lenet5" in page.url or page.url.endswith("/sensitivity"), (
+            f"another network after {name}"
+        )
     assert page.evaluate("window.told") == []

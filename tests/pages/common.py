@@ -33,5 +33,9 @@ def charts(at: AppTest) -> list[dict]:
 
 def shown(outcome) -> dict[str, str]:
     macs = f"{outcome.macs / 1e6:.2f} M" if outcome.macs >= 1e6 else f"{outcome.macs:,}"
-    return {"Test accuracy": f"{outcome.accuracy.value:.2%}", "Sparsity": f"{outcome.sparsity:.2%}",
-            "Parameters left": f"{outcome.parameters:,}", "MACs left": macs}
+    return {
+        "Test accuracy": f"{outcome.accuracy.value:.2%}",
+        "Sparsity": f"{outcome.sparsity:.2%}",
+        "Parameters left": f"{outcome.parameters:,}",
+        "MACs left": macs,
+    }

@@ -4,6 +4,11 @@ A new criterion is one decorated function in a module of this package, imported 
 """
 
 from pruning.methods.criteria.base import CRITERIA, Context, Criterion
-from pruning.methods.criteria import weights, activity, gradients, loss, control  # noqa: F401  (they register themselves)
+
+# The order of registration is the order of the selectors; the first criterion is the default.
+# isort: off
+from pruning.methods.criteria import weights, activity, gradients, loss, control  # noqa: F401
+
+# isort: on
 
 __all__ = ["CRITERIA", "Context", "Criterion"]

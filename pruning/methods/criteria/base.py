@@ -8,8 +8,8 @@ from torch import nn
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.runtime.registry import Registry, register
 from pruning.methods.units import METHODS, Group, layers_in
+from pruning.runtime.registry import Registry, register
 
 Scores = dict[str, torch.Tensor]
 
@@ -40,8 +40,8 @@ class Context:
         """The calibration images, normalised and masked (B, C, H, W), and their labels (B,); always the same."""
         images = datasets.calibration(self.dataset, self.calibration)
         for start in range(0, len(images), size):
-            x = normalise(images.pixels[start:start + size], DATASETS[self.dataset])
-            yield x if self.input is None else x * self.input, images.labels[start:start + size]
+            x = normalise(images.pixels[start : start + size], DATASETS[self.dataset])
+            yield x if self.input is None else x * self.input, images.labels[start : start + size]
             self.report(min(1.0, (start + size) / len(images)))
 
     @property
@@ -54,7 +54,10 @@ class Context:
     def vectors(self, group: Group, of: Callable[[str], torch.Tensor]) -> list[torch.Tensor]:
         """For each unit of filters or layers one vector of all its values, where ``of(layer)`` has the weight's shape."""
         if self.method == "layer":
-            return [torch.cat([of(layer).flatten() for layer in layers_in(self.model, name)]) for name in group.names]
+            return [
+                torch.cat([of(layer).flatten() for layer in layers_in(self.model, name)])
+                for name in group.names
+            ]
         return list(torch.cat([of(layer).flatten(1) for layer in group.layers], 1))
 
 

@@ -28,9 +28,13 @@ def test_two_matrices_of_all_quick_criteria():
     at = agreeing(method="filter", scope="layer", sparsity="0.5")
     criteria = at.main.multiselect[0].value
     assert "loss_change" not in criteria and len(criteria) == 9
-    found = agreement(Recipe("lenet5", "digits", method="filter", scope="layer", calibration=64), criteria, 0.5)
+    found = agreement(
+        Recipe("lenet5", "digits", method="filter", scope="layer", calibration=64), criteria, 0.5
+    )
     jaccard, correlation = charts(at)
-    assert [row[1] for row in jaccard["data"][0]["text"]] == [f"{v:.2f}" for v in found.jaccard.iloc[:, 1]]
+    assert [row[1] for row in jaccard["data"][0]["text"]] == [
+        f"{v:.2f}" for v in found.jaccard.iloc[:, 1]
+    ]
     assert correlation["data"][0]["text"][0][2] == f"{found.correlation.iloc[0, 2]:.2f}"
     assert all(chart.proto.alt for chart in at.get("plotly_chart"))
 
@@ -49,8 +53,11 @@ def test_about_has_every_formula_and_the_table():
     at = opened(network="lenet5", dataset="digits", sparsity="0.5")
     at.switch_page("pages/glossary/page.py").run()
 
-
     text = "\n".join(markdown.value for markdown in at.main.markdown)
-    assert not at.exception and all(c.formula in text and c.source in text for c in CRITERIA.values())
+    assert not at.exception and all(
+        c.formula in text and c.source in text for c in CRITERIA.values()
+    )
     wide = at.dataframe[0].value
-    assert list(wide.columns[-3:]) == ["50% removed", "80% removed", "90% removed"] and len(wide) > 100
+    assert (
+        list(wide.columns[-3:]) == ["50% removed", "80% removed", "90% removed"] and len(wide) > 100
+    )

@@ -12,8 +12,11 @@ from pruning.experiments.comparison import Budget, matched
 from pruning.recipe.recipe import Recipe, Step
 from tests.pages.common import charts, numbers
 
-THREE = [Recipe("lenet5", "digits"), Recipe("lenet5", "digits", method="neuron", criterion="activation", scope="layer"),
-         Recipe("lenet5", "digits", method="filter", scope="layer")]
+THREE = [
+    Recipe("lenet5", "digits"),
+    Recipe("lenet5", "digits", method="neuron", criterion="activation", scope="layer"),
+    Recipe("lenet5", "digits", method="filter", scope="layer"),
+]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +27,9 @@ def no_downloads(tmp_path, monkeypatch):
 def comparing(recipes=(), said=False, **query) -> AppTest:
     at = AppTest.from_file("../../../app.py", default_timeout=60).run()
     at.query_params.clear()
-    at.query_params.update(query | ({"columns": json.dumps([r.to_dict() for r in recipes])} if recipes else {}))
+    at.query_params.update(
+        query | ({"columns": json.dumps([r.to_dict() for r in recipes])} if recipes else {})
+    )
     at.switch_page("pages/compare/page.py").run()
     return at if said else done(at.run())
 
@@ -44,8 +49,10 @@ def metrics(at: AppTest, label: str) -> list[str]:
 
 def expected(recipes, budget: Budget):
     columns = [matched(recipe, budget) for recipe in recipes]
-    return ([f"{experiment.run(c.recipe).accuracy.value:.2%}" for c in columns],
-            [f"{c.left.macs / 416_520:.1%}" for c in columns])
+    return (
+        [f"{experiment.run(c.recipe).accuracy.value:.2%}" for c in columns],
+        [f"{c.left.macs / 416_520:.1%}" for c in columns],
+    )
 
 
 def test_three_columns_at_the_same_budget():
@@ -59,39 +66,63 @@ def test_three_columns_at_the_same_budget():
     assert metrics(at, "Test accuracy") == accuracies and metrics(at, "Effective MACs") == macs
     assert dict(at.query_params)["budget"] == "macs=0.4"
     colours = [t["marker"]["color"] for t in charts(at)[0]["data"]]
-    assert colours == [t["marker"]["color"] for t in charts(at)[2]["data"]] and len(set(colours)) == 3
+    assert (
+        colours == [t["marker"]["color"] for t in charts(at)[2]["data"]] and len(set(colours)) == 3
+    )
 
 
 def test_a_link_and_each_its_own():
-    recipes = [Recipe("lenet300", "digits", value=0.9), Recipe("lenet300", "digits").with_steps((
-        Step(method="filter", value=0.3, scope="layer"), Step(value=0.5)))]
+    recipes = [
+        Recipe("lenet300", "digits", value=0.9),
+        Recipe("lenet300", "digits").with_steps(
+            (Step(method="filter", value=0.3, scope="layer"), Step(value=0.5))
+        ),
+    ]
     at = comparing(recipes, budget="own")
-    assert metrics(at, "Test accuracy") == [f"{experiment.run(r).accuracy.value:.2%}" for r in recipes]
-    assert [r["method"] if "method" in r else len(r["steps"]) for r in json.loads(dict(at.query_params)["columns"])] == ["weight", 2]
+    assert metrics(at, "Test accuracy") == [
+        f"{experiment.run(r).accuracy.value:.2%}" for r in recipes
+    ]
+    assert [
+        r["method"] if "method" in r else len(r["steps"])
+        for r in json.loads(dict(at.query_params)["columns"])
+    ] == ["weight", 2]
     at.main.slider[0].set_value(50.0).run()
-    assert metrics(at, "Test accuracy")[0] == f"{experiment.run(Recipe('lenet300', 'digits')).accuracy.value:.2%}"
+    assert (
+        metrics(at, "Test accuracy")[0]
+        == f"{experiment.run(Recipe('lenet300', 'digits')).accuracy.value:.2%}"
+    )
 
 
 def test_each_its_own_slider_whatever_the_rule():
-    recipes = [Recipe("lenet300", "digits", rule="threshold", value=0.02), Recipe("lenet300", "digits", rule="n_m", value="2:4"),
-               Recipe("lenet300", "digits", scope="custom", values=(("fc1", 0.9),))]
+    recipes = [
+        Recipe("lenet300", "digits", rule="threshold", value=0.02),
+        Recipe("lenet300", "digits", rule="n_m", value="2:4"),
+        Recipe("lenet300", "digits", scope="custom", values=(("fc1", 0.9),)),
+    ]
     at = comparing(recipes, budget="own")
     done(at.run())
     read = lambda: [r["value"] for r in json.loads(dict(at.query_params)["columns"])]  # noqa: E731
     assert read() == [0.02, "2:4", 0.5]  # looking changes nothing
     at.main.slider[0].set_value(80.0).run()
     done(at)
-    at.main.selectbox(key=next(b.key for b in at.main.selectbox if b.label == "N:M")).set_value("1:4").run()
+    at.main.selectbox(key=next(b.key for b in at.main.selectbox if b.label == "N:M")).set_value(
+        "1:4"
+    ).run()
     done(at)
     assert read()[0] > 0.02 and read()[1] == "1:4"
     from pruning.methods.rules import removed
 
-    assert removed(experiment.choose(replace(recipes[0], value=read()[0]))) == pytest.approx(0.8 * 266_200, rel=0.01)
+    assert removed(experiment.choose(replace(recipes[0], value=read()[0]))) == pytest.approx(
+        0.8 * 266_200, rel=0.01
+    )
 
 
 def test_a_link_may_name_the_budget_alone():
     at = comparing(budget="parameters=0.3")
-    assert dict(at.query_params)["budget"] == "parameters=0.3" and len(metrics(at, "Test accuracy")) == 3
+    assert (
+        dict(at.query_params)["budget"] == "parameters=0.3"
+        and len(metrics(at, "Test accuracy")) == 3
+    )
     assert "could not be followed" in comparing(said=True, budget="parameters=x").warning[0].value
 
 
@@ -138,12 +169,21 @@ def test_the_ledger_and_the_curves_on_request():
     assert any("masked and removed logits agree" in caption.value for caption in at.main.caption)
 
 
-@pytest.mark.parametrize("query, part", [
-    ({"columns": "["}, "could not be followed"), ({"columns": "[]"}, "a list of 1 to 6 recipes"),
-    ({"columns": '[{"network": "vgg"}]'}, "unknown network"), ({"columns": "[3]"}, "could not be followed"),
-    ({"columns": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"),
-    ({"columns": '[{"network":"lenet5","dataset":"digits"}]', "budget": "macs=7"}, "must be between 0 and 1"),
-    ({"columns": "[" * 100_000}, "could not be followed")])
+@pytest.mark.parametrize(
+    "query, part",
+    [
+        ({"columns": "["}, "could not be followed"),
+        ({"columns": "[]"}, "a list of 1 to 6 recipes"),
+        ({"columns": '[{"network": "vgg"}]'}, "unknown network"),
+        ({"columns": "[3]"}, "could not be followed"),
+        ({"columns": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"),
+        (
+            {"columns": '[{"network":"lenet5","dataset":"digits"}]', "budget": "macs=7"},
+            "must be between 0 and 1",
+        ),
+        ({"columns": "[" * 100_000}, "could not be followed"),
+    ],
+)
 def test_a_bad_link_is_said_and_the_page_opens(query, part):
     at = comparing(said=True, **query)  # said once
     assert part in at.warning[0].value.replace("\\", "")
@@ -153,17 +193,40 @@ def test_a_bad_link_is_said_and_the_page_opens(query, part):
 def test_a_comparison_is_opened_from_its_own_file():
     at = comparing(THREE[:1], budget="macs=0.5")
     columns = [matched(recipe, Budget("parameters", 0.4)) for recipe in THREE]
-    told = {"budget": {"kind": "parameters", "share": 0.4}, "columns": [{"recipe": c.recipe.to_dict()} for c in columns]}
-    at.sidebar.get("file_uploader")[0].set_value(("comparison.json", json.dumps(told).encode(), "application/json")).run()
+    told = {
+        "budget": {"kind": "parameters", "share": 0.4},
+        "columns": [{"recipe": c.recipe.to_dict()} for c in columns],
+    }
+    at.sidebar.get("file_uploader")[0].set_value(
+        ("comparison.json", json.dumps(told).encode(), "application/json")
+    ).run()
     done(at)
-    assert dict(at.query_params)["budget"] == "parameters=0.4" and len(metrics(at, "Test accuracy")) == 3
-    at.sidebar.get("file_uploader")[0].set_value(("comparison.json", b"\xff\x00", "application/json")).run()
-    assert "could not be read" in at.warning[0].value and len(metrics(done(at), "Test accuracy")) == 3
+    assert (
+        dict(at.query_params)["budget"] == "parameters=0.4"
+        and len(metrics(at, "Test accuracy")) == 3
+    )
+    at.sidebar.get("file_uploader")[0].set_value(
+        ("comparison.json", b"\xff\x00", "application/json")
+    ).run()
+    assert (
+        "could not be read" in at.warning[0].value and len(metrics(done(at), "Test accuracy")) == 3
+    )
 
 
 def test_the_smallest_budget_and_another_grouping():
-    at = comparing([Recipe("resnet20", "digits", method="filter", grouping="across", scope="custom", values=(("conv1", 0.1),))],
-                   budget="macs=0")
+    at = comparing(
+        [
+            Recipe(
+                "resnet20",
+                "digits",
+                method="filter",
+                grouping="across",
+                scope="custom",
+                values=(("conv1", 0.1),),
+            )
+        ],
+        budget="macs=0",
+    )
     assert any("out of reach" in warning.value for warning in at.warning)
     at.main.segmented_control(key="budget").set_value("own").run()
     next(box for box in at.main.selectbox if box.label == "Grouping").set_value("inside").run()
@@ -176,4 +239,6 @@ def test_six_columns_differ():
         next(b for b in at.sidebar.button if b.label == "Add a column").click().run()
     done(at)
     told = json.loads(dict(at.query_params)["columns"])
-    assert [column["seed"] for column in told[3:]] == [0, 1, 2] and len(metrics(at, "Test accuracy")) == 6
+    assert [column["seed"] for column in told[3:]] == [0, 1, 2] and len(
+        metrics(at, "Test accuracy")
+    ) == 6

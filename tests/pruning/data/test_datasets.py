@@ -5,8 +5,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 
-from pruning.data import datasets
-from pruning.data import download
+from pruning.data import datasets, download
 from pruning.data.datasets import DATASETS, SPLITS
 from pruning.runtime.errors import DatasetError
 
@@ -36,7 +35,10 @@ def test_splits_have_their_sizes_and_share_no_image(name, real):
     data = DATASETS[name]
     splits = {split: datasets.load(name, split) for split in SPLITS}
     assert [len(splits[s]) for s in SPLITS] == [
-        data.train_images - data.validation_images, data.validation_images, data.test_images]
+        data.train_images - data.validation_images,
+        data.validation_images,
+        data.test_images,
+    ]
     for images in splits.values():
         assert images.pixels.dtype == torch.uint8 and images.labels.dtype == torch.int64
         assert images.pixels.shape[1:] == (data.channels, data.size, data.size)
@@ -50,13 +52,19 @@ def test_splits_have_their_sizes_and_share_no_image(name, real):
 def test_normalised_training_pixels_have_mean_0_and_deviation_1(name, real):
     real(name)
     x = datasets.normalise(datasets.load(name, "train").pixels[:20_000], DATASETS[name])
-    assert x.dtype == torch.float32 and x.mean((0, 2, 3)).abs().max() < 0.02 and (x.std((0, 2, 3)) - 1).abs().max() < 0.02
+    assert (
+        x.dtype == torch.float32
+        and x.mean((0, 2, 3)).abs().max() < 0.02
+        and (x.std((0, 2, 3)) - 1).abs().max() < 0.02
+    )
 
 
 def test_float_pixels_in_0_to_1_are_normalised_like_bytes():
     pixels = datasets.load("digits", "test").pixels[:50]
-    torch.testing.assert_close(datasets.normalise(pixels / 255, DATASETS["digits"]),
-                               datasets.normalise(pixels, DATASETS["digits"]))
+    torch.testing.assert_close(
+        datasets.normalise(pixels / 255, DATASETS["digits"]),
+        datasets.normalise(pixels, DATASETS["digits"]),
+    )
 
 
 def test_digits_are_scikit_learns_enlarged_and_stratified():
@@ -64,13 +72,19 @@ def test_digits_are_scikit_learns_enlarged_and_stratified():
     assert np.bincount(test[1]).tolist() == [36, 36, 35, 37, 36, 37, 36, 36, 35, 36]
     small, labels = load_digits(return_X_y=True)
     small = torch.tensor(small.reshape(-1, 1, 8, 8), dtype=torch.float64)
-    big = torch.nn.functional.interpolate(small, size=28, mode="bilinear") * 255 / 16  # PyTorch's own enlargement
+    big = (
+        torch.nn.functional.interpolate(small, size=28, mode="bilinear") * 255 / 16
+    )  # PyTorch's own enlargement
     ours = np.concatenate([train[0], test[0]])
     assert sorted(np.concatenate([train[1], test[1]])) == sorted(labels)
     expected = {tuple(image.round().int().flatten().tolist()) for image in big}
     off = [image for image in ours if tuple(image.astype(int).flatten().tolist()) not in expected]
-    assert len(off) < 0.2 * len(ours)  # the rest differ only where PyTorch's floats round a half the other way
-    nearest = min((np.abs(off[0].astype(float) - image.numpy()).max() for image in big)) if off else 0
+    assert len(off) < 0.2 * len(
+        ours
+    )  # the rest differ only where PyTorch's floats round a half the other way
+    nearest = (
+        min((np.abs(off[0].astype(float) - image.numpy()).max() for image in big)) if off else 0
+    )
     assert nearest <= 0.501
 
 
@@ -89,7 +103,9 @@ def test_test_images_never_load_the_training_images(folder, monkeypatch):
     np.savez(folder / "mnist.npz", **fake())
     asked = []
     plain = np.lib.npyio.NpzFile.__getitem__
-    monkeypatch.setattr(np.lib.npyio.NpzFile, "__getitem__", lambda self, key: asked.append(key) or plain(self, key))
+    monkeypatch.setattr(
+        np.lib.npyio.NpzFile, "__getitem__", lambda self, key: asked.append(key) or plain(self, key)
+    )
     datasets.load("mnist", "test")
     assert asked == ["x_test", "y_test"]
 
@@ -125,21 +141,41 @@ def broken(what: str, path, arrays: dict) -> str:
     return "broken"
 
 
-@pytest.mark.parametrize("what", ["not a zip", "truncated", "flipped byte", "shape", "type", "labels", "missing array",
-                                  "pickle", "not an archive"])
+@pytest.mark.parametrize(
+    "what",
+    [
+        "not a zip",
+        "truncated",
+        "flipped byte",
+        "shape",
+        "type",
+        "labels",
+        "missing array",
+        "pickle",
+        "not an archive",
+    ],
+)
 def test_a_wrong_file_is_refused_in_one_sentence_that_names_it(what, folder):
     path = folder / "mnist.npz"
     part = broken(what, path, fake())
     with pytest.raises(DatasetError) as caught:
         datasets.load("mnist", "test")
-    assert part in str(caught.value) and str(path) in str(caught.value) and "download mnist" in str(caught.value)
+    assert (
+        part in str(caught.value)
+        and str(path) in str(caught.value)
+        and "download mnist" in str(caught.value)
+    )
     assert "\n" not in str(caught.value)
 
 
 def test_unknown_names():
-    with pytest.raises(ValueError, match="unknown dataset 'svhn': choose from digits, mnist, cifar10"):
+    with pytest.raises(
+        ValueError, match="unknown dataset 'svhn': choose from digits, mnist, cifar10"
+    ):
         datasets.load("svhn", "test")
-    with pytest.raises(ValueError, match="unknown split 'dev': choose from train, validation, test"):
+    with pytest.raises(
+        ValueError, match="unknown split 'dev': choose from train, validation, test"
+    ):
         datasets.load("digits", "dev")
 
 
@@ -162,7 +198,10 @@ def fetched(monkeypatch, arrays: dict, fail: Exception | None = None) -> None:
         if fail:
             raise fail
         part = "train" if train else "test"
-        return SimpleNamespace(data=torch.from_numpy(arrays[f"x_{part}"]), targets=torch.from_numpy(arrays[f"y_{part}"]))
+        return SimpleNamespace(
+            data=torch.from_numpy(arrays[f"x_{part}"]),
+            targets=torch.from_numpy(arrays[f"y_{part}"]),
+        )
 
     monkeypatch.setattr(theirs, "MNIST", mnist)
 
@@ -172,15 +211,20 @@ def test_a_download_becomes_one_checked_file(folder, monkeypatch):
     fetched(monkeypatch, arrays)
     assert download.download("mnist", shares.append) == folder / "mnist.npz"
     assert [p.name for p in folder.iterdir()] == ["mnist.npz"]
-    assert sorted(datasets.load("mnist", "test").labels.tolist()) == sorted(arrays["y_test"].tolist())
+    assert sorted(datasets.load("mnist", "test").labels.tolist()) == sorted(
+        arrays["y_test"].tolist()
+    )
     assert shares[-1] == 1.0 and all(0 <= share <= 1 for share in shares)
 
 
-@pytest.mark.parametrize("fail, part", [
-    (OSError(28, "No space left on device"), "no room on the disk"),
-    (OSError(101, "Network is unreachable"), "check the connection"),
-    (RuntimeError("Error downloading train-images"), "check the connection"),
-])
+@pytest.mark.parametrize(
+    "fail, part",
+    [
+        (OSError(28, "No space left on device"), "no room on the disk"),
+        (OSError(101, "Network is unreachable"), "check the connection"),
+        (RuntimeError("Error downloading train-images"), "check the connection"),
+    ],
+)
 def test_a_failed_download_says_why_and_leaves_nothing(fail, part, folder, monkeypatch):
     fetched(monkeypatch, {}, fail)
     with pytest.raises(DatasetError, match=part) as caught:
@@ -199,7 +243,9 @@ def test_a_download_of_the_wrong_thing_leaves_nothing(folder, monkeypatch):
 
 def test_really_offline(folder, monkeypatch):
     """torchvision's own code, with a proxy that nobody answers at."""
-    monkeypatch.setattr(urllib.request, "_opener", None)  # it remembers the proxies of its first use
+    monkeypatch.setattr(
+        urllib.request, "_opener", None
+    )  # it remembers the proxies of its first use
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     with pytest.raises(DatasetError, match="check the connection"):

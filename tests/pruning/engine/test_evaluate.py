@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 
 from pruning.data import datasets
-from pruning.inference import classify as evaluation
-from pruning.engine import prune as experiment
 from pruning.engine import evaluate as sweep
+from pruning.engine import prune as experiment
 from pruning.engine.effective_cost import left
+from pruning.inference import classify as evaluation
 from pruning.methods.criteria import CRITERIA
-from pruning.recipe.recipe import Recipe, Step, criteria_for
 from pruning.methods.units import METHODS
+from pruning.recipe.recipe import Recipe, Step, criteria_for
 
 FEW = [Recipe("lenet5", "digits", value=value) for value in (0.0, 0.5, 0.9, 0.99)]
 
@@ -38,15 +38,25 @@ def classified(monkeypatch):
 
 
 def test_every_method_and_criterion_as_alone():
-    recipes = [Recipe("lenet5", "digits", method=method, criterion=criterion, calibration=64) for method in METHODS
-               for criterion in criteria_for("lenet5", method) if criterion != "loss_change"]
-    recipes.append(Recipe("lenet5", "digits", images=100).with_steps((Step(method="layer", value=0.3), Step(value=0.8))))
+    recipes = [
+        Recipe("lenet5", "digits", method=method, criterion=criterion, calibration=64)
+        for method in METHODS
+        for criterion in criteria_for("lenet5", method)
+        if criterion != "loss_change"
+    ]
+    recipes.append(
+        Recipe("lenet5", "digits", images=100).with_steps(
+            (Step(method="layer", value=0.3), Step(value=0.8))
+        )
+    )
     found = sweep.measure(recipes)
     assert len(found) == len(recipes) > 15 and len(CRITERIA) == 14
     for recipe, point in zip(recipes, found):
         outcome = experiment.run(recipe)
         assert point.recipe == recipe and point.accuracy == outcome.accuracy
-        assert point.tally.class_correct == outcome.class_correct and point.loss == pytest.approx(outcome.loss, rel=1e-4)
+        assert point.tally.class_correct == outcome.class_correct and point.loss == pytest.approx(
+            outcome.loss, rel=1e-4
+        )
         assert (point.sparsity, point.share) == (pytest.approx(outcome.sparsity), outcome.share)
         assert (point.parameters, point.macs) == (left(recipe).parameters, left(recipe).macs)
 
@@ -106,8 +116,15 @@ def test_precision_stops_soon_enough_and_late_enough(real):
             images = point.tally.images - 1000
             state, data = experiment.pruned(recipe), datasets.DATASETS["mnist"]
             test = datasets.load("mnist", "test")
-            fewer = sum(evaluation.tallies(state.model, state.masks.apply(state.model),
-                                           datasets.Images(test.pixels[:images], test.labels[:images]), data), evaluation.Tally())
+            fewer = sum(
+                evaluation.tallies(
+                    state.model,
+                    state.masks.apply(state.model),
+                    datasets.Images(test.pixels[:images], test.labels[:images]),
+                    data,
+                ),
+                evaluation.Tally(),
+            )
             assert fewer.accuracy(10_000).half_width >= 0.013
         low, high = point.accuracy.interval
         assert low <= experiment.run(recipe).accuracy.value <= high
@@ -125,8 +142,15 @@ def test_a_precision_that_is_none(precision):
 def test_intervals_hold_what_they_claim(real):
     """Of many accuracies, known on the full test set, the first 1,000 images give intervals that hold at least 95%."""
     real("mnist")
-    recipes = [Recipe("lenet300", "mnist", criterion="random", seed=seed, value=value) for seed in range(8)
-               for value in np.linspace(0.3, 0.9, 10)]
+    recipes = [
+        Recipe("lenet300", "mnist", criterion="random", seed=seed, value=value)
+        for seed in range(8)
+        for value in np.linspace(0.3, 0.9, 10)
+    ]
     some, every = sweep.measure([replace(r, images=1000) for r in recipes]), sweep.measure(recipes)
-    held = [low <= full.accuracy.value <= high for part, full in zip(some, every) for low, high in [part.accuracy.interval]]
+    held = [
+        low <= full.accuracy.value <= high
+        for part, full in zip(some, every)
+        for low, high in [part.accuracy.interval]
+    ]
     assert np.mean(held) >= 0.9, "95% of 80, less two standard deviations"

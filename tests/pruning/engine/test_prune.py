@@ -6,15 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from pruning.models import checkpoints
-from pruning.experiments import strength as curves
-from pruning.engine import prune as experiment
 from pruning.data.datasets import DATASETS
-from pruning.runtime.errors import Cancelled, DatasetError
+from pruning.engine import prune as experiment
+from pruning.experiments import strength as curves
 from pruning.inference.prefix_cache import forward
-from pruning.models import prunable
-from pruning.recipe.recipe import Recipe
 from pruning.methods.rules import RULES, scopes_for
+from pruning.models import checkpoints, prunable
+from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import Cancelled, DatasetError
 
 
 def test_an_outcome_adds_up(recipe):
@@ -25,7 +24,9 @@ def test_an_outcome_adds_up(recipe):
     assert outcome.parameters == 266_610 - outcome.removed
     assert outcome.compression == 266_610 / outcome.parameters
     assert layers["weights"].sum() == dense.prunable_weights and layers["macs"].sum() == dense.macs
-    assert outcome.macs == layers["kept"].sum()  # every weight of a linear layer is used once an image
+    assert (
+        outcome.macs == layers["kept"].sum()
+    )  # every weight of a linear layer is used once an image
     assert outcome.dense_accuracy == checkpoints.card("lenet300", "digits").test_accuracy
 
 
@@ -40,7 +41,10 @@ def test_masks_say_what_the_outcome_says_and_the_accuracy_is_that_of_the_masked_
     from pruning.data import datasets
     from pruning.inference.classify import accuracy
 
-    assert accuracy(model, datasets.load("digits", "test"), DATASETS["digits"]) == outcome.accuracy.value
+    assert (
+        accuracy(model, datasets.load("digits", "test"), DATASETS["digits"])
+        == outcome.accuracy.value
+    )
 
 
 def test_macs_of_a_convolution_count_its_positions():
@@ -61,21 +65,40 @@ def test_layers_that_do_not_take_part_stay_whole_and_count_in_the_denominator():
 @pytest.mark.parametrize("scope", scopes_for("sparsity", "weight"))
 def test_nothing_and_everything(recipe, scope):
     dense = experiment.run(replace(recipe, value=0.0, scope=scope))
-    assert abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360 and dense.sparsity == 0 and not dense.warnings
+    assert (
+        abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360
+        and dense.sparsity == 0
+        and not dense.warnings
+    )
     empty = experiment.run(replace(recipe, value=1.0, scope=scope))
-    assert empty.sparsity == 1 and empty.macs == 0 and empty.parameters == 410 and empty.warnings == (
-        "fc1, fc2, fc3 have lost all their weights: the network now answers the same for every image.",)
+    assert (
+        empty.sparsity == 1
+        and empty.macs == 0
+        and empty.parameters == 410
+        and empty.warnings
+        == (
+            "fc1, fc2, fc3 have lost all their weights: the network now answers the same for every image.",
+        )
+    )
 
 
-@pytest.mark.parametrize("lost, constant", [
-    (("block2_0.conv1",), False), (("block2_0.shortcut.conv",), False), (("block1_0.conv1", "block1_0.conv2"), False),
-    (("block2_0.conv2", "block2_0.shortcut.conv"), True), (("fc",), True), (("block2_0.conv1", "conv1"), True),
-])
+@pytest.mark.parametrize(
+    "lost, constant",
+    [
+        (("block2_0.conv1",), False),
+        (("block2_0.shortcut.conv",), False),
+        (("block1_0.conv1", "block1_0.conv2"), False),
+        (("block2_0.conv2", "block2_0.shortcut.conv"), True),
+        (("fc",), True),
+        (("block2_0.conv1", "conv1"), True),
+    ],
+)
 def test_a_warning_says_the_network_is_dead_exactly_where_it_is(lost, constant):
     recipe = Recipe("resnet20", "digits", value=1.0, layers=lost)
     (told,) = experiment.run(replace(recipe, images=10)).warnings
-    logits = forward(experiment.model(recipe), experiment.masks(recipe).apply(experiment.model(recipe)))(
-        torch.rand(4, 1, 28, 28))
+    logits = forward(
+        experiment.model(recipe), experiment.masks(recipe).apply(experiment.model(recipe))
+    )(torch.rand(4, 1, 28, 28))
     assert constant == bool(torch.allclose(logits, logits[:1].expand_as(logits), atol=1e-6))
     assert constant == ("the same for every image" in told)
 
@@ -99,7 +122,10 @@ def test_the_cached_network_is_never_modified(network, dataset, real):
 
 @pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
 def test_two_recipes_in_two_threads_50_times_always_get_their_own_result(network):
-    recipes = [Recipe(network, "digits", value=0.3, images=100), Recipe(network, "digits", rule="sigma", value=1.9)]
+    recipes = [
+        Recipe(network, "digits", value=0.3, images=100),
+        Recipe(network, "digits", rule="sigma", value=1.9),
+    ]
     if network == "resnet20":
         recipes[1] = replace(recipes[1], images=100)
     shared = checkpoints.shared(network, "digits")
@@ -116,7 +142,9 @@ def test_two_recipes_in_two_threads_50_times_always_get_their_own_result(network
     threads = [threading.Thread(target=go, args=[i]) for i in (0, 1)]
     for thread in threads:
         thread.start()
-    while any(thread.is_alive() for thread in threads):  # a third visitor reads the network meanwhile
+    while any(
+        thread.is_alive() for thread in threads
+    ):  # a third visitor reads the network meanwhile
         assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
         time.sleep(0.001)
     assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
@@ -179,7 +207,11 @@ def test_data_that_is_not_there_is_said(monkeypatch, tmp_path):
 def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
     asked, shares = (0.0, 0.5, 0.9, 1.0), []
     value = RULES[rule].options[0] if RULES[rule].options else 1.0
-    points = curves.curve(replace(recipe, rule=rule, value=value), lambda progress: shares.append(progress.share), sparsities=asked)
+    points = curves.curve(
+        replace(recipe, rule=rule, value=value),
+        lambda progress: shares.append(progress.share),
+        sparsities=asked,
+    )
     assert [p.recipe.rule for p in points] == [rule] * 4
     if rule == "n_m":  # in quarters, at most what was asked
         asked = (0.0, 0.5, 0.75, 1.0)

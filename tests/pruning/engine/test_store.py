@@ -14,9 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from pruning.models import checkpoints
 from pruning.data import datasets
 from pruning.engine import store
+from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 
 ROOT = Path(__file__).parents[3]
@@ -30,41 +30,66 @@ def own(tmp_path, monkeypatch):
 
 def result(images: int = 360, **more) -> dict:
     about = {"total": 360, "sparsity": 0.5, "share": 0.5, "parameters": 1000, "macs": 1000}
-    return {"images": images, "class_correct": [images // 10] * 10, "loss": 1.5, "open": False, **about, **more}
+    return {
+        "images": images,
+        "class_correct": [images // 10] * 10,
+        "loss": 1.5,
+        "open": False,
+        **about,
+        **more,
+    }
 
 
 def test_what_is_put_is_there():
     assert store.get(RECIPE, "test") is None
     store.put({RECIPE: result(), replace(RECIPE, value=0.6): result(loss=2.5)}, "test")
-    assert store.get(RECIPE, "test") == result() and store.get(replace(RECIPE, value=0.6), "test")["loss"] == 2.5
-    assert store.get(RECIPE, "validation") is None and store.get(replace(RECIPE, value=0.7), "test") is None
+    assert (
+        store.get(RECIPE, "test") == result()
+        and store.get(replace(RECIPE, value=0.6), "test")["loss"] == 2.5
+    )
+    assert (
+        store.get(RECIPE, "validation") is None
+        and store.get(replace(RECIPE, value=0.7), "test") is None
+    )
     assert store.get(replace(RECIPE, seed=3), "test") == result()  # magnitude has no seed
     assert [row["images"] for row in store.rows()] == [360, 360]
 
 
 def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_went_on():
     store.put({RECIPE: result(250, open=True)}, "test")
-    assert store.get(RECIPE, "test")["images"] == 250 and store.get(replace(RECIPE, images=100), "test") is None
+    assert (
+        store.get(RECIPE, "test")["images"] == 250
+        and store.get(replace(RECIPE, images=100), "test") is None
+    )
     store.put({RECIPE: result(100)}, "test")
     store.put({RECIPE: result(360)}, "test")
     assert sorted(row["images"] for row in store.rows()) == [100, 360]
-    assert store.get(replace(RECIPE, images=100), "test")["images"] == 100 and store.get(RECIPE, "test")["images"] == 360
+    assert (
+        store.get(replace(RECIPE, images=100), "test")["images"] == 100
+        and store.get(RECIPE, "test")["images"] == 360
+    )
 
 
 def test_another_checkpoint_or_other_images_have_results_of_their_own(monkeypatch):
     store.put({RECIPE: result()}, "test")
     card = checkpoints.shared_card("lenet300", "digits")
-    monkeypatch.setattr(checkpoints, "shared_card", lambda *_: replace(card, weights_sha256="0" * 64))
+    monkeypatch.setattr(
+        checkpoints, "shared_card", lambda *_: replace(card, weights_sha256="0" * 64)
+    )
     assert store.get(RECIPE, "test") is None
     monkeypatch.undo()
     images = datasets.load("digits", "test")
-    monkeypatch.setattr(datasets, "load", lambda *_: datasets.Images(images.pixels[:300], images.labels[:300]))
+    monkeypatch.setattr(
+        datasets, "load", lambda *_: datasets.Images(images.pixels[:300], images.labels[:300])
+    )
     assert store.get(RECIPE, "test") is None
 
 
 def test_many_writers_at_once_lose_nothing():
     def write(i: int) -> None:
-        store.put({replace(RECIPE, value=i / 1000 + j / 10_000): result() for j in range(5)}, "test")
+        store.put(
+            {replace(RECIPE, value=i / 1000 + j / 10_000): result() for j in range(5)}, "test"
+        )
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(40)))
@@ -72,14 +97,22 @@ def test_many_writers_at_once_lose_nothing():
 
 
 def test_processes_that_are_killed_while_writing_lose_no_finished_result():
-    code = ("import sys; from dataclasses import replace; from pruning.engine import store; from pruning.recipe.recipe import Recipe\n"
-            "r = Recipe('lenet300', 'digits')\n"
-            "for i in range(10_000):\n"
-            "    store.put({replace(r, value=(i * 20 + j) / 1e6): {'images': 360, 'class_correct': [i] * 10, 'loss': 0.0, 'open': False}"
-            " for j in range(20)}, 'test')\n"
-            "    print(i, flush=True)\n")
+    code = (
+        "import sys; from dataclasses import replace; from pruning.engine import store; from pruning.recipe.recipe import Recipe\n"
+        "r = Recipe('lenet300', 'digits')\n"
+        "for i in range(10_000):\n"
+        "    store.put({replace(r, value=(i * 20 + j) / 1e6): {'images': 360, 'class_correct': [i] * 10, 'loss': 0.0, 'open': False}"
+        " for j in range(20)}, 'test')\n"
+        "    print(i, flush=True)\n"
+    )
     done = 0
-    writer = subprocess.Popen([sys.executable, "-c", code], cwd=ROOT, stdout=subprocess.PIPE, text=True, env=dict(os.environ))
+    writer = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=dict(os.environ),
+    )
     for line in writer.stdout:
         done = int(line) + 1
         if done == 5:
@@ -95,7 +128,9 @@ def test_processes_that_are_killed_while_writing_lose_no_finished_result():
     assert store.get(RECIPE, "test") == result()
 
 
-@pytest.mark.parametrize("damage", [b"not a database at all, but long enough to be read as one" * 50, b""])
+@pytest.mark.parametrize(
+    "damage", [b"not a database at all, but long enough to be read as one" * 50, b""]
+)
 def test_a_broken_file_is_put_aside_and_a_new_one_begins(damage, caplog):
     store.put({RECIPE: result()}, "test")
     store.path().write_bytes(damage)
@@ -111,7 +146,10 @@ def test_a_new_store_is_not_put_aside_for_the_old_one(monkeypatch):
     """Another thread has met the same broken file, and has begun a new one already."""
     store.put({RECIPE: result()}, "test")
     broken = (1, 2)
-    assert store._put_aside(broken, sqlite3.DatabaseError("malformed")) and store.get(RECIPE, "test") == result()
+    assert (
+        store._put_aside(broken, sqlite3.DatabaseError("malformed"))
+        and store.get(RECIPE, "test") == result()
+    )
 
 
 def test_a_damaged_row_is_measured_again():

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from pruning.engine import prune as experiment
@@ -27,11 +28,17 @@ def test_overlap_and_correlation_are_those_of_the_recipes():
     gone = {}
     for name in ("magnitude", "taylor"):
         state = experiment.pruned(with_criterion(RECIPE, name, 0.4))
-        gone[name] = {(layer, i) for layer in ("conv1", "conv2", "fc1", "fc2")
-                      for i, row in enumerate(state.masks[f"{layer}.weight"].flatten(1).any(1).tolist()) if not row}
+        gone[name] = {
+            (layer, i)
+            for layer in ("conv1", "conv2", "fc1", "fc2")
+            for i, row in enumerate(state.masks[f"{layer}.weight"].flatten(1).any(1).tolist())
+            if not row
+        }
     both, either = gone["magnitude"] & gone["taylor"], gone["magnitude"] | gone["taylor"]
     assert found.jaccard.loc["magnitude", "taylor"] == len(both) / len(either)
-    ranks = [experiment.ranking(with_criterion(RECIPE, name, 0.4)) for name in ("magnitude", "taylor")]
+    ranks = [
+        experiment.ranking(with_criterion(RECIPE, name, 0.4)) for name in ("magnitude", "taylor")
+    ]
     each = [spearmanr(ranks[0][g].by_index, ranks[1][g].by_index).statistic for g in ranks[0]]
     assert found.correlation.loc["magnitude", "taylor"] == pytest.approx(np.mean(each))
 
@@ -39,16 +46,25 @@ def test_overlap_and_correlation_are_those_of_the_recipes():
 def test_over_all_units_together_where_they_compete():
     recipe = Recipe("lenet300", "digits")
     found = agreement(recipe, ("magnitude", "lamp"), 0.5)
-    scores = [np.concatenate([g.by_index for g in experiment.ranking(with_criterion(recipe, name, 0.5)).values()])
-              for name in ("magnitude", "lamp")]
+    scores = [
+        np.concatenate(
+            [g.by_index for g in experiment.ranking(with_criterion(recipe, name, 0.5)).values()]
+        )
+        for name in ("magnitude", "lamp")
+    ]
     assert found.correlation.iloc[0, 1] == pytest.approx(spearmanr(*scores).statistic)
 
 
 def test_random_agrees_by_chance_and_what_is_gone_does_not_count():
     found = agreement(Recipe("lenet300", "digits"), ("magnitude", "random"), 0.5)
-    assert found.jaccard.iloc[0, 1] == pytest.approx(1 / 3, abs=0.01) and abs(found.correlation.iloc[0, 1]) < 0.02
+    assert (
+        found.jaccard.iloc[0, 1] == pytest.approx(1 / 3, abs=0.01)
+        and abs(found.correlation.iloc[0, 1]) < 0.02
+    )
     later = Recipe("lenet300", "digits").with_steps((Step(value=0.9), Step(value=0.5)))
-    assert agreement(later, ("magnitude", "random"), 0.5).jaccard.iloc[0, 1] == pytest.approx(1 / 3, abs=0.02)
+    assert agreement(later, ("magnitude", "random"), 0.5).jaccard.iloc[0, 1] == pytest.approx(
+        1 / 3, abs=0.02
+    )
 
 
 def test_a_criterion_that_cannot_score_these_units_is_said():

@@ -5,13 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pruning.experiments import curves as bundle
+from pruning.cost.macs import cost
 from pruning.engine import prune as experiment
+from pruning.experiments import curves as bundle
 from pruning.experiments import literature as published
 from pruning.experiments.curves import RATIOS, Bundle
-from pruning.models.checkpoints import shipped
-from pruning.cost.macs import cost
 from pruning.figures import curves as figures
+from pruning.models.checkpoints import shipped
 from pruning.recipe.recipe import Recipe
 
 TWO = (Recipe("lenet300", "digits"), Recipe("lenet300", "digits", criterion="random"))
@@ -26,15 +26,23 @@ def test_points_and_seeds():
     mean, spread = found[1].values(lambda p: p.accuracy.value)
     np.testing.assert_allclose(mean, np.mean(accuracies, 0))
     np.testing.assert_allclose(spread, np.std(accuracies, 0))
-    assert spread[2] > 0 and accuracies[1][2] == experiment.run(replace(TWO[1], seed=1)).accuracy.value
+    assert (
+        spread[2] > 0 and accuracies[1][2] == experiment.run(replace(TWO[1], seed=1)).accuracy.value
+    )
 
 
 def test_the_area_by_trapezoids():
     (line,) = bundle.measure(Bundle(TWO[:1], points=5))
     x, y = [p.sparsity for p in line.runs[0]], [p.accuracy.value for p in line.runs[0]]
-    assert line.area == pytest.approx(sum((y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(4)) / (x[-1] - x[0]))
-    (pixels,) = bundle.measure(Bundle((replace(TWO[0], method="feature", criterion="random"),), points=3, seeds=1))
-    assert 0 < pixels.area < 1 and [figures.removed(p) for p in pixels.runs[0]] == [p.share for p in pixels.runs[0]]
+    assert line.area == pytest.approx(
+        sum((y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(4)) / (x[-1] - x[0])
+    )
+    (pixels,) = bundle.measure(
+        Bundle((replace(TWO[0], method="feature", criterion="random"),), points=3, seeds=1)
+    )
+    assert 0 < pixels.area < 1 and [figures.removed(p) for p in pixels.runs[0]] == [
+        p.share for p in pixels.runs[0]
+    ]
     assert np.isnan(replace(line, runs=((line.runs[0][0],),)).area)
 
 
@@ -49,15 +57,29 @@ def test_points_appear_as_they_are_computed(tmp_path, monkeypatch):
 
     monkeypatch.setattr(sweep, "EVERY", 0.0)
     told = []
-    found = bundle.measure(Bundle(TWO, points=3, seeds=2), lambda lines, share: told.append((lines, share)))
-    counts = [sum(p is not None for line in lines for run in line.runs for p in run) for lines, _ in told if lines]
-    assert counts[0] < counts[-1] == 9 == sum(len(run) for line in found for run in line.runs) and counts == sorted(counts)
+    found = bundle.measure(
+        Bundle(TWO, points=3, seeds=2), lambda lines, share: told.append((lines, share))
+    )
+    counts = [
+        sum(p is not None for line in lines for run in line.runs for p in run)
+        for lines, _ in told
+        if lines
+    ]
+    assert counts[0] < counts[-1] == 9 == sum(
+        len(run) for line in found for run in line.runs
+    ) and counts == sorted(counts)
 
 
-@pytest.mark.parametrize("more, message", [
-    ({"recipes": ()}, "1 to 12 recipes"), ({"points": 1}, "points must be"), ({"seeds": 0}, "seeds must be"),
-    ({"recipes": (TWO[0], Recipe("lenet5", "digits"))}, "one network"),
-    ({"recipes": (replace(TWO[0], scope="custom"),)}, "choose another scope")])
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        ({"recipes": ()}, "1 to 12 recipes"),
+        ({"points": 1}, "points must be"),
+        ({"seeds": 0}, "seeds must be"),
+        ({"recipes": (TWO[0], Recipe("lenet5", "digits"))}, "one network"),
+        ({"recipes": (replace(TWO[0], scope="custom"),)}, "choose another scope"),
+    ],
+)
 def test_bundles_that_are_none(more, message):
     with pytest.raises(ValueError, match=message):
         Bundle(**{"recipes": TWO, **more})
@@ -67,8 +89,16 @@ def test_the_table_and_the_file_tell_all():
     asked = Bundle(TWO, points=3, seeds=2)
     found = bundle.measure(asked)
     table, told = bundle.table(found), bundle.to_dict(asked, found)
-    assert len(table) == 9 and {"sparsity", "effective_parameters", "accuracy", "loss", "images"} <= set(table.columns)
-    assert [len(curve["runs"]) for curve in told["curves"]] == [1, 2] and told["curves"][0]["area"] == found[0].area
+    assert len(table) == 9 and {
+        "sparsity",
+        "effective_parameters",
+        "accuracy",
+        "loss",
+        "images",
+    } <= set(table.columns)
+    assert [len(curve["runs"]) for curve in told["curves"]] == [1, 2] and told["curves"][0][
+        "area"
+    ] == found[0].area
     assert Recipe.from_dict(told["curves"][1]["runs"][1][2]["recipe"]).seed == 1
 
 
@@ -83,14 +113,28 @@ def test_the_picture(x, y):
     assert sorted(first.y) == pytest.approx(sorted(expected)) and list(first.x) == sorted(first.x)
     line, place = first.customdata[1]
     assert found[line].points[place][0].recipe.value == found[0].runs[0][place].recipe.value
-    assert figure.layout.xaxis.title.text and figure.layout.yaxis.title.text and (figure.layout.xaxis.type == "log") == (x == "compression")
+    assert (
+        figure.layout.xaxis.title.text
+        and figure.layout.yaxis.title.text
+        and (figure.layout.xaxis.type == "log") == (x == "compression")
+    )
     assert "magnitude" in figures.alt(found, names, x=x, y=y)
 
 
 def test_published_points_are_of_networks_that_are_here_and_say_what_differs():
     assert {(one.network, one.dataset) for one in published.PUBLISHED} <= set(shipped())
     for one in published.PUBLISHED:
-        assert (one.compression is None) != (one.macs is None) and one.source and "retrain" in one.remark
+        assert (
+            (one.compression is None) != (one.macs is None)
+            and one.source
+            and "retrain" in one.remark
+        )
     assert cost("resnet20", "cifar10").macs == 40_813_184
-    stars = figures.bundle([], [], x="compression", y="accuracy", published=published.of("lenet300", "mnist")).data
-    assert list(stars[0].x) == [12.0] and list(stars[0].y) == [0.9841] and "Han et al. 2015" in stars[0].text[0]
+    stars = figures.bundle(
+        [], [], x="compression", y="accuracy", published=published.of("lenet300", "mnist")
+    ).data
+    assert (
+        list(stars[0].x) == [12.0]
+        and list(stars[0].y) == [0.9841]
+        and "Han et al. 2015" in stars[0].text[0]
+    )

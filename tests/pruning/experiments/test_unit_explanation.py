@@ -3,8 +3,8 @@ import pytest
 import torch
 
 from pruning.data import datasets
-from pruning.engine import prune as experiment
 from pruning.data.datasets import DATASETS, normalise
+from pruning.engine import prune as experiment
 from pruning.experiments.unit_explanation import IMAGES, explain
 from pruning.recipe.recipe import Recipe, Step
 
@@ -16,7 +16,10 @@ def test_a_filter_by_its_score_rank_weights_and_activations():
     for unit in range(16):
         why = explain(recipe, "conv2", unit)
         assert why.score == pytest.approx(norms[unit], rel=1e-5) and why.units == 16
-        assert why.rank == int((norms < norms[unit]).sum()) + 1 and why.percentile == 100 * (why.rank - 1) / 16
+        assert (
+            why.rank == int((norms < norms[unit]).sum()) + 1
+            and why.percentile == 100 * (why.rank - 1) / 16
+        )
         assert why.removed == (why.rank <= 8) == (why.score < why.threshold)
         np.testing.assert_array_equal(why.weights, model.conv2.weight[unit])
     images = datasets.calibration("digits", IMAGES).pixels
@@ -38,8 +41,14 @@ def test_a_weight_shows_its_output_unit():
 
 @pytest.mark.parametrize("network, unit", [("lenet5", 1), ("resnet20", 3)])
 def test_a_layer_and_a_pixel(network, unit):
-    why = explain(Recipe(network, "digits", method="layer", criterion="loss_change", calibration=32), "layers", unit)
-    assert why.weights is None and why.activations.shape == (IMAGES,) and (why.activations > 0).all()
+    why = explain(
+        Recipe(network, "digits", method="layer", criterion="loss_change", calibration=32),
+        "layers",
+        unit,
+    )
+    assert (
+        why.weights is None and why.activations.shape == (IMAGES,) and (why.activations > 0).all()
+    )
     recipe = Recipe(network, "digits", method="feature", criterion="class_entropy")
     why = explain(recipe, "input", 14 * 28 + 10)
     np.testing.assert_array_equal(why.activations, why.images[:, 0, 14, 10])
@@ -48,7 +57,11 @@ def test_a_layer_and_a_pixel(network, unit):
 def test_a_unit_that_an_earlier_step_removed_has_no_score():
     step = Step(method="filter", value=0.5, scope="layer")
     recipe = Recipe("lenet5", "digits").with_steps((step, step))
-    gone = (~experiment.pruned(recipe.before).masks["conv2.weight"].flatten(1).any(1)).nonzero()[0].item()
+    gone = (
+        (~experiment.pruned(recipe.before).masks["conv2.weight"].flatten(1).any(1))
+        .nonzero()[0]
+        .item()
+    )
     why = explain(recipe, "conv2", gone)
     assert why.removed and why.score is why.rank is why.percentile is None and why.units == 8
 
@@ -58,8 +71,13 @@ def test_rules_without_a_threshold():
     assert np.isnan(why.threshold) and isinstance(why.removed, bool)
 
 
-@pytest.mark.parametrize("group, unit, message", [("fc9", 0, "'fc9' takes no part in this step: choose from conv1"),
-                                                  ("conv1", 6, "unit must be a whole number from 0 to 5, not 6")])
+@pytest.mark.parametrize(
+    "group, unit, message",
+    [
+        ("fc9", 0, "'fc9' takes no part in this step: choose from conv1"),
+        ("conv1", 6, "unit must be a whole number from 0 to 5, not 6"),
+    ],
+)
 def test_what_is_not_there_is_said(group, unit, message):
     with pytest.raises(ValueError, match=message):
         explain(Recipe("lenet5", "digits", method="filter"), group, unit)

@@ -2,9 +2,9 @@ import pytest
 import torch
 
 from pruning.inference import prefix_cache as inference
-from pruning.runtime.errors import PrunescopeError
 from pruning.inference.prefix_cache import forward, reusing
 from pruning.models import NETWORKS, build
+from pruning.runtime.errors import PrunescopeError
 
 
 @pytest.fixture(autouse=True)
@@ -19,7 +19,9 @@ def nothing_remembered():
 def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
     model = build(name, channels=channels, size=size).eval().double().requires_grad_(False)
     x = torch.rand(3, channels, size, size, dtype=torch.float64)
-    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
+    replaced = {
+        key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")
+    }
     for parameters in ({}, replaced):
         expected = torch.func.functional_call(model, parameters, (x,))
         torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
@@ -34,7 +36,9 @@ def test_the_operations_of_32_bits_compute_what_the_network_computes(name):
             for values in (module.running_mean, module.running_var, module.weight, module.bias):
                 values.copy_(torch.rand_like(values) + 0.5)
     x = torch.rand(5, 3, 32, 32)
-    replaced = {key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")}
+    replaced = {
+        key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")
+    }
     for parameters in ({}, replaced):
         expected = torch.func.functional_call(model, parameters, (x,))
         torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-4, atol=1e-4)
@@ -57,7 +61,10 @@ def test_reusing_the_first_layer_gives_what_computing_it_gives(name):
     pixels = torch.randint(256, (40, 1, 28, 28), dtype=torch.uint8)
     prepare = lambda x: x.float() / 255  # noqa: E731
     generator = torch.Generator().manual_seed(0)
-    masks = [torch.rand(model.get_parameter(first).shape, generator=generator) < share for share in (0.3, 0.6, 0.9)]
+    masks = [
+        torch.rand(model.get_parameter(first).shape, generator=generator) < share
+        for share in (0.3, 0.6, 0.9)
+    ]
     other = pixels.clone().flip(0)
     for _ in range(2):
         for mask in masks:
@@ -65,7 +72,9 @@ def test_reusing_the_first_layer_gives_what_computing_it_gives(name):
             network, plain = reusing(model, parameters, prepare, 40), forward(model, parameters)
             for images in (pixels, other):
                 for start, stop in ((0, 20), (20, 40), (0, 10)):
-                    torch.testing.assert_close(network(images[start:stop]), plain(prepare(images[start:stop])))
+                    torch.testing.assert_close(
+                        network(images[start:stop]), plain(prepare(images[start:stop]))
+                    )
 
 
 def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
@@ -96,7 +105,9 @@ def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch
     model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
     behind = {"conv2.weight": model.conv2.weight * 0.5}
     for _ in range(30):  # 6 x 14 x 14 x 4 bytes an image
-        reusing(model, behind, lambda x: x.float(), 50)(torch.zeros(50, 1, 28, 28, dtype=torch.uint8))
+        reusing(model, behind, lambda x: x.float(), 50)(
+            torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
+        )
     assert 0 < inference.memory().currsize <= 1_000_000
     before = len(inference.memory())
     reusing(model, behind, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
@@ -123,8 +134,14 @@ def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(n
 
 
 def test_the_same_prefix_of_another_network_is_another():
-    first, second = (build("lenet5", channels=1, size=28, seed=seed).eval().requires_grad_(False) for seed in (0, 1))
+    first, second = (
+        build("lenet5", channels=1, size=28, seed=seed).eval().requires_grad_(False)
+        for seed in (0, 1)
+    )
     pixels = torch.randint(256, (8, 1, 28, 28), dtype=torch.uint8)
     for model in (first, second, first):
         parameters = {"fc3.weight": model.fc3.weight * 0.5}
-        torch.testing.assert_close(reusing(model, parameters, lambda x: x.float(), 8)(pixels), forward(model, parameters)(pixels.float()))
+        torch.testing.assert_close(
+            reusing(model, parameters, lambda x: x.float(), 8)(pixels),
+            forward(model, parameters)(pixels.float()),
+        )

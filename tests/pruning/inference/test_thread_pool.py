@@ -9,12 +9,12 @@ import pytest
 import torch
 
 from pruning.data import datasets
+from pruning.data.datasets import DATASETS
 from pruning.engine import prune as experiment
 from pruning.inference import thread_pool as workers
-from pruning.data.datasets import DATASETS
 from pruning.inference.classify import tallies, tallies_of_many
-from pruning.recipe.recipe import Recipe
 from pruning.inference.thread_pool import side_by_side
+from pruning.recipe.recipe import Recipe
 
 
 @pytest.fixture(params=[1, 3])
@@ -97,10 +97,14 @@ def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
 def test_a_process_that_is_nicer_already_stays_as_nice():
-    program = ("import os; os.nice(19); import pruning, threading; from pruning.inference.thread_pool import side_by_side\n"
-               "print([n for _, n in side_by_side([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
-               "from pruning.inference import thread_pool as workers; print(workers._pool().submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result())")
-    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+    program = (
+        "import os; os.nice(19); import pruning, threading; from pruning.inference.thread_pool import side_by_side\n"
+        "print([n for _, n in side_by_side([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
+        "from pruning.inference import thread_pool as workers; print(workers._pool().submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result())"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+    )
     assert found.stdout.split("\n")[1] == "19", found.stderr
 
 
@@ -120,7 +124,12 @@ def test_a_worker_computes_by_itself_behind_the_pages_and_others_keep_their_thre
     with ThreadPoolExecutor(1, initializer=workers._alone) as pool:
         assert pool.submit(torch.get_num_threads).result() == 1
         if sys.platform == "linux":
-            assert pool.submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result() >= workers.NICE
+            assert (
+                pool.submit(
+                    lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+                ).result()
+                >= workers.NICE
+            )
     thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
     thread.start()
     thread.join()
@@ -131,14 +140,20 @@ def test_a_worker_computes_by_itself_behind_the_pages_and_others_keep_their_thre
 def test_the_same_counts_with_any_number_of_threads(threads, network):
     """Of each recipe the batches come in order, so that what was measured when it was stopped are the first images."""
     images, data = datasets.load("digits", "test"), DATASETS["digits"]
-    states = [experiment.pruned(Recipe(network, "digits", value=value)) for value in (0.3, 0.9, 0.97)]
+    states = [
+        experiment.pruned(Recipe(network, "digits", value=value)) for value in (0.3, 0.9, 0.97)
+    ]
     many, seen = [state.masks.apply(state.model) for state in states], {0: [], 1: [], 2: []}
 
     def enough(which: int) -> bool:
         return which == 1 and len(seen[1]) >= 3
 
-    for i, tally in filter(None, tallies_of_many(states[0].model, many, images, data, batch=40, done=enough)):
+    for i, tally in filter(
+        None, tallies_of_many(states[0].model, many, images, data, batch=40, done=enough)
+    ):
         seen[i].append(tally)
     for i, parameters in enumerate(many):
         alone = list(tallies(states[i].model, parameters, images, data, batch=40))
-        assert [t.class_correct for t in seen[i]] == [t.class_correct for t in alone][:3 if i == 1 else None]
+        assert [t.class_correct for t in seen[i]] == [t.class_correct for t in alone][
+            : 3 if i == 1 else None
+        ]

@@ -3,22 +3,27 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
 from pruning.methods.masks import Masks
-from pruning.models import build, prunable
 from pruning.methods.ranking import Ranking
 from pruning.methods.rules import RULES, erk, removed, scopes_for, value_for, views
 from pruning.methods.units import METHODS, Group, groups
+from pruning.models import build, prunable
 
 LENET = build("lenet5", channels=1, size=28).requires_grad_(False)
 
 
 def ranked(model: nn.Module) -> Ranking:
     weights = {name: layer.weight for name, layer in prunable(model).items()}
-    return Ranking.of({name: w.abs() for name, w in weights.items()}, groups(model, "weight", "", 1, 28), weights=weights)
+    return Ranking.of(
+        {name: w.abs() for name, w in weights.items()},
+        groups(model, "weight", "", 1, 28),
+        weights=weights,
+    )
 
 
 def masked(model: nn.Module, ranking: Ranking, choice) -> Masks:
@@ -43,8 +48,11 @@ def small(layers: list[list[float]]) -> tuple[nn.Module, Ranking]:
 
 
 # Few different values, so that ties are common; whole layers may be constant or zero.
-layers = st.lists(st.lists(st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0]), min_size=1, max_size=12),
-                  min_size=1, max_size=4)
+layers = st.lists(
+    st.lists(st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0]), min_size=1, max_size=12),
+    min_size=1,
+    max_size=4,
+)
 shares = st.floats(0, 1)
 
 
@@ -52,8 +60,11 @@ shares = st.floats(0, 1)
 @given(amount=shares)
 def test_global_sparsity_equals_torchs_global_unstructured(amount):
     model = build("lenet5", channels=1, size=28)
-    prune.global_unstructured([(layer, "weight") for layer in prunable(model).values()], prune.L1Unstructured,
-                              amount=amount)
+    prune.global_unstructured(
+        [(layer, "weight") for layer in prunable(model).values()],
+        prune.L1Unstructured,
+        amount=amount,
+    )
     ours = masked(LENET, RANKING, RULES["sparsity"].choose(RANKING, amount, "global"))
     differ, cut = 0, 0.0
     for name, layer in prunable(model).items():
@@ -62,7 +73,9 @@ def test_global_sparsity_equals_torchs_global_unstructured(amount):
         removed = torch.where(ours[f"{name}.weight"], 0, prunable(LENET)[name].weight.abs())
         cut = max(cut, float(removed.max()))
     ties = sum(int((layer.weight.abs() == cut).sum()) for layer in prunable(LENET).values())
-    assert differ <= (0 if ties == 1 else 2 * ties)  # only weights that tie at the cut may be chosen differently
+    assert differ <= (
+        0 if ties == 1 else 2 * ties
+    )  # only weights that tie at the cut may be chosen differently
 
 
 @settings(max_examples=25)
@@ -75,7 +88,9 @@ def test_layer_sparsity_equals_torchs_l1_unstructured(amount):
         theirs, mine = layer.weight_mask.bool(), ours[f"{name}.weight"]
         assert mine.sum() == theirs.sum()
         kept = prunable(LENET)[name].weight.abs()
-        torch.testing.assert_close(kept[mine].sort().values, kept[theirs].sort().values, rtol=0, atol=0)
+        torch.testing.assert_close(
+            kept[mine].sort().values, kept[theirs].sort().values, rtol=0, atol=0
+        )
 
 
 @given(layers=layers, share=shares)
@@ -86,7 +101,10 @@ def test_global_sparsity_by_a_plain_sort_ties_by_index(layers, share):
     expected = np.ones(len(scores), bool)
     expected[sorted(range(len(scores)), key=lambda i: (scores[i], i))[:count]] = False
     ours = masked(model, ranking, RULES["sparsity"].choose(ranking, share, "global"))
-    assert np.concatenate([mask.numpy().ravel() for mask in ours.values()]).tolist() == expected.tolist()
+    assert (
+        np.concatenate([mask.numpy().ravel() for mask in ours.values()]).tolist()
+        == expected.tolist()
+    )
 
 
 @given(layers=layers, share=shares)
@@ -95,26 +113,44 @@ def test_layer_sparsity_by_a_plain_sort_ties_by_index(layers, share):
     ours = masked(model, ranking, RULES["sparsity"].choose(ranking, share, "layer"))
     for values, mask in zip(layers, ours.values()):
         order = sorted(range(len(values)), key=lambda i: (abs(values[i]), i))
-        removed = set(order[:round(share * len(values))])
+        removed = set(order[: round(share * len(values))])
         assert mask.ravel().tolist() == [i not in removed for i in range(len(values))]
 
 
 @given(layers=layers, value=st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.0000001, 3.0, 4.0]))
 def test_threshold_relative_and_sigma_by_their_formulas(layers, value):
     model, ranking = small(layers)
-    kept = lambda rule, v: [mask.ravel().tolist() for mask in masked(  # noqa: E731
-        model, ranking, RULES[rule].choose(ranking, v, "global")).values()]
+    kept = lambda rule, v: [
+        mask.ravel().tolist()
+        for mask in masked(  # noqa: E731
+            model, ranking, RULES[rule].choose(ranking, v, "global")
+        ).values()
+    ]
     assert kept("threshold", value) == [[not abs(w) < value for w in values] for values in layers]
-    assert kept("sigma", value) == [[not abs(w) < value * np.std(values) for w in values] for values in layers]
+    assert kept("sigma", value) == [
+        [not abs(w) < value * np.std(values) for w in values] for values in layers
+    ]
     share = min(value, 1.0)
-    assert kept("relative", share) == [[not abs(w) < share * max(map(abs, values)) for w in values] for values in layers]
+    assert kept("relative", share) == [
+        [not abs(w) < share * max(map(abs, values)) for w in values] for values in layers
+    ]
 
 
-@pytest.mark.parametrize("threshold", [0.1, 0.30000000000000004, 0.3, 0.7, float(np.float32(0.1)), 1e-46, 1e39])
+@pytest.mark.parametrize(
+    "threshold", [0.1, 0.30000000000000004, 0.3, 0.7, float(np.float32(0.1)), 1e-46, 1e39]
+)
 def test_a_float64_threshold_is_compared_exactly_with_float32_scores(threshold):
     around = np.float32(min(threshold, 1e38))
-    scores = np.array([0, np.nextafter(around, np.float32(0)), around, np.nextafter(around, np.float32(1e38)), 3e38],
-                      np.float32)
+    scores = np.array(
+        [
+            0,
+            np.nextafter(around, np.float32(0)),
+            around,
+            np.nextafter(around, np.float32(1e38)),
+            3e38,
+        ],
+        np.float32,
+    )
     _, ranking = small([scores.tolist()])
     assert ranking["fc0"].below(threshold) == sum(float(s) < threshold for s in scores)
 
@@ -127,12 +163,18 @@ NUMBERS = [pair for pair in PAIRS if not RULES[pair[0]].options]
 @given(layers=layers, low=shares, high=shares)
 def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, high):
     _, ranking = small(layers)
-    chosen = [RULES[rule].choose(ranking, RULES[rule].at(ranking, share), scope)
-              for share in (0.0, min(low, high), max(low, high), 1.0)]
+    chosen = [
+        RULES[rule].choose(ranking, RULES[rule].at(ranking, share), scope)
+        for share in (0.0, min(low, high), max(low, high), 1.0)
+    ]
     if rule == "max_over_n":  # scores of zero lie below whatever the largest is divided by
-        tops = {name: max(g.values[-1] for g in ([group] if scope != "global" else ranking.values()))
-                for name, group in ranking.items()}
-        assert removed(chosen[0]) == sum(int((g.values == 0).sum()) for name, g in ranking.items() if tops[name] > 0)
+        tops = {
+            name: max(g.values[-1] for g in ([group] if scope != "global" else ranking.values()))
+            for name, group in ranking.items()
+        }
+        assert removed(chosen[0]) == sum(
+            int((g.values == 0).sum()) for name, g in ranking.items() if tops[name] > 0
+        )
     else:
         assert removed(chosen[0]) == 0
     for fewer, more in zip(chosen, chosen[1:]):
@@ -141,7 +183,7 @@ def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, hig
     if rule in ("sparsity", "threshold"):
         assert removed(chosen[-1]) == ranking.units
     for name, cut in chosen[2].items():
-        lost, kept = ranking[name].values[:cut.count], ranking[name].values[cut.count:]
+        lost, kept = ranking[name].values[: cut.count], ranking[name].values[cut.count :]
         assert (lost <= np.float32(cut.threshold)).all()
         assert (kept >= np.float32(cut.threshold) - 1e-6 * abs(cut.threshold)).all()
 
@@ -162,8 +204,12 @@ def test_a_rules_value_for_a_count_removes_at_most_that_many(rule, layers, count
 def test_mean_std_and_max_over_n_by_their_formulas(layers, k, n):
     model, ranking = small(layers)
     scores = [np.abs(np.array(values, np.float32)).astype(float) for values in layers]
-    kept = lambda rule, value, scope="global": [m.ravel().tolist() for m in masked(  # noqa: E731
-        model, ranking, RULES[rule].choose(ranking, value, scope)).values()]
+    kept = lambda rule, value, scope="global": [
+        m.ravel().tolist()
+        for m in masked(  # noqa: E731
+            model, ranking, RULES[rule].choose(ranking, value, scope)
+        ).values()
+    ]
     assert kept("mean_std", k) == [(~(s < s.mean() - k * s.std())).tolist() for s in scores]
     assert kept("max_over_n", n, "layer") == [(~(s < s.max() / n)).tolist() for s in scores]
     assert kept("max_over_n", n) == [(~(s < max(map(np.max, scores)) / n)).tolist() for s in scores]
@@ -175,15 +221,19 @@ def test_mean_std_and_max_over_n_by_their_formulas(layers, k, n):
 def test_n_m_keeps_the_n_highest_of_every_m_consecutive_inputs(value, rows, inputs, seed):
     keep, of = map(int, value.split(":"))
     layer = nn.Linear(inputs, rows)
-    layer.weight.data = torch.from_numpy(np.random.default_rng(seed).integers(-3, 4, (rows, inputs)).astype(np.float32))
+    layer.weight.data = torch.from_numpy(
+        np.random.default_rng(seed).integers(-3, 4, (rows, inputs)).astype(np.float32)
+    )
     model = nn.Sequential()
     model.add_module("fc", layer)
     ranking = ranked(model)
-    mask = masked(model, ranking, RULES["n_m"].choose(ranking, value, "global"))["fc.weight"].numpy()
+    mask = masked(model, ranking, RULES["n_m"].choose(ranking, value, "global"))[
+        "fc.weight"
+    ].numpy()
     for row, kept in zip(layer.weight.detach().abs().numpy(), mask):
         for start in range(0, inputs, of):
             group = range(start, min(start + of, inputs))
-            first = sorted(group, key=lambda i: (row[i], i))[:max(0, len(group) - keep)]
+            first = sorted(group, key=lambda i: (row[i], i))[: max(0, len(group) - keep)]
             assert [i for i in group if not kept[i]] == sorted(first)
 
 
@@ -194,7 +244,10 @@ def test_n_m_goes_along_the_inputs_of_one_output_in_a_convolution():
     assert (kept["fc1.weight"].view(120, 100, 4).sum(2) == 2).all()
 
 
-@given(shapes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5), share=shares)
+@given(
+    shapes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5),
+    share=shares,
+)
 def test_erk_removes_exactly_what_is_asked_and_never_a_whole_layer_more(shapes, share):
     counts = erk({str(i): (shape, shape[0] * shape[1]) for i, shape in enumerate(shapes)}, share)
     total = sum(a * b for a, b in shapes)
@@ -214,13 +267,21 @@ def test_erk_densities_are_in_proportion_to_added_over_multiplied_sizes():
 def test_custom_values_overrule_layer_by_layer():
     choice = RULES["sparsity"].choose(RANKING, 0.5, "custom", {"conv1": 0.1, "fc1": 1.0})
     assert {name: cut.count for name, cut in choice.items()} == {
-        "conv1": 15, "conv2": 1200, "fc1": 48_000, "fc2": 5_040, "fc3": 420}
+        "conv1": 15,
+        "conv2": 1200,
+        "fc1": 48_000,
+        "fc2": 5_040,
+        "fc3": 420,
+    }
 
 
 @pytest.mark.parametrize("rule", [rule for rule in RULES if not RULES[rule].options])
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_one_unit_of_a_layer_stays_where_it_must(rule, share):
-    scores = {name: torch.tensor(values) for name, values in {"a": [3.0, 1.0], "b": [0.1, 0.2, 0.3], "c": [0.0]}.items()}
+    scores = {
+        name: torch.tensor(values)
+        for name, values in {"a": [3.0, 1.0], "b": [0.1, 0.2, 0.3], "c": [0.0]}.items()
+    }
     found = {name: Group(name, (len(s),), stay=1) for name, s in scores.items()}
     ranking = Ranking.of(scores, found)
     for scope in scopes_for(rule, "filter"):
@@ -231,9 +292,22 @@ def test_one_unit_of_a_layer_stays_where_it_must(rule, share):
         assert removed(choice) == min(3, round(share * 6)) or scope == "custom"
 
 
-@pytest.mark.parametrize("rule, bad", [(rule, bad) for rule in RULES for bad in (float("nan"), float("inf"), "x", None, True)]
-                         + [("sparsity", 1.1), ("relative", 2), ("sparsity", -0.1), ("sigma", -1), ("max_over_n", 0.5),
-                            ("n_m", "4:2"), ("n_m", 0.5), ("n_m", "2:4:6"), ("n_m", "0:0"), ("n_m", "٢:٤")])
+@pytest.mark.parametrize(
+    "rule, bad",
+    [(rule, bad) for rule in RULES for bad in (float("nan"), float("inf"), "x", None, True)]
+    + [
+        ("sparsity", 1.1),
+        ("relative", 2),
+        ("sparsity", -0.1),
+        ("sigma", -1),
+        ("max_over_n", 0.5),
+        ("n_m", "4:2"),
+        ("n_m", 0.5),
+        ("n_m", "2:4:6"),
+        ("n_m", "0:0"),
+        ("n_m", "٢:٤"),
+    ],
+)
 def test_values_out_of_range_are_refused(rule, bad):
     with pytest.raises(ValueError, match=f"{rule} must be"):
         RULES[rule].choose(RANKING, bad, "global")

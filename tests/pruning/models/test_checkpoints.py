@@ -4,16 +4,21 @@ import shutil
 import pytest
 import torch
 
-from pruning.models import checkpoints
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.runtime.errors import CheckpointError
 from pruning.inference.classify import accuracy
+from pruning.models import checkpoints
+from pruning.runtime.errors import CheckpointError
 
 FLOORS = {  # of the full test set
-    ("lenet300", "mnist"): 0.982, ("lenet5", "mnist"): 0.990, ("lenet5-caffe", "mnist"): 0.992,
+    ("lenet300", "mnist"): 0.982,
+    ("lenet5", "mnist"): 0.990,
+    ("lenet5-caffe", "mnist"): 0.992,
     ("resnet20", "cifar10"): 0.905,
-    ("lenet300", "digits"): 0.97, ("lenet5", "digits"): 0.98, ("lenet5-caffe", "digits"): 0.98, ("resnet20", "digits"): 0.98,
+    ("lenet300", "digits"): 0.97,
+    ("lenet5", "digits"): 0.98,
+    ("lenet5-caffe", "digits"): 0.98,
+    ("resnet20", "digits"): 0.98,
 }
 
 
@@ -24,20 +29,27 @@ def test_these_are_shipped():
 @pytest.mark.parametrize("network, dataset", FLOORS)
 def test_a_shipped_checkpoint_reaches_its_cards_accuracy_and_its_floor(network, dataset, real):
     real(dataset)
-    card, model, data = checkpoints.card(network, dataset), checkpoints.load(network, dataset), DATASETS[dataset]
+    card, model, data = (
+        checkpoints.card(network, dataset),
+        checkpoints.load(network, dataset),
+        DATASETS[dataset],
+    )
     measured = accuracy(model, datasets.load(dataset, "test"), data)
     # Another processor may round another way and tip an image that lies between two classes.
     assert abs(measured - card.test_accuracy) <= 2 / card.test_images
     assert card.test_accuracy == card.test_correct / card.test_images >= FLOORS[network, dataset]
     assert card.test_images == data.test_images
     assert accuracy(model, datasets.load(dataset, "validation"), data) == pytest.approx(
-        card.validation_accuracy, abs=2 / data.validation_images)
+        card.validation_accuracy, abs=2 / data.validation_images
+    )
 
 
 @pytest.mark.parametrize("network, dataset", FLOORS)
 def test_a_card_knows_its_training_data(network, dataset, real):
     real(dataset)
-    assert checkpoints.card(network, dataset).train_data_sha256 == datasets.fingerprint(datasets.load(dataset, "train"))
+    assert checkpoints.card(network, dataset).train_data_sha256 == datasets.fingerprint(
+        datasets.load(dataset, "train")
+    )
 
 
 @pytest.fixture
@@ -50,7 +62,9 @@ def copy(tmp_path):
 def test_weights_come_back_bit_for_bit_and_frozen(copy):
     model = checkpoints.load("lenet300", "digits", copy)
     again = checkpoints.load("lenet300", "digits")
-    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True))
+    assert all(
+        torch.equal(a, b) for a, b in zip(model.parameters(), again.parameters(), strict=True)
+    )
     assert not model.training and not any(p.requires_grad for p in model.parameters())
 
 
@@ -59,12 +73,16 @@ def test_a_changed_byte_is_refused_by_name(copy):
     content = bytearray(path.read_bytes())
     content[-100] ^= 1
     path.write_bytes(content)
-    with pytest.raises(CheckpointError, match="lenet300-digits.safetensors is not the file that its card describes"):
+    with pytest.raises(
+        CheckpointError, match="lenet300-digits.safetensors is not the file that its card describes"
+    ):
         checkpoints.load("lenet300", "digits", copy)
 
 
-@pytest.mark.parametrize("content, message", [(b"no safetensors", "cannot be read"), (b"", "cannot be read"),
-                                              (None, "cannot be read")])
+@pytest.mark.parametrize(
+    "content, message",
+    [(b"no safetensors", "cannot be read"), (b"", "cannot be read"), (None, "cannot be read")],
+)
 def test_a_file_that_is_no_safetensors_is_refused_even_with_a_fitting_hash(copy, content, message):
     import hashlib
 

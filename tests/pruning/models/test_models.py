@@ -19,7 +19,11 @@ COUNTS = [  # published: parameters, prunable weights, MACs per image
 @pytest.mark.parametrize("name, dataset, parameters, weights, macs", COUNTS)
 def test_exact_counts(name, dataset, parameters, weights, macs):
     counted = cost(name, dataset)
-    assert (counted.parameters, counted.prunable_weights, counted.macs) == (parameters, weights, macs)
+    assert (counted.parameters, counted.prunable_weights, counted.macs) == (
+        parameters,
+        weights,
+        macs,
+    )
 
 
 def test_parameter_free_shortcuts_give_the_other_published_counts():
@@ -34,7 +38,9 @@ def test_parameter_free_shortcuts_give_the_other_published_counts():
 @pytest.mark.parametrize("channels, size", [(1, 28), (3, 32), (1, 32), (3, 28)])
 def test_every_network_takes_every_image_shape(name, channels, size):
     model = build(name, channels=channels, size=size).eval()
-    assert isinstance(model, nn.Sequential) and all(not key.isdigit() for key, _ in model.named_children())
+    assert isinstance(model, nn.Sequential) and all(
+        not key.isdigit() for key, _ in model.named_children()
+    )
     assert model(torch.rand(2, channels, size, size)).shape == (2, 10)
     assert tuple(prunable(model)) == layer_names(name)
 
@@ -43,7 +49,9 @@ def test_the_seed_decides_and_the_global_random_state_stays():
     before = torch.get_rng_state()
     first, again, other = (build("lenet5", channels=1, size=28, seed=s) for s in (0, 0, 1))
     assert torch.equal(before, torch.get_rng_state())
-    assert torch.equal(first.fc1.weight, again.fc1.weight) and not torch.equal(first.fc1.weight, other.fc1.weight)
+    assert torch.equal(first.fc1.weight, again.fc1.weight) and not torch.equal(
+        first.fc1.weight, other.fc1.weight
+    )
 
 
 def test_bad_arguments_say_what_is_valid():

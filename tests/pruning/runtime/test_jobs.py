@@ -9,6 +9,7 @@ from pruning.runtime.jobs import Jobs
 
 def steps(count: int, log: list, name: str = "", pause: float = 0.01):
     """Work in ``count`` steps, each of which is logged and reported."""
+
     def work(report):
         for i in range(count):
             log.append((name, i))
@@ -29,7 +30,9 @@ def test_the_same_key_is_computed_once_for_everybody():
 
     followed = [jobs.follow(visitor, "key", work) for visitor in range(20)]
     assert all(job.wait(timeout=5) and job.result == 42 for job in followed)
-    assert jobs.follow("late", "key", work).result == 42 and jobs.known("key") == 42 and calls == [1]
+    assert (
+        jobs.follow("late", "key", work).result == 42 and jobs.known("key") == 42 and calls == [1]
+    )
 
 
 def test_a_newer_key_supersedes_the_older_one():

@@ -11,10 +11,10 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pruning.models import checkpoints
 from pruning.data import datasets
-from pruning.training import from_scratch as training
+from pruning.models import checkpoints
 from pruning.runtime.atomic_write import whole
+from pruning.training import from_scratch as training
 from pruning.training.from_scratch import Plan, augment, train
 
 SHORT = Plan(epochs=3, rate=0.05, batch=64)
@@ -35,17 +35,35 @@ def test_an_interrupted_run_ends_exactly_as_the_unbroken_one(network, tmp_path):
     with pytest.raises(Stop):
         train(network, "digits", SHORT, tmp_path / "broken", stop)
     epochs = []
-    card = train(network, "digits", SHORT, tmp_path / "broken", lambda epoch, *_: epochs.append(epoch))
+    card = train(
+        network, "digits", SHORT, tmp_path / "broken", lambda epoch, *_: epochs.append(epoch)
+    )
     assert min(epochs) == 2
-    one, other = (load_file(tmp_path / place / f"{network}-digits.safetensors") for place in ("whole", "broken"))
+    one, other = (
+        load_file(tmp_path / place / f"{network}-digits.safetensors")
+        for place in ("whole", "broken")
+    )
     assert all(torch.equal(one[key], other[key]) for key in one)
-    assert card.test_accuracy == checkpoints.card(network, "digits", tmp_path / "whole").test_accuracy
+    assert (
+        card.test_accuracy == checkpoints.card(network, "digits", tmp_path / "whole").test_accuracy
+    )
     assert sorted(p.suffix for p in (tmp_path / "broken").iterdir()) == [".json", ".safetensors"]
 
 
 def test_killed_and_started_again_it_goes_on(tmp_path):
-    command = [sys.executable, "-m", "pruning", "train", "lenet300", "digits", "--epochs", "40", "--json",
-               "--out", str(tmp_path)]
+    command = [
+        sys.executable,
+        "-m",
+        "pruning",
+        "train",
+        "lenet300",
+        "digits",
+        "--epochs",
+        "40",
+        "--json",
+        "--out",
+        str(tmp_path),
+    ]
     partial = tmp_path / "lenet300-digits.partial"
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     deadline = time.time() + 60
@@ -62,7 +80,9 @@ def test_killed_and_started_again_it_goes_on(tmp_path):
     card = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
     assert card["epochs"] == 40 and card["test_accuracy"] > 0.9
     assert {p.name for p in tmp_path.iterdir() if not p.name.startswith(".")} == {
-        "lenet300-digits.json", "lenet300-digits.safetensors"}
+        "lenet300-digits.json",
+        "lenet300-digits.safetensors",
+    }
     checkpoints.load("lenet300", "digits", tmp_path)
 
 
@@ -74,14 +94,28 @@ def test_a_partial_run_of_another_plan_is_not_continued(tmp_path):
     with pytest.raises(Stop):
         train("lenet300", "digits", SHORT, tmp_path, stop)
     epochs = []
-    train("lenet300", "digits", replace(SHORT, seed=1), tmp_path, lambda epoch, *_: epochs.append(epoch))
+    train(
+        "lenet300",
+        "digits",
+        replace(SHORT, seed=1),
+        tmp_path,
+        lambda epoch, *_: epochs.append(epoch),
+    )
     assert min(epochs) == 1
 
 
 def test_the_test_images_are_not_read_before_the_last_epoch(tmp_path, monkeypatch):
     order, plain = [], datasets.load
-    monkeypatch.setattr(datasets, "load", lambda name, split: order.append(split) or plain(name, split))
-    train("lenet300", "digits", replace(SHORT, epochs=2), tmp_path, lambda epoch, *_: order.append(epoch))
+    monkeypatch.setattr(
+        datasets, "load", lambda name, split: order.append(split) or plain(name, split)
+    )
+    train(
+        "lenet300",
+        "digits",
+        replace(SHORT, epochs=2),
+        tmp_path,
+        lambda epoch, *_: order.append(epoch),
+    )
     assert order.index("test") > max(i for i, entry in enumerate(order) if entry == 2)
 
 
@@ -91,8 +125,13 @@ def test_augmented_images_are_moved_and_mirrored_originals():
     moved = augment(pixels, plan, torch.Generator().manual_seed(0))
     assert moved.shape == pixels.shape and moved.dtype == torch.uint8
     padded = np.pad(pixels[0, 0].numpy(), 1)
-    expected = {bytes(np.ascontiguousarray(crop[:, ::step])) for down in range(3) for right in range(3)
-                for crop in [padded[down:down + 5, right:right + 5]] for step in (1, -1)}
+    expected = {
+        bytes(np.ascontiguousarray(crop[:, ::step]))
+        for down in range(3)
+        for right in range(3)
+        for crop in [padded[down : down + 5, right : right + 5]]
+        for step in (1, -1)
+    }
     assert {bytes(image.contiguous().numpy()) for image in moved[:, 0]} == expected
     still = augment(pixels, replace(plan, pad=0, flip=False), torch.Generator())
     assert torch.equal(still, pixels)
