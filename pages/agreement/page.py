@@ -65,7 +65,7 @@ def show(recipe: Recipe, chosen: tuple[str, ...], share: float) -> None:
             args=["no agreement", None],
         )
         return
-    job = jobs().follow((visitor(), OWNER), key, partial(agreement, recipe, chosen, share))
+    job = jobs().subscribe((visitor(), OWNER), key, partial(agreement, recipe, chosen, share))
     if not job.wait(timeout=1.5):
         progress(job, key)
         return
@@ -109,7 +109,7 @@ def progress(job: Job, key: tuple) -> None:
     bar.progress(job.progress or 0.0, f"Scoring: {job.progress or 0.0:.0%}")
     if stop.button("Cancel", width="stretch"):
         st.session_state["no agreement"] = key
-        jobs().leave((visitor(), OWNER))
+        jobs().unsubscribe((visitor(), OWNER))
         st.rerun()
 
 

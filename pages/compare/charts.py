@@ -98,7 +98,7 @@ def _show_classes(
     whole = Recipe(recipes[0].network, recipes[0].dataset, value=0.0)
     # Dense is measured after the columns, so as not to hold them up.
     job = (
-        jobs().follow((visitor(), "dense"), whole, partial(experiment.run, whole))
+        jobs().subscribe((visitor(), "dense"), whole, partial(experiment.run, whole))
         if all(o.accuracy.images == total for o in outcomes)
         else None
     )
@@ -135,9 +135,9 @@ def _curves(recipes: list[Recipe]) -> list[tuple[Point, ...]]:
             images=images,
             scope="layer" if r.scope == "custom" else r.scope,
             values=(),
-            value=RULES[r.rule].options[0]
-            if RULES[r.rule].options
-            else max(0.0, RULES[r.rule].least),
+            value=RULES[r.rule].patterns[0]
+            if RULES[r.rule].patterns
+            else max(0.0, RULES[r.rule].min_value),
         )
         for r in recipes
     )

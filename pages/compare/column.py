@@ -10,9 +10,9 @@ from pages.state.session import choice, keep, registered
 from pruning.engine import prune as experiment
 from pruning.experiments.strength import at_sparsity
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, Value, removed, scopes_for
+from pruning.methods.rules import RULES, Value, count_removed, scopes_for
 from pruning.methods.units import METHODS, groupings_for
-from pruning.recipe.recipe import Recipe, criteria_for, measures_for, rules_for
+from pruning.recipe.recipe import Recipe, criteria_for, rules_for, variants_for
 
 
 def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
@@ -25,7 +25,7 @@ def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
         criterion = registered(
             "Criterion", criteria_for(recipe.network, method), f"{name} criterion", CRITERIA
         )
-        measures = measures_for(method, criterion)
+        measures = variants_for(method, criterion)
         measure = choice("Measure", measures, f"{name} measure") if len(measures) > 1 else ""
         groupings = groupings_for(recipe.network, method)
         grouping = (
@@ -80,18 +80,18 @@ def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
 
 
 def _first_value(rule: str) -> Value:
-    return RULES[rule].options[0] if RULES[rule].options else max(0.5, RULES[rule].least)
+    return RULES[rule].patterns[0] if RULES[rule].patterns else max(0.5, RULES[rule].min_value)
 
 
 def _own_value(key: str, recipe: Recipe) -> Value:
     """Of the column's own slider, which is one of shares whatever the rule: so all columns have the same."""
     rule, unit = RULES[recipe.rule], METHODS[recipe.method].unit
-    if rule.options:
+    if rule.patterns:
         return choice(
             rule.label,
-            list(dict.fromkeys([*rule.options, recipe.value])),
+            list(dict.fromkeys([*rule.patterns, recipe.value])),
             key,
-            otherwise=rule.options.index(recipe.value) if recipe.value in rule.options else -1,
+            otherwise=rule.patterns.index(recipe.value) if recipe.value in rule.patterns else -1,
         )
     if recipe.scope == "custom":
         st.caption("Each layer has a value of its own.")
@@ -102,7 +102,7 @@ def _own_value(key: str, recipe: Recipe) -> Value:
     now = (
         recipe.value
         if recipe.rule == "sparsity"
-        else (removed(experiment.choose(recipe)) / max(1, experiment.ranking(recipe).units))
+        else (count_removed(experiment.select(recipe)) / max(1, experiment.ranking(recipe).units))
     )
     shown = (
         round(200 * now) / 2

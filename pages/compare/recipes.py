@@ -150,9 +150,9 @@ def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:
 def running(recipes: list[Recipe], budget: Budget) -> list[Job]:
     """The work of every column, each in turn."""
     for owner in OWNERS[len(recipes) :]:
-        jobs().leave((visitor(), owner))
+        jobs().unsubscribe((visitor(), owner))
     return [
-        jobs().follow(
+        jobs().subscribe(
             (visitor(), owner), ("column", recipe.key, budget), partial(measure, recipe, budget)
         )
         for owner, recipe in zip(OWNERS, recipes)

@@ -10,7 +10,7 @@ from pages.controls import scoring
 from pages.controls.layer_values import edit_values
 from pages.state.session import choice, keep
 from pruning.engine import prune as experiment
-from pruning.methods.rules import RULES, Value, removed, value_for, views
+from pruning.methods.rules import RULES, Value, count_removed, summarize, value_for_count
 from pruning.methods.units import METHODS
 from pruning.recipe.recipe import Recipe, Step
 
@@ -29,14 +29,14 @@ def draw_value(before: Recipe, units: Recipe, rule: str, scope: str, amount: boo
             return replace(before, layers=units.layers).step
         held = scope if rule == "sparsity" and scope != "custom" else "global"
         return replace(units, value=_share(before), scope=held).step
-    if rule == before.rule and (same_units or rule == "sparsity" or RULES[rule].options):
+    if rule == before.rule and (same_units or rule == "sparsity" or RULES[rule].patterns):
         value = before.value
     else:  # another rule or other scores: as many go as before
         value = _same_share(units, rule, scope, _share(before))
     asked = replace(units, rule=rule, value=value, scope=scope)
     if scope == "custom":
         asked = replace(asked, values=tuple(edit_values(before, asked, same_units).items()))
-    elif RULES[rule].options:
+    elif RULES[rule].patterns:
         asked = replace(asked, value=_options(rule, value))
     else:
         grid = _grid(asked)
@@ -51,26 +51,26 @@ def _share(before: Recipe) -> float:
         return before.value
     if not experiment.scored(before):
         return 0.5
-    return removed(experiment.choose(before)) / max(1, experiment.ranking(before).units)
+    return count_removed(experiment.select(before)) / max(1, experiment.ranking(before).units)
 
 
 def _same_share(units: Recipe, rule: str, scope: str, share: float) -> Value:
     """The value of the rule that removes this share: threshold and sparsity are two views of one thing."""
     if rule == "sparsity":
         return float(f"{share:.4g}")
-    if RULES[rule].options:
-        return st.session_state.get("pattern", RULES[rule].options[0])
+    if RULES[rule].patterns:
+        return st.session_state.get("pattern", RULES[rule].patterns[0])
     ranking = experiment.ranking(units)
-    value = value_for(
+    value = value_for_count(
         RULES[rule], ranking, round(share * ranking.units), "layer" if scope == "custom" else scope
     )
-    return max(RULES[rule].least, float(f"{value:.4g}"))
+    return max(RULES[rule].min_value, float(f"{value:.4g}"))
 
 
 def _options(rule: str, value: str) -> str:
     return choice(
         RULES[rule].label,
-        list(dict.fromkeys([*RULES[rule].options, value])),
+        list(dict.fromkeys([*RULES[rule].patterns, value])),
         "pattern",
         help=f"${RULES[rule].formula}$",
     )
@@ -83,9 +83,11 @@ def _grid(asked: Recipe) -> list[float]:
     two steps of an even slider, each step takes about as many units.
     """
     ranking, rule = experiment.ranking(asked), RULES[asked.rule]
-    scores = ranking.merged
-    if rule.geometric:
-        grid = {float(f"{rule.at(ranking, share):.3g}") for share in np.linspace(0, 1, 201)}
+    scores = ranking.sorted_removable
+    if rule.log_scale:
+        grid = {
+            float(f"{rule.interpolate(ranking, share):.3g}") for share in np.linspace(0, 1, 201)
+        }
     elif len(scores) < 2 or not scores[len(scores) // 2] - scores[0] < 0.01 * (
         float(scores[-1]) - float(scores[0])
     ):
@@ -118,8 +120,8 @@ def _steps(asked: Recipe, grid: list[float]) -> float:
 
 def _slider(asked: Recipe) -> float:
     rule = RULES[asked.rule]
-    share = rule.largest == 1.0
-    low, high = (0.0, 1.0) if share else sorted(rule.span(experiment.ranking(asked)))
+    share = rule.max_value == 1.0
+    low, high = (0.0, 1.0) if share else sorted(rule.value_range(experiment.ranking(asked)))
     step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
     low, high = (
         (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
@@ -146,8 +148,8 @@ def _slider(asked: Recipe) -> float:
 
 def _views(asked: Recipe) -> None:
     """The same choice as a threshold, a percentile (the sparsity) and a multiple of sigma."""
-    ranking, choice_now = experiment.ranking(asked), experiment.choose(asked)
-    seen, unit = views(ranking, choice_now), METHODS[asked.method].unit
+    ranking, choice_now = experiment.ranking(asked), experiment.select(asked)
+    seen, unit = summarize(ranking, choice_now), METHODS[asked.method].unit
 
     def span(low: float, high: float, form: str) -> str:
         low, high = form.format(low), form.format(high)

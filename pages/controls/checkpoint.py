@@ -22,11 +22,11 @@ def show_card(network: str, dataset: str) -> None:
 
 def offer_download(name: str) -> None:
     """A button for a dataset that is not there; one download at a time for all visitors, which nobody can break off."""
-    running = downloads().following(name)
+    running = downloads().subscription(name)
     if running is None:
         label = f"Download {DATASETS[name].label} ({DATASETS[name].download_bytes / 1e6:.0f} MB)"
         if st.button(label, icon=":material/download:", width="stretch"):
-            running = downloads().follow(name, name, lambda report: download(name, report))
+            running = downloads().subscribe(name, name, lambda report: download(name, report))
             st.session_state[f"download of {name}"] = running
     if running:
         _downloading(name)
@@ -36,7 +36,7 @@ def offer_download(name: str) -> None:
 
 @st.fragment(run_every=0.5)
 def _downloading(name: str) -> None:
-    running = downloads().following(name)
+    running = downloads().subscription(name)
     if running is None:
         st.rerun()
     st.progress(running.progress or 0.0, f"Downloading {DATASETS[name].label}")

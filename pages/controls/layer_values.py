@@ -11,7 +11,7 @@ from pruning.recipe.recipe import Recipe
 def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, float]:
     """A value for each layer, to be edited; at first those that the layers had before."""
     names, rule = asked.chosen_layers, RULES[asked.rule]
-    scale = 100.0 if rule.largest == 1 else 1.0
+    scale = 100.0 if rule.max_value == 1 else 1.0
     shape = (asked.scoring, asked.rule, names)
     key = f"table {st.session_state.get('tables', 0)}"
     if (
@@ -21,7 +21,7 @@ def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, fl
         if same_units and before.scope == "custom" and before.rule == asked.rule:
             start |= {name: value for name, value in before.values if name in start}
         elif asked.rule == "sparsity" and same_units and experiment.scored(before):
-            ranked, choice_now = experiment.ranking(before), experiment.choose(before)
+            ranked, choice_now = experiment.ranking(before), experiment.select(before)
             start |= {
                 name: cut.count / len(ranked[name])
                 for name, cut in choice_now.items()
@@ -38,8 +38,8 @@ def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, fl
     column = frame.columns[1]
     number = st.column_config.NumberColumn(
         required=True,
-        min_value=None if rule.least < 0 else rule.least * scale,
-        max_value=rule.largest * scale if scale > 1 else None,
+        min_value=None if rule.min_value < 0 else rule.min_value * scale,
+        max_value=rule.max_value * scale if scale > 1 else None,
     )
     edited = st.data_editor(
         frame,

@@ -17,7 +17,7 @@ def ready(recipe: Recipe) -> bool:
     """Whether the scores of all steps are there, or can be had at once; if not, they are being computed now."""
     if recipe.before and not ready(recipe.before):
         return False
-    if not CRITERIA[recipe.criterion].images or experiment.scored(recipe):
+    if not CRITERIA[recipe.criterion].needs_data or experiment.scored(recipe):
         return True
     job = _job(recipe)
     return job is not None and job.wait(timeout=PATIENCE) and not _failed(job)
@@ -30,7 +30,7 @@ def missing(recipe: Recipe) -> bool:
         if not ready(upto):
             _show(upto)
             return True
-    jobs().leave((visitor(), "scores"))  # those of a choice that was changed meanwhile
+    jobs().unsubscribe((visitor(), "scores"))  # those of a choice that was changed meanwhile
     if st.session_state.pop("slider waits", False):  # they came after the sidebar was drawn
         draw_again()
     return False
@@ -45,7 +45,7 @@ def _job(recipe: Recipe) -> Job | None:
         job is None or job.key != key or not job.failed or isinstance(job.error, Cancelled)
     ):  # what failed while nobody looked is told, not begun again
         jobs().forget(key)  # finished once, but the scores are no longer remembered
-        job = jobs().follow(
+        job = jobs().subscribe(
             (visitor(), "scores"), key, lambda report: bool(experiment.ranking(recipe, report))
         )
         st.session_state["scoring"] = job
@@ -79,7 +79,7 @@ def _show(recipe: Recipe) -> None:
             f"Scoring {total:,} {unit}s by **{criterion.label}** on {recipe.calibration:,} calibration images. "
             "This is done once; afterwards every move of the slider is a search."
         )
-        _progress(jobs().following((visitor(), "scores")))
+        _progress(jobs().subscription((visitor(), "scores")))
 
 
 @st.fragment(run_every=0.5)
@@ -94,5 +94,5 @@ def _progress(job: Job | None) -> None:
     bar.progress(share, f"{share:.0%}")
     if stop.button("Cancel", key="cancel scoring", width="stretch"):
         st.session_state["unscored"] = job.key
-        jobs().leave((visitor(), "scores"))
+        jobs().unsubscribe((visitor(), "scores"))
         st.rerun()

@@ -12,7 +12,7 @@ from pages.state.url import VIEW, current, put_link
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS
-from pruning.recipe.recipe import Recipe, most_calibration
+from pruning.recipe.recipe import Recipe, max_calibration_images
 from pruning.runtime.errors import PrunescopeError
 
 
@@ -57,7 +57,7 @@ def _draw(before: Recipe, amount: bool) -> Recipe:
 
 
 def _sampling(before: Recipe) -> Recipe:
-    most = most_calibration(before.dataset)
+    most = max_calibration_images(before.dataset)
     st.session_state["calibration"] = min(
         st.session_state.get("calibration", before.calibration), most
     )

@@ -11,7 +11,7 @@ from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES, SCOPES, scopes_for
 from pruning.methods.units import METHODS, groupings_for, groups_of
-from pruning.recipe.recipe import Recipe, Step, criteria_for, measures_for, rules_for
+from pruning.recipe.recipe import Recipe, Step, criteria_for, rules_for, variants_for
 from pruning.runtime.registry import Registry
 
 
@@ -27,9 +27,9 @@ def draw_step(before: Recipe, amount: bool) -> Step:
         CRITERIA,
         help=_helps({name: CRITERIA[name] for name in criteria_for(network, method)}),
     )
-    measures = measures_for(method, criterion)
+    measures = variants_for(method, criterion)
     measure = (
-        choice("Measure", measures, "measure", format_func=CRITERIA[criterion].measures.get)
+        choice("Measure", measures, "measure", format_func=CRITERIA[criterion].variants.get)
         if measures
         else ""
     )

@@ -8,7 +8,14 @@ from pages.state.url import show_step
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
-from pruning.recipe.recipe import STEPS, Recipe, Step, criteria_for, most_calibration, rules_for
+from pruning.recipe.recipe import (
+    STEPS,
+    Recipe,
+    Step,
+    criteria_for,
+    max_calibration_images,
+    rules_for,
+)
 
 
 def draw(recipe: Recipe) -> int:
@@ -69,7 +76,9 @@ def _amount(step: Step) -> str:
     return (
         step.value
         if isinstance(step.value, str)
-        else (f"{100 * step.value:.3g}%" if RULES[step.rule].largest == 1 else f"{step.value:.3g}")
+        else (
+            f"{100 * step.value:.3g}%" if RULES[step.rule].max_value == 1 else f"{step.value:.3g}"
+        )
     )
 
 
@@ -90,7 +99,7 @@ def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
         network,
         dataset,
         seed=recipe.seed,
-        calibration=min(recipe.calibration, most_calibration(dataset)),
+        calibration=min(recipe.calibration, max_calibration_images(dataset)),
     )
     return fresh.with_steps((*earlier, last))
 

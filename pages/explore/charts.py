@@ -33,10 +33,10 @@ def show_histogram(recipe: Recipe) -> None:
     if scores and recipe.method == "layer":
         [(group, ranked)] = experiment.ranking(recipe).items()
         kept, label = (
-            ~experiment.choose(recipe)[group].removed(ranked).numpy(),
+            ~experiment.select(recipe)[group].removed(ranked).numpy(),
             experiment.groups_of(recipe)[group].label,
         )
-        named = {label(i): (float(ranked.by_index[i]), bool(kept[i])) for i in sorted(ranked.order)}
+        named = {label(i): (float(ranked.scores[i]), bool(kept[i])) for i in sorted(ranked.order)}
         st.plotly_chart(
             histogram.bars(named, title=f"score of the {unit}"),
             key="histogram of weights",
@@ -61,7 +61,7 @@ def show_histogram(recipe: Recipe) -> None:
     only = None if shown == "all layers" else shown
     values, kept = experiment.scores(recipe, only) if scores else experiment.weights(recipe, only)
     thresholds = {
-        cut.threshold for name, cut in experiment.choose(recipe).items() if only in (None, name)
+        cut.threshold for name, cut in experiment.select(recipe).items() if only in (None, name)
     }
     known = len(thresholds) == 1 and (
         scores or recipe.method == "weight" and recipe.criterion == "magnitude"
@@ -90,7 +90,7 @@ def show_heatmap(recipe: Recipe) -> None:
     if recipe.method == "feature" and experiment.ranking(recipe):
         st.markdown("##### Score of each pixel")
         [(group, ranked)] = experiment.ranking(recipe).items()
-        scores = np.where(np.isfinite(ranked.by_index), ranked.by_index, np.nan).reshape(
+        scores = np.where(np.isfinite(ranked.scores), ranked.scores, np.nan).reshape(
             experiment.groups_of(recipe)[group].shape
         )
         st.plotly_chart(
@@ -140,7 +140,7 @@ def show_mask(recipe: Recipe) -> None:
             **CHART,
         )
         return
-    kept = state.masks.whole(state.model)[f"{name}.weight"].numpy()
+    kept = state.masks.complete(state.model)[f"{name}.weight"].numpy()
     reads_image = (
         kept.ndim == 2 and name == names[0] and kept.shape[1] == data.channels * data.size**2
     )

@@ -26,7 +26,9 @@ def visit(recipe: Recipe) -> None:
 def _family(recipe: Recipe) -> Recipe:
     """What the points of one curve have in common: all but the rule's value."""
     rule = RULES[recipe.rule]
-    return replace(recipe.key, value=rule.options[0] if rule.options else max(0.0, rule.least))
+    return replace(
+        recipe.key, value=rule.patterns[0] if rule.patterns else max(0.0, rule.min_value)
+    )
 
 
 def show_curve(recipe: Recipe, now: Outcome) -> None:
@@ -35,18 +37,18 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
     total = DATASETS[recipe.dataset].test_images
     base = replace(family, images=min(FIRST, total) if NETWORKS[recipe.network].slow else None)
     key = ("curve", base)
-    line = jobs().known(key) or ()
+    line = jobs().cached_result(key) or ()
     visited = [
         known
         for r in st.session_state.get("visited", [])
-        if _family(r) == family and (known := jobs().known(r))
+        if _family(r) == family and (known := jobs().cached_result(r))
     ]
     if recipe.scope == "custom":
         st.caption("Layers with values of their own have no curve: it needs one value for all.")
     button = st.container(height=40, border=False)
-    running = jobs().following(owner)
+    running = jobs().subscription(owner)
     if running and running.key != key:
-        jobs().leave(owner)
+        jobs().unsubscribe(owner)
         running = None
     if (
         not line
@@ -54,7 +56,7 @@ def show_curve(recipe: Recipe, now: Outcome) -> None:
         and recipe.scope != "custom"
         and button.button("Compute the curve", icon=":material/show_chart:", width="stretch")
     ):
-        running = jobs().follow(owner, key, partial(curves.curve, base))
+        running = jobs().subscribe(owner, key, partial(curves.curve, base))
     if running:
         with button:
             _live(running, owner)
@@ -76,5 +78,5 @@ def _live(job: Job, owner: tuple) -> None:
     bar, stop = st.columns([3, 2], vertical_alignment="center")
     bar.progress(share, f"{share:.0%}")
     if stop.button("Cancel", width="stretch"):
-        jobs().leave(owner)
+        jobs().unsubscribe(owner)
         st.rerun()

@@ -25,7 +25,7 @@ def page() -> None:
     if scoring.missing(recipe):
         return
     let_newer_pass()
-    job = jobs().follow((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
+    job = jobs().subscribe((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
     numbers = st.container(key="numbers")
     with st.container(key="pictures"):  # drawn while the job measures
         left, right = st.columns(2)

@@ -7,7 +7,7 @@ from pruning.engine import prune as experiment
 from pruning.experiments.unit_explanation import Why, explain
 from pruning.figures import unit_inspector as figures
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.units import METHODS, Group, layers_in
+from pruning.methods.units import METHODS, UnitGroup, layers_in
 from pruning.recipe.recipe import Recipe
 
 
@@ -60,7 +60,7 @@ def show_why(recipe: Recipe) -> None:
     )
 
 
-def _take(recipe: Recipe, found: dict[str, Group], layer: str, unit: int) -> bool:
+def _take(recipe: Recipe, found: dict[str, UnitGroup], layer: str, unit: int) -> bool:
     """Put the clicked unit into the widgets; False where it takes no part."""
     for name, group in found.items():
         if layer in group.layers or layer == name:
@@ -81,7 +81,7 @@ def _take(recipe: Recipe, found: dict[str, Group], layer: str, unit: int) -> boo
     return False
 
 
-def _unit(recipe: Recipe, group: Group, columns: list) -> int:
+def _unit(recipe: Recipe, group: UnitGroup, columns: list) -> int:
     """The index of the chosen unit in its group."""
     if recipe.method == "layer":
         with columns[1]:

@@ -11,14 +11,14 @@ from pruning.runtime.jobs import Job
 
 def wanted(owner: str, key: tuple, work: Callable, label: str) -> Any:
     """The result of work that begins with a button; None until it is there. Its progress is the share that is done."""
-    known, running = jobs().known(key), jobs().following((visitor(), owner))
+    known, running = jobs().cached_result(key), jobs().subscription((visitor(), owner))
     if known is not None:
         return known
     if running and running.key != key:
-        jobs().leave((visitor(), owner))
+        jobs().unsubscribe((visitor(), owner))
         running = None
     if running is None and st.button(label, key=f"begin {owner}", icon=":material/play_arrow:"):
-        jobs().follow((visitor(), owner), key, work)
+        jobs().subscribe((visitor(), owner), key, work)
         st.rerun()
     if running:
         st.fragment(_live, run_every=1.0)(running, owner, lambda progress: None)
@@ -39,7 +39,7 @@ def at_once(
     Its progress is a pair: what there is, and the share that is done. It goes on while its visitor looks at other pages,
     and after a reload; cancelled, it waits for a button.
     """
-    if (known := jobs().known(key)) is not None:
+    if (known := jobs().cached_result(key)) is not None:
         return known
     if st.session_state.get(f"no {owner}") == key:
         st.button(
@@ -52,7 +52,7 @@ def at_once(
         if (kept := st.session_state.get(f"kept {owner}")) and kept[0] == key:
             show(kept[1])  # what there was when it was cancelled
         return None
-    job = jobs().follow((visitor(), owner), key, work)
+    job = jobs().subscribe((visitor(), owner), key, work)
     if job.wait(timeout=0.3) and not job.failed:
         return job.result
     if job.failed:
@@ -78,8 +78,8 @@ def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
         st.session_state.update(
             {f"no {owner}": job.key, f"kept {owner}": (job.key, found) if found else None}
         )
-        jobs().leave((visitor(), owner))
-        jobs().let_go(gone, job.key)
+        jobs().unsubscribe((visitor(), owner))
+        jobs().unsubscribe_where(gone, job.key)
         st.rerun()
     if found:
         show(found)

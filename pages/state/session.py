@@ -63,11 +63,13 @@ def only(*wanted: str) -> None:
         )
         st.switch_page("app.py")
     settle()
-    jobs().let_go(partial(gone, seconds=AWAY))
-    mine = jobs().owners(lambda owner: isinstance(owner, tuple) and owner[0] == visitor())
+    jobs().unsubscribe_where(partial(gone, seconds=AWAY))
+    mine = jobs().subscribers_where(
+        lambda owner: isinstance(owner, tuple) and owner[0] == visitor()
+    )
     for owner in mine:
         if owner[1] not in (*wanted, *LONG):
-            jobs().leave(owner)
+            jobs().unsubscribe(owner)
 
 
 def visitor() -> str:

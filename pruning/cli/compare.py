@@ -31,7 +31,7 @@ def compare(
     """Recipes from JSON files side by side, each as strong as the budget asks."""
     from pruning.experiments import comparison as comparing
     from pruning.recipe.recipe import Recipe
-    from pruning.runtime.atomic_write import whole
+    from pruning.runtime.atomic_write import atomic_write
 
     asked = comparing.Budget.read(budget)
     read = [
@@ -45,6 +45,6 @@ def compare(
         score(recipe)
     found = comparing.Comparison.of(read, asked)
     if csv:
-        with whole(csv) as temporary:
+        with atomic_write(csv) as temporary:
             found.table().to_csv(temporary, index=False)
     click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.as_text())

@@ -1,7 +1,5 @@
 """The command line: the same path as the pages."""
 
-import sys
-
 import click
 
 from pruning.cli import assets, compare, prune, sweeps

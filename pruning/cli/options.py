@@ -59,7 +59,7 @@ def score(recipe) -> None:
 
     if recipe.before:
         score(recipe.before)
-    if not CRITERIA[recipe.criterion].images:
+    if not CRITERIA[recipe.criterion].needs_data:
         return
     with tqdm(
         total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1

@@ -14,7 +14,7 @@ def _rule_options(command):
 
     for rule in reversed(list(RULES.values())):
         command = click.option(
-            flag(rule.name), rule.name, type=str if rule.options else float, help=rule.help
+            flag(rule.name), rule.name, type=str if rule.patterns else float, help=rule.help
         )(command)
     return command
 

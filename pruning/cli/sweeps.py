@@ -44,10 +44,10 @@ def _bar(text: str):
 
 
 def _write(table, path: Path | None) -> None:
-    from pruning.runtime.atomic_write import whole
+    from pruning.runtime.atomic_write import atomic_write
 
     if path:
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             table.to_csv(temporary, index=False)
 
 
@@ -202,14 +202,14 @@ def sensitivity(as_json, csv, **options) -> None:
 def plan(lose, out, as_json, **options) -> None:
     """A sparsity for each layer that keeps what may be lost, beside uniform and global ones of the same size."""
     from pruning.experiments import sensitivity as scanning
-    from pruning.runtime.atomic_write import whole
+    from pruning.runtime.atomic_write import atomic_write
 
     found = _scan(**options)
     with _bar("planning") as show:
         planned = scanning.plan(found, lose, show)
     recipe, table = planned.plan.recipe, planned.table()
     if out:
-        with whole(out) as temporary:
+        with atomic_write(out) as temporary:
             temporary.write_text(json.dumps(recipe.to_dict(), indent=1) + "\n")
     if as_json:
         click.echo(

@@ -12,7 +12,7 @@ from safetensors.torch import save, save_file
 State = Mapping[str, torch.Tensor]
 
 
-def dense(state: State) -> int:
+def safetensors_size(state: State) -> int:
     """Of a safetensors file with every number."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pruning.models.resnet import Block
+from pruning.models.resnet import ResidualBlock
 
 
 @dataclass(frozen=True)
@@ -88,14 +88,14 @@ def peak_activations(model: nn.Module, channels: int, size: int) -> int:
 
     hooks = []
     for module in model.modules():
-        if isinstance(module, Block):
+        if isinstance(module, ResidualBlock):
             hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
         if not list(module.children()):
             hooks.append(module.register_forward_hook(step))
     hooks += [
         block.bn2.register_forward_hook(turn)
         for block in model.modules()
-        if isinstance(block, Block)
+        if isinstance(block, ResidualBlock)
     ]  # after `step`
     with torch.no_grad():
         model(torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype))

@@ -42,12 +42,12 @@ class Cost:
 def cost(network: str, dataset: str) -> Cost:
     """Of an untouched network."""
     data = DATASETS[dataset]
-    return measured(
+    return measure_cost(
         build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset
     )
 
 
-def measured(model: nn.Module, dataset: str) -> Cost:
+def measure_cost(model: nn.Module, dataset: str) -> Cost:
     """Counted on one image and a copy, with hooks of its own: a counter for all modules would count other threads, too."""
     data = DATASETS[dataset]
     model = copy.deepcopy(model).eval()

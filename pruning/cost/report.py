@@ -12,7 +12,7 @@ from torch import nn
 
 from pruning.cost import file_size as storage
 from pruning.cost.latency import Latency, latencies, peak_activations
-from pruning.cost.macs import cost, measured
+from pruning.cost.macs import cost, measure_cost
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.engine import prune as experiment
@@ -143,7 +143,7 @@ def ledger(
         )
         for batch in BATCHES
     ]
-    counted, left = cost(recipe.network, recipe.dataset), measured(less, recipe.dataset)
+    counted, left = cost(recipe.network, recipe.dataset), measure_cost(less, recipe.dataset)
     activations = [peak_activations(model, data.channels, data.size) for model in (whole, less)]
     smallest, encoding = _smallest(
         whole
@@ -153,7 +153,7 @@ def ledger(
         counted.prunable_weights,
         counted.parameters,
         counted.macs,
-        storage.dense(whole.state_dict()),
+        storage.safetensors_size(whole.state_dict()),
         told,
         activations[0],
         tuple(t["dense"] for t in timed),
@@ -181,6 +181,6 @@ def ledger(
 def _smallest(model: nn.Module) -> tuple[int, str]:
     """Bytes of the smallest file of a network's state, and how it is encoded."""
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    sizes = {"dense": storage.dense(state), **storage.encodings(state)}
+    sizes = {"dense": storage.safetensors_size(state), **storage.encodings(state)}
     best = min(sizes, key=sizes.get)
     return sizes[best], best

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from pruning.data.datasets import DATASETS, available, path_of, read_npz
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import DatasetError
 
 
@@ -42,7 +42,7 @@ def download(name: str, report: Callable[[float], None] = lambda share: None) ->
         ) from error
     try:
         arrays = _watched(lambda: _fetch(name, folder), folder, dataset.download_bytes, report)
-        with whole(path) as temporary:
+        with atomic_write(path) as temporary:
             np.savez_compressed(temporary, **arrays)
             for part in ("train", "test"):
                 read_npz(dataset, temporary, part)

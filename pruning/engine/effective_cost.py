@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from cachetools import LRUCache, cached
 
-from pruning.cost.macs import cost, measured
+from pruning.cost.macs import cost, measure_cost
 from pruning.data.datasets import DATASETS
 from pruning.engine import prune as experiment
-from pruning.methods.connectivity import Effective, effective
+from pruning.methods.connectivity import ConnectedNetwork, connected_network
 from pruning.models import prunable
 from pruning.recipe.recipe import Recipe
 
@@ -28,16 +28,16 @@ class Left:
     LRUCache(
         maxsize=32_000_000,
         getsizeof=lambda found: sum(
-            c.counts.nbytes + c.weight.nbytes for c in found.layers.values()
+            c.nonzero.nbytes + c.weight.nbytes for c in found.layers.values()
         ),
     ),
     key=lambda recipe: replace(recipe.key, images=None),
     lock=threading.Lock(),
 )
-def connected(recipe: Recipe) -> Effective:
+def connected(recipe: Recipe) -> ConnectedNetwork:
     """What makes a difference in the masked network of a recipe."""
     data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    return effective(state.model, state.masks.apply(state.model), data.channels, data.size)
+    return connected_network(state.model, state.masks.apply(state.model), data.channels, data.size)
 
 
 @cached(
@@ -49,7 +49,7 @@ def left(recipe: Recipe) -> Left:
     """Parameters and MACs that still make a difference: what removal leaves, where it can take them out."""
     state, found = experiment.pruned(recipe), connected(recipe)
     layers = (
-        measured(state.model, recipe.dataset)
+        measure_cost(state.model, recipe.dataset)
         if state.gone
         else cost(recipe.network, recipe.dataset)
     ).layers
@@ -80,7 +80,7 @@ def removed_weights(recipe: Recipe) -> np.ndarray:
     )
 
 
-def _gone(found: Effective, name: str, shape: torch.Size) -> np.ndarray:
+def _gone(found: ConnectedNetwork, name: str, shape: torch.Size) -> np.ndarray:
     if (
         name not in found.layers or found.layers[name].weight.shape != shape
     ):  # taken out, or refitted: no old weight is left

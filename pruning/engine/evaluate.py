@@ -12,7 +12,7 @@ from pruning.engine import store
 from pruning.engine.effective_cost import left
 from pruning.engine.prune import Pruned
 from pruning.inference.classify import Accuracy, Tally, batch_of, tallies_of_many
-from pruning.methods.rules import removed
+from pruning.methods.rules import count_removed
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 
@@ -187,7 +187,7 @@ class _Work:
                     experiment.ranking(
                         recipe.with_steps(recipe.steps[:steps]), lambda share: self.tell(report)
                     )
-                counts, lost = left(recipe), removed(experiment.choose(recipe))
+                counts, lost = left(recipe), count_removed(experiment.select(recipe))
                 self.points[recipe] = Point(
                     recipe,
                     Tally(),

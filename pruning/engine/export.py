@@ -11,15 +11,15 @@ from pruning.cost.report import small
 from pruning.data.datasets import DATASETS, Dataset, normalise
 from pruning.engine import prune as experiment
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 
 
 def save_masks(recipe: Recipe, path: Path) -> None:
     """One uint8 tensor per prunable parameter name of the state dict, 1 = kept; biases, batch norms and the image
     (``input``) are there where they are masked."""
     state = experiment.pruned(recipe)
-    tensors = {**state.masks.whole(state.model), **state.masks}
-    with whole(path) as temporary:
+    tensors = {**state.masks.complete(state.model), **state.masks}
+    with atomic_write(path) as temporary:
         save_file(
             {name: mask.to(torch.uint8).contiguous() for name, mask in tensors.items()}, temporary
         )
@@ -33,7 +33,7 @@ def save_weights(recipe: Recipe, path: Path, removed: bool = False) -> None:
         if removed
         else dict(pruned.model.state_dict()) | pruned.masks.apply(pruned.model)
     )
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
 
 
@@ -64,5 +64,5 @@ def save_program(recipe: Recipe, path: Path, removed: bool = False) -> None:
         (example,),
         dynamic_shapes={"pixels": {0: torch.export.Dim("images", min=1)}},
     )
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         torch.export.save(program, temporary)

@@ -13,7 +13,7 @@ import torch
 from cachetools import LRUCache, cached
 from torch import nn
 
-from pruning.cost.macs import Cost, cost, measured
+from pruning.cost.macs import Cost, cost, measure_cost
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images, normalise
 from pruning.inference.classify import Accuracy, Tally, tallies
@@ -21,8 +21,8 @@ from pruning.methods.criteria import CRITERIA, Context
 from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
 from pruning.methods.refit import without
-from pruning.methods.rules import RULES, Choice, removed
-from pruning.methods.units import METHODS, Group, alive, groups, is_block
+from pruning.methods.rules import RULES, Selection, count_removed
+from pruning.methods.units import METHODS, UnitGroup, groups, is_block, surviving_units
 from pruning.models import checkpoints, prunable
 from pruning.recipe.recipe import Recipe
 
@@ -117,7 +117,7 @@ def model(recipe: Recipe) -> nn.Sequential:
     return checkpoints.shared(recipe.network, recipe.dataset)
 
 
-def groups_of(recipe: Recipe) -> dict[str, Group]:
+def groups_of(recipe: Recipe) -> dict[str, UnitGroup]:
     """The groups of the last step, in the network that the steps before have left."""
     data = DATASETS[recipe.dataset]
     return groups(before(recipe).model, recipe.method, recipe.grouping, data.channels, data.size)
@@ -130,7 +130,7 @@ def before(recipe: Recipe) -> Pruned:
 
 def ranking(recipe: Recipe, report: Report = lambda share: None) -> Ranking:
     """The sorted scores of the last step's groups that take part; scored and sorted once, whatever the rule."""
-    return _ranking(recipe.scoring, report).only(recipe.chosen_layers)
+    return _ranking(recipe.scoring, report).restrict(recipe.chosen_layers)
 
 
 def scored(recipe: Recipe) -> bool:
@@ -149,7 +149,8 @@ def _ranking(recipe: Recipe, report: Report) -> Ranking:
     state, found = before(recipe), groups_of(recipe)
     mask = state.masks.get("input")
     left = {
-        name: alive(recipe.method, state.model, group, state.masks) for name, group in found.items()
+        name: surviving_units(recipe.method, state.model, group, state.masks)
+        for name, group in found.items()
     }
     context = Context(
         state.copy(),
@@ -169,9 +170,9 @@ def _ranking(recipe: Recipe, report: Report) -> Ranking:
     return Ranking.of(scores, found, left, weights)
 
 
-def choose(recipe: Recipe) -> Choice:
+def select(recipe: Recipe) -> Selection:
     """How many units each group loses: a search in the ranking."""
-    return RULES[recipe.rule].choose(
+    return RULES[recipe.rule].select(
         ranking(recipe), recipe.value, recipe.scope, dict(recipe.values)
     )
 
@@ -190,12 +191,12 @@ def pruned(recipe: Recipe) -> Pruned:
     lock=threading.Lock(),
 )
 def _pruned(recipe: Recipe) -> Pruned:
-    state, ranked, choice = before(recipe), ranking(recipe), choose(recipe)
+    state, ranked, choice = before(recipe), ranking(recipe), select(recipe)
     lost = {name: cut.removed(ranked[name]) for name, cut in choice.items()}
     found = groups_of(recipe)
     kept: dict[str, torch.Tensor] = {}
     for name, gone in lost.items():
-        kept |= METHODS[recipe.method].kept(state.model, found[name], gone)
+        kept |= METHODS[recipe.method].masks_for(state.model, found[name], gone)
     masks = state.masks & kept
     if recipe.method != "layer":
         return replace(state, masks=masks)
@@ -297,16 +298,16 @@ def run(recipe: Recipe, report: Callable[[Outcome], None] = lambda outcome: None
 
 def units(recipe: Recipe) -> tuple[Units, ...]:
     """What each step did."""
-    ranked, choice = ranking(recipe), choose(recipe)
+    ranked, choice = ranking(recipe), select(recipe)
     return (
         *(units(recipe.before) if recipe.before else ()),
-        Units(recipe.method, ranked.units, removed(choice), note(recipe, ranked, choice)),
+        Units(recipe.method, ranked.units, count_removed(choice), note(recipe, ranked, choice)),
     )
 
 
-def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
+def note(recipe: Recipe, ranked: Ranking, choice: Selection) -> str:
     """What may surprise in the number of units that a step removes."""
-    unit, lost = METHODS[recipe.method].unit, removed(choice)
+    unit, lost = METHODS[recipe.method].unit, count_removed(choice)
     if recipe.rule == "max_over_n" and recipe.scope == "custom":
         return f"Removed {lost:,}: every {unit} that scores below the largest score of its layer, divided by the layer's n."
     if recipe.rule == "max_over_n" and lost != recipe.value:
@@ -315,7 +316,7 @@ def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
             f"1/{recipe.value:g} of the largest score, however many those are."
         )
     full = any(
-        group.stay and choice[name].count == group.removable for name, group in ranked.items()
+        group.min_kept and choice[name].count == group.removable for name, group in ranked.items()
     )
     if (
         full
@@ -340,14 +341,14 @@ def note(recipe: Recipe, ranked: Ranking, choice: Choice) -> str:
 
 def layer_table(recipe: Recipe, state: Pruned) -> pd.DataFrame:
     """A row per prunable layer of the dense network; `Outcome` lists the columns."""
-    choice, found = choose(recipe), groups_of(recipe)
+    choice, found = select(recipe), groups_of(recipe)
     thresholds = {
         layer: cut.threshold for name, cut in choice.items() for layer in found[name].layers
     }
     now = {
         layer.name: layer
         for layer in (
-            measured(state.model, recipe.dataset)
+            measure_cost(state.model, recipe.dataset)
             if state.gone
             else cost(recipe.network, recipe.dataset)
         ).layers
@@ -436,7 +437,7 @@ def shares(recipe: Recipe) -> dict[str, np.ndarray]:
 
 def scores(recipe: Recipe, group: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The last step's scores of a group, or of all that take part, and which units are kept: (n,) float32, (n,) bool."""
-    ranked, choice = ranking(recipe), choose(recipe)
+    ranked, choice = ranking(recipe), select(recipe)
     names = [name for name in ranked if group in (None, name)]
     kept = [~choice[name].removed(ranked[name]).numpy()[ranked[name].order] for name in names]
     return (
@@ -448,7 +449,7 @@ def scores(recipe: Recipe, group: str | None = None) -> tuple[np.ndarray, np.nda
 def weights(recipe: Recipe, layer: str | None = None) -> tuple[np.ndarray, np.ndarray]:
     """The weights of a layer before masking, or of all prunable ones, and which of them are kept: (n,) float32, (n,) bool."""
     network = pruned(recipe).model
-    kept = masks(recipe).whole(network)
+    kept = masks(recipe).complete(network)
     tensors = {
         name: module.weight for name, module in prunable(network).items() if layer in (None, name)
     }

@@ -22,7 +22,7 @@ import platformdirs
 from pruning.data import datasets
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 
 FORMAT = 1  # results of another way of measuring do not count
 FIELDS = {
@@ -123,7 +123,7 @@ def clear() -> int:
 def export(file: Path) -> int:
     """Write all results as CSV; how many there are."""
     found = list(rows())
-    with whole(file) as temporary, temporary.open("w", newline="") as opened:
+    with atomic_write(file) as temporary, temporary.open("w", newline="") as opened:
         table = csv.DictWriter(opened, COLUMNS)
         table.writeheader()
         table.writerows(found)

@@ -57,11 +57,11 @@ def agreement(
     removed, scores = [], []
     for i, one in enumerate(recipes):
         ranked = experiment.ranking(one, lambda share, i=i: report((i + share) / len(recipes)))
-        choice = experiment.choose(one)
+        choice = experiment.select(one)
         removed.append(
             np.concatenate([choice[name].removed(group).numpy() for name, group in ranked.items()])
         )
-        scores.append([group.by_index[np.sort(group.order)] for group in ranked.values()])
+        scores.append([group.scores[np.sort(group.order)] for group in ranked.values()])
         report((i + 1) / len(recipes))
     together = recipes[0].scope == "global"
     ranks = [

@@ -18,7 +18,7 @@ from pruning.inference.classify import tallies
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
-from pruning.recipe.recipe import CALIBRATION, Recipe, Step, measures_for
+from pruning.recipe.recipe import CALIBRATION, Recipe, Step, variants_for
 from pruning.runtime.registry import Registry
 
 BUDGETS: Registry[str] = Registry("budget")
@@ -349,7 +349,7 @@ def name_of(recipe: Recipe, seed: bool = True) -> str:
 
 def _name_of(step: Step, recipe: Recipe, seed: bool, last: bool) -> str:
     measures, groupings = (
-        measures_for(step.method, step.criterion),
+        variants_for(step.method, step.criterion),
         list(METHODS[step.method].groupings),
     )
     more = (
@@ -358,7 +358,7 @@ def _name_of(step: Step, recipe: Recipe, seed: bool, last: bool) -> str:
         else []
     )
     more += [step.grouping] if step.grouping not in ("", *groupings[:1]) else []
-    more += [f"seed {recipe.seed}"] if seed and CRITERIA[step.criterion].seeded else []
+    more += [f"seed {recipe.seed}"] if seed and CRITERIA[step.criterion].is_random else []
     more += (
         [{"layer": "each layer alike", "erk": "ERK", "custom": "each layer its own"}[step.scope]]
         if step.scope != "global"

@@ -93,7 +93,7 @@ class Bundle:
 
 def seeded(recipe: Recipe) -> bool:
     """Whether it has a random part."""
-    return any(CRITERIA[step.criterion].seeded for step in recipe.steps)
+    return any(CRITERIA[step.criterion].is_random for step in recipe.steps)
 
 
 @dataclass(frozen=True)

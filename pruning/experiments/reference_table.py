@@ -10,7 +10,7 @@ from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe, criteria_for
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 
 FILE = Path(__file__).parents[2] / "assets" / "regression.csv"
 SHARES = (0.5, 0.8, 0.9)
@@ -43,7 +43,7 @@ def recipes() -> Iterator[Recipe]:
         if datasets.DATASETS[dataset].download_bytes and datasets.available(dataset):
             for method in METHODS:
                 for criterion in sorted(
-                    criteria_for(network, method), key=lambda name: not CRITERIA[name].seeded
+                    criteria_for(network, method), key=lambda name: not CRITERIA[name].is_random
                 ):
                     for share in SHARES:
                         yield Recipe(
@@ -109,7 +109,7 @@ def row(recipe: Recipe) -> dict[str, str]:
 
 
 def _save(path: Path, rows: dict[Recipe, dict[str, str]]) -> None:
-    with whole(path) as temporary, Path(temporary).open("w", newline="") as file:
+    with atomic_write(path) as temporary, Path(temporary).open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()
         table.writerows(rows.values())

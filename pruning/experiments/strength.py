@@ -6,7 +6,7 @@ from dataclasses import replace
 from pruning.engine import evaluate as sweep
 from pruning.engine import prune as experiment
 from pruning.engine.evaluate import Point, Progress
-from pruning.methods.rules import RULES, value_for
+from pruning.methods.rules import RULES, value_for_count
 from pruning.recipe.recipe import Recipe
 
 SPARSITIES = (
@@ -44,7 +44,7 @@ def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
     if recipe.rule == "sparsity":
         return replace(recipe, value=sparsity)
     ranking = experiment.ranking(recipe)
-    value = value_for(
+    value = value_for_count(
         RULES[recipe.rule],
         ranking,
         round(sparsity * ranking.units),

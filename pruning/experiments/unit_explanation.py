@@ -8,8 +8,8 @@ import torch
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.engine import prune as experiment
-from pruning.methods.units import Group, is_block, layers_in
-from pruning.models.channel_groups import spaces
+from pruning.methods.units import UnitGroup, is_block, layers_in
+from pruning.models.channel_groups import channel_groups
 from pruning.recipe.recipe import Recipe
 
 IMAGES = 6
@@ -50,11 +50,11 @@ def explain(recipe: Recipe, group: str, unit: int) -> Why:
         raise ValueError(
             f"unit must be a whole number from 0 to {found[group].units - 1}, not {unit}"
         )
-    layer, cut = ranked[group], experiment.choose(recipe)[group]
+    layer, cut = ranked[group], experiment.select(recipe)[group]
     places = np.flatnonzero(layer.order == unit)
     images = datasets.calibration(recipe.dataset, IMAGES).pixels
     state = experiment.before(recipe)
-    score = float(layer.by_index[unit]) if len(places) else None
+    score = float(layer.scores[unit]) if len(places) else None
     return Why(
         score,
         int(places[0]) + 1 if len(places) else None,
@@ -68,7 +68,9 @@ def explain(recipe: Recipe, group: str, unit: int) -> Why:
     )
 
 
-def _weights(state: experiment.Pruned, method: str, group: Group, unit: int) -> np.ndarray | None:
+def _weights(
+    state: experiment.Pruned, method: str, group: UnitGroup, unit: int
+) -> np.ndarray | None:
     if method in ("layer", "feature"):
         return None
     name = f"{group.layers[0]}.weight"
@@ -78,7 +80,7 @@ def _weights(state: experiment.Pruned, method: str, group: Group, unit: int) -> 
 
 
 def _activations(
-    state: experiment.Pruned, recipe: Recipe, group: Group, unit: int, images: torch.Tensor
+    state: experiment.Pruned, recipe: Recipe, group: UnitGroup, unit: int, images: torch.Tensor
 ) -> np.ndarray:
     data = DATASETS[recipe.dataset]
     if recipe.method == "feature":
@@ -107,6 +109,6 @@ def _place(
 ) -> str:
     """Behind the ReLU of the layer's outputs; the classifier has none."""
     found = activations or next(
-        tuple(s.activations) for s in spaces(model, channels, size) if layer in s.producers
+        tuple(s.activations) for s in channel_groups(model, channels, size) if layer in s.producers
     )
     return found[0] if found else layer

@@ -11,10 +11,10 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.data.datasets import Dataset, Images, normalise
-from pruning.inference.prefix_cache import reusing, together
-from pruning.inference.thread_pool import side_by_side
+from pruning.inference.prefix_cache import cached_prefix_forward, shared_prefix_forward
+from pruning.inference.thread_pool import run_in_threads
 
-NORMAL = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
+Z_95 = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
 DEEP, CONVOLUTIONS, LINEAR = (
     100,
     250,
@@ -49,7 +49,7 @@ class Accuracy:
         """Wilson's 95% score interval (1927); of the full set the measured value itself, twice."""
         if self.complete:
             return self.value, self.value
-        n, p, z = self.images, self.value, NORMAL  # in closed form: a sweep asks for thousands
+        n, p, z = self.images, self.value, Z_95  # in closed form: a sweep asks for thousands
         middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
         return max(0.0, (middle - half) / (1 + z * z / n)), min(
             1.0, (middle + half) / (1 + z * z / n)
@@ -118,7 +118,9 @@ def tallies(
     parameters : replacements for some of its parameters, by name
     """
     batch = batch or batch_of(model)
-    network = reusing(model, parameters, lambda pixels: normalise(pixels, dataset), len(images))
+    network = cached_prefix_forward(
+        model, parameters, lambda pixels: normalise(pixels, dataset), len(images)
+    )
 
     def walk(start: int) -> Iterator[tuple[int, Tally]]:
         yield (
@@ -150,7 +152,7 @@ def tallies_of_many(
     """
     batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
     network, first = (
-        together(model, many, partial(normalise, dataset=dataset)),
+        shared_prefix_forward(model, many, partial(normalise, dataset=dataset)),
         min(seen, default=0),
     )
 
@@ -171,7 +173,7 @@ def _in_order(
 ) -> Iterator[tuple[int, Tally] | None]:
     """Go through the batches side by side: (which one, tally), of each the batches in order from the one that is ``due``."""
     early: dict[tuple[int, int], Tally] = {}
-    for batch, found in side_by_side(walks):
+    for batch, found in run_in_threads(walks):
         if found is None:
             yield None
             continue

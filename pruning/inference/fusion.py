@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from pruning.models.resnet import Block
+from pruning.models.resnet import ResidualBlock
 
 Step = Callable[[torch.Tensor], torch.Tensor]
 
@@ -158,7 +158,7 @@ def _fused(
 
 def _is_block(stage: nn.Module) -> bool:
     return (
-        isinstance(stage, Block)
+        isinstance(stage, ResidualBlock)
         and _normed(stage.conv1, stage.bn1)
         and _normed(stage.conv2, stage.bn2)
         and (
@@ -169,7 +169,7 @@ def _is_block(stage: nn.Module) -> bool:
     )
 
 
-def _block(block: Block) -> Step:
+def _block(block: ResidualBlock) -> Step:
     first, second = (
         _folded(block.conv1, block.bn1, rectified=True),
         _folded(block.conv2, block.bn2, rectified=True),

@@ -41,7 +41,7 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Ste
     return _chain([*_masked(parameters), *(part.step() for part in parts(model, parameters))])
 
 
-def reusing(
+def cached_prefix_forward(
     model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int
 ) -> Step:
     """`prepare`, then `forward`, for batches of the same ``images`` that come again with other parameters.
@@ -116,7 +116,7 @@ class _Node:
 Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor] | None]]
 
 
-def together(
+def shared_prefix_forward(
     model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step
 ) -> Many:
     """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,

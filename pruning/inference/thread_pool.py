@@ -23,7 +23,7 @@ LONG = 0.01  # seconds
 NICE = 5  # pages, which people wait for, come first
 
 
-def side_by_side(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T | None]]:
+def run_in_threads(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T | None]]:
     """Go through several iterators at a time, one a thread, in inference mode: (number of the iterator, item) as they come.
 
     Nothing is begun while nobody asks for the next item, and what has begun ends before this generator does. An iterator

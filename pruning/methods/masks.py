@@ -71,10 +71,10 @@ class Masks(Mapping[str, torch.Tensor]):
         """For each prunable layer the share of removed weights of each output unit, (outputs,) float32."""
         return {
             name.removesuffix(".weight"): 1 - mask.flatten(1).float().mean(1).numpy()
-            for name, mask in self.whole(model).items()
+            for name, mask in self.complete(model).items()
         }
 
-    def whole(self, model: nn.Module) -> dict[str, torch.Tensor]:
+    def complete(self, model: nn.Module) -> dict[str, torch.Tensor]:
         """A mask for every prunable weight tensor, by name, those without one all True."""
         return {
             f"{name}.weight": self.get(

@@ -8,22 +8,22 @@ from functools import cached_property, lru_cache
 import numpy as np
 import torch
 
-from pruning.methods.units import Group
+from pruning.methods.units import UnitGroup
 
 
 @dataclass(frozen=True, eq=False)
-class Ranked:
+class SortedScores:
     """The living units of one group. ``order`` (n,) lists them from the lowest score up, ties by index; ``values`` (n,)
     are their scores.
 
-    ``shape`` is how all units of the group are arranged, living or not; ``stay`` of the living ones always remain, the
+    ``shape`` is how all units of the group are arranged, living or not; ``min_kept`` of the living ones always remain, the
     highest. ``std`` is the population standard deviation of the units, where they are weights.
     """
 
     order: np.ndarray
     values: np.ndarray
     shape: tuple[int, ...]
-    stay: int = 0
+    min_kept: int = 0
     std: float = 0.0
 
     def __len__(self) -> int:
@@ -31,9 +31,9 @@ class Ranked:
 
     @property
     def removable(self) -> int:
-        return max(0, len(self) - self.stay)
+        return max(0, len(self) - self.min_kept)
 
-    def below(self, threshold: float) -> int:
+    def count_below(self, threshold: float) -> int:
         """How many units score strictly less: the search runs in float32, where ``s < t`` is ``s < smallest u >= t``."""
         limit = (
             np.float32(threshold)
@@ -44,7 +44,7 @@ class Ranked:
             limit = np.nextafter(limit, np.float32(np.inf))
         return min(self.removable, int(np.searchsorted(self.values, limit, "left")))
 
-    def lowest(self, count: int) -> torch.Tensor:
+    def lowest_mask(self, count: int) -> torch.Tensor:
         """Which units go when ``count`` do: (units,) bool in index order."""
         gone = np.zeros(math.prod(self.shape), bool)
         gone[self.order[:count]] = True
@@ -57,19 +57,19 @@ class Ranked:
         return float(values.mean()), float(values.std())
 
     @cached_property
-    def by_index(self) -> np.ndarray:
+    def scores(self) -> np.ndarray:
         """The scores of all units in index order, (units,) float32; units that are gone have minus infinity."""
         scores = np.full(math.prod(self.shape), -np.inf, np.float32)
         scores[self.order] = self.values
         return scores
 
 
-class Ranking(Mapping[str, Ranked]):
+class Ranking(Mapping[str, SortedScores]):
     """The groups of a network by name, in network order."""
 
-    def __init__(self, groups: Mapping[str, Ranked]):
+    def __init__(self, groups: Mapping[str, SortedScores]):
         self._groups = dict(groups)
-        self._only = lru_cache(maxsize=4)(
+        self._restricted = lru_cache(maxsize=4)(
             lambda names: Ranking({name: groups[name] for name in names})
         )
 
@@ -77,7 +77,7 @@ class Ranking(Mapping[str, Ranked]):
     def of(
         cls,
         scores: Mapping[str, torch.Tensor],
-        groups: Mapping[str, Group],
+        groups: Mapping[str, UnitGroup],
         alive: Mapping[str, torch.Tensor] = {},
         weights: Mapping[str, torch.Tensor] = {},
     ) -> "Ranking":
@@ -102,10 +102,10 @@ class Ranking(Mapping[str, Ranked]):
                 else 0.0
             )
             if len(order):
-                ranked[name] = Ranked(order, flat[order], group.shape, group.stay, std)
+                ranked[name] = SortedScores(order, flat[order], group.shape, group.min_kept, std)
         return cls(ranked)
 
-    def __getitem__(self, name: str) -> Ranked:
+    def __getitem__(self, name: str) -> SortedScores:
         return self._groups[name]
 
     def __iter__(self):
@@ -114,11 +114,11 @@ class Ranking(Mapping[str, Ranked]):
     def __len__(self) -> int:
         return len(self._groups)
 
-    def only(self, names: tuple[str, ...]) -> "Ranking":
+    def restrict(self, names: tuple[str, ...]) -> "Ranking":
         """The same ranking, shared, of some groups; always in network order."""
         if set(names) >= set(self):
             return self
-        return self._only(tuple(name for name in self if name in names))
+        return self._restricted(tuple(name for name in self if name in names))
 
     @property
     def units(self) -> int:
@@ -129,7 +129,7 @@ class Ranking(Mapping[str, Ranked]):
         return sum(group.removable for group in self.values())
 
     @cached_property
-    def merged(self) -> np.ndarray:
+    def sorted_removable(self) -> np.ndarray:
         """The scores of all that may go, sorted; the groups' sorted runs make this a merge."""
         return np.sort(
             np.concatenate(
@@ -138,11 +138,11 @@ class Ranking(Mapping[str, Ranked]):
             kind="stable",
         )
 
-    def lowest(self, count: int) -> dict[str, int]:
+    def lowest_counts(self, count: int) -> dict[str, int]:
         """How many of each group are among the ``count`` lowest that may go; ties go by group, then by index."""
         if not count:
             return dict.fromkeys(self, 0)
-        last = self.merged[count - 1]
+        last = self.sorted_removable[count - 1]
         may_go = {name: group.values[: group.removable] for name, group in self.items()}
         counts = {
             name: int(np.searchsorted(values, last, "left")) for name, values in may_go.items()

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from pruning.methods.connectivity import constants, effective
-from pruning.models.channel_groups import Space, spaces
-from pruning.models.resnet import Block
+from pruning.methods.connectivity import connected_network, constant_outputs
+from pruning.models.channel_groups import ChannelGroup, channel_groups
+from pruning.models.resnet import ResidualBlock
 
 
 class Keep(nn.Module):
@@ -40,9 +40,9 @@ def remove(
 ) -> nn.Sequential:
     """Build the smaller network.
 
-    Removed are all units that make no difference (`effective.effective` says which), with all tied layers and all
+    Removed are all units that make no difference (`connectivity.connected_network` says which), with all tied layers and all
     slices that read them; residual paths that say nothing; and inputs of a first linear layer that are masked or not
-    read. At least one channel of each layer stays. Works on any network whose modules `structure.spaces` knows.
+    read. At least one channel of each layer stays. Works on any network whose modules `structure.channel_groups` knows.
 
     Parameters
     ----------
@@ -54,23 +54,23 @@ def remove(
     -------
     A network in eval mode with the masked one's logits, up to rounding.
     """
-    found = effective(model, parameters, channels, size)
+    found = connected_network(model, parameters, channels, size)
     model = copy.deepcopy(model)
     for name, layer in found.layers.items():
         model.get_parameter(f"{name}.weight").data = torch.from_numpy(
             np.where(found.mask(name), layer.weight, 0)
         ).contiguous(memory_format=_layout(model.get_parameter(f"{name}.weight")))
-    for name, value in found.small.items():
+    for name, value in found.vectors.items():
         model.get_parameter(name).data = torch.from_numpy(value)
-    first, *hidden = spaces(model, channels, size)
+    first, *hidden = channel_groups(model, channels, size)
     reader = first.consumers[0][0]
     linear = isinstance(model.get_submodule(reader), nn.Linear)
-    inputs = _at_least_one(found.layers[reader].counts.any(0)) if linear else None
+    inputs = _at_least_one(found.layers[reader].nonzero.any(0)) if linear else None
     for space in hidden:
         if space.producers and space.consumers:
-            written = np.any([found.layers[name].counts.any(1) for name in space.producers], 0)
-            says = written | (constants(found, model, space) != 0)
-            read = np.any([found.layers[name].counts.any(0) for name, _ in space.consumers], 0)
+            written = np.any([found.layers[name].nonzero.any(1) for name in space.producers], 0)
+            says = written | (constant_outputs(found, model, space) != 0)
+            read = np.any([found.layers[name].nonzero.any(0) for name, _ in space.consumers], 0)
             _cut(model, space, _at_least_one(says & read))
     pixels = parameters.get("input", torch.ones(1, 1, 1)).bool().expand(channels, size, size)
     return _assembled(model, reader, inputs, pixels)
@@ -91,7 +91,7 @@ def _layout(weight: torch.Tensor) -> torch.memory_format:
     )
 
 
-def _cut(model: nn.Module, space: Space, alive: torch.Tensor) -> None:
+def _cut(model: nn.Module, space: ChannelGroup, alive: torch.Tensor) -> None:
     """Take the other channels out of all layers that write, normalise or read them."""
     for name in space.producers:
         layer = model.get_submodule(name)
@@ -131,14 +131,14 @@ def _assembled(
         if name == reader and inputs is not None and not inputs.all():
             stages["pixels"] = Select(inputs.nonzero()[:, 0])
             _set(stage, weight=stage.weight[:, inputs], bias=stage.bias)
-        if isinstance(stage, Block) and _silent(stage):
+        if isinstance(stage, ResidualBlock) and _silent(stage):
             stage = nn.Sequential(OrderedDict(shortcut=stage.shortcut, relu=stage.relu2))
         if not isinstance(stage, nn.Identity):
             stages[name] = stage
     return nn.Sequential(stages).eval()
 
 
-def _silent(block: Block) -> bool:
+def _silent(block: ResidualBlock) -> bool:
     """Whether a block's own path adds nothing."""
     return not block.bn2.weight.ne(0).any() and not block.bn2.bias.ne(0).any()
 

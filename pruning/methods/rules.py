@@ -9,44 +9,48 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from pruning.methods.ranking import Ranked, Ranking
+from pruning.methods.ranking import Ranking, SortedScores
 from pruning.runtime.registry import Registry, register
 
 Value = float | str  # str: "2:4"
 
 
 @dataclass(frozen=True, eq=False)
-class Cut:
+class GroupSelection:
     """A group loses its ``count`` lowest units: all that score below ``threshold``, none that score above it.
 
-    Where a rule goes by place and not by score alone, ``gone`` (units,) bool says which, and there is no threshold.
+    Where a rule goes by place and not by score alone, ``removed_mask`` (units,) bool says which, and there is no threshold.
     """
 
     count: int
     threshold: float = math.nan
-    gone: np.ndarray | None = None
+    removed_mask: np.ndarray | None = None
 
-    def removed(self, group: Ranked) -> torch.Tensor:
+    def removed(self, group: SortedScores) -> torch.Tensor:
         """(units,) bool in index order; units that were gone before are not among them."""
-        return group.lowest(self.count) if self.gone is None else torch.from_numpy(self.gone)
+        return (
+            group.lowest_mask(self.count)
+            if self.removed_mask is None
+            else torch.from_numpy(self.removed_mask)
+        )
 
 
-Choice = dict[str, Cut]  # by group
+Selection = dict[str, GroupSelection]  # by group
 
 
 @dataclass(frozen=True)
 class Rule:
-    """``function(ranking, value, scope) -> Choice``; ``span(ranking)`` gives two values: one at which nothing goes and
+    """``function(ranking, value, scope) -> Selection``; ``value_range(ranking)`` gives two values: one at which nothing goes and
     one at which the most does. On the way from the one to the other the number removed never falls.
 
     ``scopes`` are those that make a difference; without any, each group is cut by itself whatever the scope.
-    ``criteria`` and ``methods`` are those it makes sense for; empty means all; ``reason`` says why not the others.
-    ``options``: its values are these, not numbers from ``least`` to ``largest``.
+    ``criteria`` and ``methods`` are those it makes sense for; empty means all; ``why_not`` says why not the others.
+    ``patterns``: its values are these, not numbers from ``min_value`` to ``max_value``.
     """
 
     name: str
-    function: Callable[[Ranking, Value, str], Choice]
-    span: Callable[[Ranking], tuple[float, float]]
+    function: Callable[[Ranking, Value, str], Selection]
+    value_range: Callable[[Ranking], tuple[float, float]]
     label: str
     formula: str
     source: str
@@ -54,15 +58,15 @@ class Rule:
     scopes: tuple[str, ...] = ()
     criteria: tuple[str, ...] = ()
     methods: tuple[str, ...] = ()
-    reason: str = ""
-    positive: bool = False  # only for scores that are never negative
-    geometric: bool = False  # the way from nothing to the most is one of ratios
-    least: float = 0.0
-    largest: float = math.inf
-    options: tuple[str, ...] = ()
+    why_not: str = ""
+    needs_nonnegative: bool = False  # only for scores that are never negative
+    log_scale: bool = False  # the way from nothing to the most is one of ratios
+    min_value: float = 0.0
+    max_value: float = math.inf
+    patterns: tuple[str, ...] = ()
 
     def check(self, value: Value) -> None:
-        if self.options:
+        if self.patterns:
             found = (
                 re.fullmatch(r"([0-9]{1,2}):([0-9]{1,2})", value)
                 if isinstance(value, str)
@@ -70,20 +74,20 @@ class Rule:
             )
             if not found or not 0 <= int(found[1]) <= int(found[2]) or not int(found[2]):
                 raise ValueError(
-                    f"{self.name} must be like {', '.join(self.options[:3])}, not {value!r}"
+                    f"{self.name} must be like {', '.join(self.patterns[:3])}, not {value!r}"
                 )
         elif (
             not isinstance(value, int | float)
             or isinstance(value, bool)
-            or not self.least <= value <= self.largest
+            or not self.min_value <= value <= self.max_value
             or not abs(value) <= sys.float_info.max
         ):
             valid = (
                 "a number"
-                if self.least == -math.inf
-                else f"a number, {self.least:g} or more"
-                if self.largest == math.inf
-                else f"between {self.least:g} and {self.largest:g}"
+                if self.min_value == -math.inf
+                else f"a number, {self.min_value:g} or more"
+                if self.max_value == math.inf
+                else f"between {self.min_value:g} and {self.max_value:g}"
             )
             raise ValueError(f"{self.name} must be {valid}, not {str(value)[:30]}")
 
@@ -92,9 +96,9 @@ class Rule:
         """A pattern as it is usually written: 02:04 is 2:4."""
         return ":".join(str(int(number)) for number in value.split(":"))
 
-    def choose(
+    def select(
         self, ranking: Ranking, value: Value, scope: str, values: Mapping[str, float] = {}
-    ) -> Choice:
+    ) -> Selection:
         """In the scope ``custom`` ``values`` overrule ``value``, group by group."""
         self.check(value)
         if scope == "custom":
@@ -102,15 +106,15 @@ class Rule:
                 name: cut
                 for name in ranking
                 for cut in self.function(
-                    ranking.only((name,)), values.get(name, value), "layer"
+                    ranking.restrict((name,)), values.get(name, value), "layer"
                 ).values()
             }
         return self.function(ranking, value, scope)
 
-    def at(self, ranking: Ranking, share: float) -> float:
+    def interpolate(self, ranking: Ranking, share: float) -> float:
         """The value at this share of the way from nothing to everything."""
-        none, most = self.span(ranking)
-        if self.geometric:
+        none, most = self.value_range(ranking)
+        if self.log_scale:
             return none ** (1 - share) * most**share
         return none * (1 - share) + most * share  # exact at both ends
 
@@ -141,9 +145,12 @@ def _lowest_kept(values: np.ndarray, count: int) -> float:
     return float(values[count]) if count < len(values) else _above(values) if len(values) else 0.0
 
 
-def _below(ranking: Ranking, threshold: Callable[[Ranked], float]) -> Choice:
+def _below(ranking: Ranking, threshold: Callable[[SortedScores], float]) -> Selection:
     limits = {name: threshold(group) for name, group in ranking.items()}
-    return {name: Cut(group.below(limits[name]), limits[name]) for name, group in ranking.items()}
+    return {
+        name: GroupSelection(group.count_below(limits[name]), limits[name])
+        for name, group in ranking.items()
+    }
 
 
 @rule(
@@ -151,16 +158,19 @@ def _below(ranking: Ranking, threshold: Callable[[Ranked], float]) -> Choice:
     label="Sparsity",
     formula=r"\text{the } \mathrm{round}(s\,n) \text{ lowest scores}",
     source="exact count; ties go by index",
-    span=lambda ranking: (0.0, 1.0),
-    largest=1.0,
+    value_range=lambda ranking: (0.0, 1.0),
+    max_value=1.0,
     scopes=("global", "layer", "erk"),
     help="Removes exactly this share of the units that take part, the lowest scores first.",
 )
-def sparsity(ranking: Ranking, value: float, scope: str) -> Choice:
+def sparsity(ranking: Ranking, value: float, scope: str) -> Selection:
     if scope == "global":
         count = min(round(value * ranking.units), ranking.removable)
-        threshold = _lowest_kept(ranking.merged, count)
-        return {name: Cut(part, threshold) for name, part in ranking.lowest(count).items()}
+        threshold = _lowest_kept(ranking.sorted_removable, count)
+        return {
+            name: GroupSelection(part, threshold)
+            for name, part in ranking.lowest_counts(count).items()
+        }
     if scope == "erk":
         counts = erk({name: (group.shape, len(group)) for name, group in ranking.items()}, value)
     else:
@@ -168,7 +178,7 @@ def sparsity(ranking: Ranking, value: float, scope: str) -> Choice:
             name: min(round(value * len(group)), group.removable) for name, group in ranking.items()
         }
     return {
-        name: Cut(count, _lowest_kept(ranking[name].values, count))
+        name: GroupSelection(count, _lowest_kept(ranking[name].values, count))
         for name, count in counts.items()
     }
 
@@ -213,14 +223,14 @@ def erk(layers: Mapping[str, tuple[tuple[int, ...], int]], sparsity: float) -> d
     label="Threshold",
     formula=r"\text{score} < t",
     source="strictly below",
-    least=-math.inf,
-    span=lambda ranking: (
+    min_value=-math.inf,
+    value_range=lambda ranking: (
         min((min(0.0, float(g.values[0])) for g in ranking.values()), default=0.0),
         max((_above(g.values) for g in ranking.values()), default=1.0),
     ),
     help="Removes every unit whose score is below this value, in whatever layer it is.",
 )
-def threshold(ranking: Ranking, value: float, scope: str) -> Choice:
+def threshold(ranking: Ranking, value: float, scope: str) -> Selection:
     return _below(ranking, lambda group: value)
 
 
@@ -229,12 +239,12 @@ def threshold(ranking: Ranking, value: float, scope: str) -> Choice:
     label="Relative threshold",
     formula=r"\text{score} < t \cdot \max_{\text{layer}} \text{score}",
     source="relative to the layer's largest score",
-    span=lambda ranking: (0.0, 1.0),
-    largest=1.0,
-    positive=True,
+    value_range=lambda ranking: (0.0, 1.0),
+    max_value=1.0,
+    needs_nonnegative=True,
     help="Removes units whose score is below this share of the largest score of their layer.",
 )
-def relative(ranking: Ranking, value: float, scope: str) -> Choice:
+def relative(ranking: Ranking, value: float, scope: str) -> Selection:
     return _below(ranking, lambda group: value * float(group.values[-1]))
 
 
@@ -243,16 +253,16 @@ def relative(ranking: Ranking, value: float, scope: str) -> Choice:
     label="Sigma",
     formula=r"|w| < k \cdot \sigma_{\text{layer}}",
     source="Han et al. 2015, quality factor",
-    span=lambda ranking: (
+    value_range=lambda ranking: (
         0.0,
         max((_above(g.values) / g.std for g in ranking.values() if g.std), default=1.0),
     ),
     criteria=("magnitude",),
     methods=("weight",),
-    reason="it compares weights with their standard deviation",
+    why_not="it compares weights with their standard deviation",
     help="Removes weights smaller than k standard deviations of their layer's weights.",
 )
-def sigma(ranking: Ranking, value: float, scope: str) -> Choice:
+def sigma(ranking: Ranking, value: float, scope: str) -> Selection:
     return _below(ranking, lambda group: value * group.std)
 
 
@@ -275,12 +285,12 @@ def _standardised(ranking: Ranking) -> tuple[float, float]:
     label="Mean and deviation",
     formula=r"\text{score} < \mu_{\text{layer}} - k \cdot \sigma_{\text{layer}}",
     source="mean and population standard deviation of the layer's scores",
-    least=-math.inf,
-    span=_standardised,
+    min_value=-math.inf,
+    value_range=_standardised,
     help="Removes units that score more than k standard deviations below the mean score of their layer; a larger k "
     "removes fewer.",
 )
-def mean_std(ranking: Ranking, value: float, scope: str) -> Choice:
+def mean_std(ranking: Ranking, value: float, scope: str) -> Selection:
     return _below(ranking, lambda group: group.moments[0] - value * group.moments[1])
 
 
@@ -301,15 +311,15 @@ def _largest_ratio(ranking: Ranking) -> tuple[float, float]:
     label="Largest over n",
     formula=r"\text{score} < \max \text{score} \,/\, n",
     source="n is called the number to prune",
-    least=1.0,
-    span=_largest_ratio,
+    min_value=1.0,
+    value_range=_largest_ratio,
     scopes=("global", "layer"),
-    positive=True,
-    geometric=True,
+    needs_nonnegative=True,
+    log_scale=True,
     help="Removes whatever scores below the largest score divided by n. It is called the number to prune, but it removes "
     "whatever lies below, not n: both numbers are shown.",
 )
-def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:
+def max_over_n(ranking: Ranking, value: float, scope: str) -> Selection:
     if scope == "layer":
         return _below(ranking, lambda group: float(group.values[-1]) / value)
     largest = max((float(group.values[-1]) for group in ranking.values()), default=0.0)
@@ -321,18 +331,18 @@ def max_over_n(ranking: Ranking, value: float, scope: str) -> Choice:
     label="N:M",
     formula=r"\text{the } N \text{ highest of every } M \text{ consecutive weights stay}",
     source="Mishra et al. 2021",
-    span=lambda ranking: (1.0, 0.0),
+    value_range=lambda ranking: (1.0, 0.0),
     methods=("weight",),
-    reason="it counts consecutive input weights of one output",
-    options=("2:4", "4:8", "1:2", "3:4", "1:4", "2:8", "1:8"),
+    why_not="it counts consecutive input weights of one output",
+    patterns=("2:4", "4:8", "1:2", "3:4", "1:4", "2:8", "1:8"),
     help="Keeps the N highest of every M consecutive input weights of each output: a pattern that some hardware can skip. "
     "What is left over at the end of a row keeps up to N.",
 )
-def n_m(ranking: Ranking, value: str, scope: str) -> Choice:
+def n_m(ranking: Ranking, value: str, scope: str) -> Selection:
     keep, of = map(int, value.split(":"))
     cuts = {}
     for name, group in ranking.items():
-        rows = group.by_index.reshape(group.shape[0], -1)  # (outputs, inputs)
+        rows = group.scores.reshape(group.shape[0], -1)  # (outputs, inputs)
         filled = np.pad(
             rows, ((0, 0), (0, -rows.shape[1] % of)), constant_values=-np.inf
         )  # what is added goes first
@@ -340,14 +350,14 @@ def n_m(ranking: Ranking, value: str, scope: str) -> Choice:
         gone = np.zeros(order.shape, bool)
         np.put_along_axis(gone, order[:, : of - keep], True, axis=1)
         gone = gone.reshape(filled.shape)[:, : rows.shape[1]] & np.isfinite(rows)
-        cuts[name] = Cut(int(gone.sum()), gone=gone.ravel())
+        cuts[name] = GroupSelection(int(gone.sum()), removed_mask=gone.ravel())
     return cuts
 
 
 def scopes_for(rule: str, method: str) -> list[str]:
     """The scopes that make a difference for a rule and a method; ``global`` stands for all that do not."""
     chosen = RULES[rule]
-    if chosen.options:
+    if chosen.patterns:
         return ["global"]
     if method in ("layer", "feature"):  # one group: nothing competes with anything
         return ["global"]
@@ -361,7 +371,7 @@ def scopes_for(rule: str, method: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Views:
+class SelectionSummary:
     """One choice seen from every side: thresholds and sparsity are views of one thing.
 
     ``removed`` of the ``units`` that take part; ``lowest`` and ``highest`` of the groups' thresholds, in the score and
@@ -379,13 +389,13 @@ class Views:
         return 100 * self.removed / self.units if self.units else 0.0
 
 
-def views(ranking: Ranking, choice: Choice) -> Views:
+def summarize(ranking: Ranking, choice: Selection) -> SelectionSummary:
     thresholds = [cut.threshold for cut in choice.values()] or [math.nan]
     sigmas = [
         cut.threshold / ranking[name].std for name, cut in choice.items() if ranking[name].std
     ]
-    return Views(
-        removed(choice),
+    return SelectionSummary(
+        count_removed(choice),
         ranking.units,
         min(thresholds),
         max(thresholds),
@@ -393,27 +403,31 @@ def views(ranking: Ranking, choice: Choice) -> Views:
     )
 
 
-def removed(choice: Choice) -> int:
+def count_removed(choice: Selection) -> int:
     return sum(cut.count for cut in choice.values())
 
 
-def value_for(rule: Rule, ranking: Ranking, count: int, scope: str, pattern: str = "4:8") -> Value:
+def value_for_count(
+    rule: Rule, ranking: Ranking, count: int, scope: str, pattern: str = "4:8"
+) -> Value:
     """The rule's value, to float precision, that removes the most but at most ``count`` units.
 
     The number removed never falls on the way from nothing to everything, so this is a bisection of searches. Patterns are
     tried that count in as many weights as ``pattern``.
     """
-    if rule.options:
+    if rule.patterns:
         of = int(pattern.partition(":")[2])
         tried = [f"{keep}:{of}" for keep in range(of + 1)]  # from everything to nothing
         return next(
-            value for value in tried if removed(rule.choose(ranking, value, scope)) <= count
+            value for value in tried if count_removed(rule.select(ranking, value, scope)) <= count
         )
-    removes = lambda share: removed(rule.choose(ranking, rule.at(ranking, share), scope))  # noqa: E731
+    removes = lambda share: count_removed(
+        rule.select(ranking, rule.interpolate(ranking, share), scope)
+    )  # noqa: E731
     low, high = 0.0, 1.0
     if removes(high) <= count:
-        return rule.at(ranking, high)
+        return rule.interpolate(ranking, high)
     for _ in range(60):
         middle = (low + high) / 2
         low, high = (middle, high) if removes(middle) <= count else (low, middle)
-    return rule.at(ranking, low)
+    return rule.interpolate(ranking, low)

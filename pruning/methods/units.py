@@ -9,18 +9,18 @@ import torch
 from torch import nn
 
 from pruning.models import build, prunable
-from pruning.models.channel_groups import spaces
-from pruning.models.resnet import Block
+from pruning.models.channel_groups import channel_groups
+from pruning.models.resnet import ResidualBlock
 from pruning.runtime.registry import Registry, register
 
 
 @dataclass(frozen=True)
-class Group:
+class UnitGroup:
     """Units that are ranked together: a layer's weights, the filters of tied layers, the layers of a network, ...
 
     ``shape`` is how the units are arranged; ``layers`` are the prunable layers that they belong to; ``norms`` and
     ``activations`` the batch norms and ReLUs behind them; ``names`` those of the units, where they have any;
-    ``stay`` is how many of them always remain.
+    ``min_kept`` is how many of them always remain.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Group:
     norms: tuple[str, ...] = ()
     activations: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
-    stay: int = 0
+    min_kept: int = 0
 
     @property
     def units(self) -> int:
@@ -41,15 +41,15 @@ class Group:
 
 @dataclass(frozen=True)
 class Method:
-    """``function(model, channels, size, grouping) -> [Group]``, ``kept(model, group, gone) -> {parameter: kept}``.
+    """``function(model, channels, size, grouping) -> [UnitGroup]``, ``masks_for(model, group, gone) -> {parameter: kept}``.
 
-    ``kept`` goes from (units,) bool to masks of the parameters' shapes. ``groupings`` are the ways in which units can
+    ``masks_for`` goes from (units,) bool to masks of the parameters' shapes. ``groupings`` are the ways in which units can
     be put together, the first one by default.
     """
 
     name: str
-    function: Callable[[nn.Module, int, int, str], list[Group]]
-    kept: Callable[[nn.Module, Group, torch.Tensor], dict[str, torch.Tensor]]
+    function: Callable[[nn.Module, int, int, str], list[UnitGroup]]
+    masks_for: Callable[[nn.Module, UnitGroup, torch.Tensor], dict[str, torch.Tensor]]
     label: str
     unit: str
     help: str
@@ -63,24 +63,29 @@ def method(name: str, **info) -> Callable:
     return register(METHODS, Method, name, **info)
 
 
-def _weights_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
+def _weights_kept(
+    model: nn.Module, group: UnitGroup, gone: torch.Tensor
+) -> dict[str, torch.Tensor]:
     return {f"{group.name}.weight": ~gone.view(group.shape)}
 
 
 @method(
     "weight",
-    kept=_weights_kept,
+    masks_for=_weights_kept,
     label="Weights",
     unit="weight",
     help="Single weights of convolution and linear layers are set to zero (unstructured pruning).",
 )
-def weight(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
+def weight(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
     return [
-        Group(name, tuple(layer.weight.shape), (name,)) for name, layer in prunable(model).items()
+        UnitGroup(name, tuple(layer.weight.shape), (name,))
+        for name, layer in prunable(model).items()
     ]
 
 
-def _channels_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
+def _channels_kept(
+    model: nn.Module, group: UnitGroup, gone: torch.Tensor
+) -> dict[str, torch.Tensor]:
     """A weight left in bias or batch norm would go on speaking: masked must be the same as removed."""
     return {
         f"{name}.{key}": (~gone).view(-1, *[1] * (value.ndim - 1)).expand(value.shape)
@@ -97,7 +102,7 @@ ADDITIONS = {
 
 @method(
     "neuron",
-    kept=_channels_kept,
+    masks_for=_channels_kept,
     label="Neurons",
     unit="neuron",
     groupings=ADDITIONS,
@@ -106,29 +111,29 @@ ADDITIONS = {
 )
 @method(
     "filter",
-    kept=_channels_kept,
+    masks_for=_channels_kept,
     label="Filters",
     unit="filter",
     groupings=ADDITIONS,
     help="Output channels of convolutions and of hidden linear layers, with weight, bias and batch norm "
     "(structured pruning).",
 )
-def channels(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
+def channels(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
     return [
-        Group(
+        UnitGroup(
             s.producers[0],
             (s.channels,),
             tuple(s.producers),
             tuple(s.norms),
             tuple(s.activations),
-            stay=1,
+            min_kept=1,
         )
-        for s in spaces(model, channels, size)
-        if s.producers and s.consumers and (grouping == "across" or not s.tied)
+        for s in channel_groups(model, channels, size)
+        if s.producers and s.consumers and (grouping == "across" or not s.has_addition)
     ]
 
 
-def _layers_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
+def _layers_kept(model: nn.Module, group: UnitGroup, gone: torch.Tensor) -> dict[str, torch.Tensor]:
     """A block's own path falls silent; plain layers have no other path, so `refit.without` takes them out instead."""
     return {
         f"{name}.{key}": torch.zeros(value.shape, dtype=torch.bool)
@@ -140,14 +145,14 @@ def _layers_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str
 
 @method(
     "layer",
-    kept=_layers_kept,
+    masks_for=_layers_kept,
     label="Layers",
     unit="layer",
     help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear layer or the second "
     "convolution, after which the next layer is refitted by least squares on the calibration images.",
 )
-def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
-    blocks = [name for name, m in model.named_modules() if isinstance(m, Block)]
+def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
+    blocks = [name for name, m in model.named_modules() if isinstance(m, ResidualBlock)]
     if blocks:
         names = [
             name for name in blocks if isinstance(model.get_submodule(name).shortcut, nn.Identity)
@@ -161,7 +166,7 @@ def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[Gro
         ]
     return (
         [
-            Group(
+            UnitGroup(
                 "layers",
                 (len(names),),
                 tuple(layer for name in names for layer in layers_in(model, name)),
@@ -173,25 +178,25 @@ def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[Gro
     )
 
 
-def _pixels_kept(model: nn.Module, group: Group, gone: torch.Tensor) -> dict[str, torch.Tensor]:
+def _pixels_kept(model: nn.Module, group: UnitGroup, gone: torch.Tensor) -> dict[str, torch.Tensor]:
     return {"input": ~gone.view(group.shape)}
 
 
 @method(
     "feature",
-    kept=_pixels_kept,
+    masks_for=_pixels_kept,
     label="Input pixels",
     unit="pixel",
     groupings={"position": "all channels of a position", "channel": "each channel by itself"},
     help="Pixels of the image are replaced by the mean of the training images (zero for the network). "
     "No weight is removed.",
 )
-def feature(model: nn.Module, channels: int, size: int, grouping: str) -> list[Group]:
-    return [Group("input", (channels if grouping == "channel" else 1, size, size), stay=1)]
+def feature(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
+    return [UnitGroup("input", (channels if grouping == "channel" else 1, size, size), min_kept=1)]
 
 
 def is_block(model: nn.Module, name: str) -> bool:
-    return isinstance(model.get_submodule(name), Block)
+    return isinstance(model.get_submodule(name), ResidualBlock)
 
 
 def layers_in(model: nn.Module, name: str) -> list[str]:
@@ -201,7 +206,7 @@ def layers_in(model: nn.Module, name: str) -> list[str]:
 
 def groups(
     model: nn.Module, method: str, grouping: str, channels: int, size: int
-) -> dict[str, Group]:
+) -> dict[str, UnitGroup]:
     """The groups of a network by name, in network order."""
     return {
         group.name: group for group in METHODS[method].function(model, channels, size, grouping)
@@ -209,7 +214,7 @@ def groups(
 
 
 @lru_cache
-def groups_of(network: str, method: str, grouping: str) -> dict[str, Group]:
+def groups_of(network: str, method: str, grouping: str) -> dict[str, UnitGroup]:
     """The groups of an untouched network; their names are the same for every image shape."""
     return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
 
@@ -222,8 +227,8 @@ def groupings_for(network: str, method: str) -> list[str]:
     return names
 
 
-def alive(
-    method: str, model: nn.Module, group: Group, masks: Mapping[str, torch.Tensor]
+def surviving_units(
+    method: str, model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
 ) -> torch.Tensor:
     """Which units earlier steps have left, (units,) bool: a unit is gone when all its parameters are."""
     every = torch.ones(group.units, dtype=torch.bool)

@@ -9,15 +9,15 @@ import torch
 from torch import nn
 
 from pruning.models import build
-from pruning.models.resnet import Sum
+from pruning.models.resnet import Add
 
 
 @dataclass(eq=False)
-class Space:
+class ChannelGroup:
     """Channels that live or die together, whichever layers write, normalise and read them.
 
     ``producers`` are the convolutions and linear layers that write them; ``consumers`` read them, each channel as so
-    many neighbouring inputs (more than one behind a flatten). ``tied``: an addition has joined several producers.
+    many neighbouring inputs (more than one behind a flatten). ``has_addition``: an addition has joined several producers.
     """
 
     channels: int
@@ -25,9 +25,9 @@ class Space:
     norms: list[str] = field(default_factory=list)
     activations: list[str] = field(default_factory=list)
     consumers: list[tuple[str, int]] = field(default_factory=list)
-    tied: bool = False
+    has_addition: bool = False
 
-    def join(self, other: "Space") -> None:
+    def merge(self, other: "ChannelGroup") -> None:
         for mine, its in (
             (self.producers, other.producers),
             (self.norms, other.norms),
@@ -43,7 +43,7 @@ _PASSES = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
 _known: WeakKeyDictionary = WeakKeyDictionary()
 
 
-def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
+def channel_groups(model: nn.Module, channels: int, size: int) -> list[ChannelGroup]:
     """Every space of the network, the image's first, in the order in which they are first written; found once.
 
     Raises
@@ -56,12 +56,12 @@ def spaces(model: nn.Module, channels: int, size: int) -> list[Space]:
     return found[1]
 
 
-def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
+def _found(model: nn.Module, channels: int, size: int) -> list[ChannelGroup]:
     model = copy.deepcopy(model)  # with hooks of its own
     names = {module: name for name, module in model.named_modules()}
     image = torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype)
-    found = [Space(channels)]
-    at: dict[int, tuple[Space, int]] = {
+    found = [ChannelGroup(channels)]
+    at: dict[int, tuple[ChannelGroup, int]] = {
         id(image): (found[0], 1)
     }  # tensor -> its space, inputs per channel
     rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
@@ -71,7 +71,7 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
         name, (space, spread) = names[module], at[id(inputs[0])]
         if isinstance(module, nn.Conv2d | nn.Linear):
             space.consumers.append((name, spread))
-            space, spread = Space(output.shape[1], [name]), 1
+            space, spread = ChannelGroup(output.shape[1], [name]), 1
             found.append(space)
         elif isinstance(module, nn.BatchNorm2d):
             space.norms.append(name)
@@ -81,12 +81,12 @@ def _found(model: nn.Module, channels: int, size: int) -> list[Space]:
             rectified.add(id(output))
         elif isinstance(module, nn.Flatten):
             spread *= inputs[0][0, 0].numel()
-        elif isinstance(module, Sum):
+        elif isinstance(module, Add):
             other, _ = at[id(inputs[1])]
             space, other = sorted((space, other), key=found.index)
-            space.tied = True
+            space.has_addition = True
             if other is not space:
-                space.join(other)
+                space.merge(other)
                 found.remove(other)
                 at.update({key: (space, s) for key, (old, s) in at.items() if old is other})
         elif not isinstance(module, _PASSES):

@@ -12,7 +12,7 @@ from torch import nn
 
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS, build
-from pruning.runtime.atomic_write import sha256, whole
+from pruning.runtime.atomic_write import atomic_write, sha256
 from pruning.runtime.errors import CheckpointError
 
 FOLDER = Path(__file__).parents[2] / "assets" / "checkpoints"
@@ -53,10 +53,10 @@ def shipped() -> list[tuple[str, str]]:
 def save(model: nn.Module, folder: Path, **about) -> Card:
     """Write weights and card, each whole or not at all; ``about`` is the card's fields but for the hash."""
     path = Path(folder) / f"{stem(about['network'], about['dataset'])}.safetensors"
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         save_file({k: v.contiguous() for k, v in model.state_dict().items()}, temporary)
     card = Card(weights_sha256=sha256(path), **about)
-    with whole(path.with_suffix(".json")) as temporary:
+    with atomic_write(path.with_suffix(".json")) as temporary:
         temporary.write_text(json.dumps(asdict(card), indent=1) + "\n")
     return card
 

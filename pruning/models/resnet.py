@@ -8,14 +8,14 @@ from torch import nn
 from pruning.models.base import network
 
 
-class Sum(nn.Module):
+class Add(nn.Module):
     """The addition, as a module like every other step, so that hooks see what is added."""
 
     def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
         return a + b
 
 
-class Block(nn.Module):
+class ResidualBlock(nn.Module):
     """Two 3x3 convolutions and a shortcut: the identity, or a 1x1 convolution where the shape changes."""
 
     def __init__(self, inputs: int, outputs: int, stride: int):
@@ -26,7 +26,7 @@ class Block(nn.Module):
         self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
         self.bn2 = nn.BatchNorm2d(outputs)
         self.shortcut = nn.Identity()
-        self.sum = Sum()
+        self.sum = Add()
         self.relu2 = nn.ReLU()
         if stride != 1 or inputs != outputs:
             self.shortcut = nn.Sequential(
@@ -50,7 +50,7 @@ def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
     inputs = 16
     for group, outputs in enumerate((16, 32, 64), start=1):
         for i in range((depth - 2) // 6):
-            stages[f"block{group}_{i}"] = Block(
+            stages[f"block{group}_{i}"] = ResidualBlock(
                 inputs, outputs, stride=2 if group > 1 and i == 0 else 1
             )
             inputs = outputs

@@ -62,7 +62,7 @@ class Step:
                 if rule.methods and self.method not in rule.methods
                 else f"criterion {self.criterion!r}"
             )
-            + f": {'its scores can be negative' if rule.positive and not rule.reason else rule.reason}",
+            + f": {'its scores can be negative' if rule.needs_nonnegative and not rule.why_not else rule.why_not}",
         )
         if not (
             self.scope == "layer" and "global" in scopes_for(self.rule, self.method)
@@ -73,11 +73,11 @@ class Step:
                 f"scope {self.scope!r} does not go with rule {self.rule!r} for {unit}s",
             )
         rule.check(self.value)
-        measure = _one_of("measure", self.measure, measures_for(self.method, self.criterion))
+        measure = _one_of("measure", self.measure, variants_for(self.method, self.criterion))
         grouping = _one_of("grouping", self.grouping, list(METHODS[self.method].groupings))
         names = tuple(groups_of(network, self.method, grouping))
         return {
-            "value": rule.plain(self.value) if rule.options else float(self.value),
+            "value": rule.plain(self.value) if rule.patterns else float(self.value),
             "measure": measure,
             "grouping": grouping,
             "layers": self._chosen(names, network),
@@ -156,7 +156,7 @@ class Recipe(Step):
             _check_whole("images", self.images, 1, data.test_images)
             if self.images == data.test_images:
                 self._set({"images": None})
-        _check_whole("calibration", self.calibration, 1, most_calibration(self.dataset))
+        _check_whole("calibration", self.calibration, 1, max_calibration_images(self.dataset))
         _check_whole("seed", self.seed, 0, 2**32 - 1)
 
     def _set(self, values: Mapping) -> None:
@@ -191,11 +191,11 @@ class Recipe(Step):
         """The recipe by which results are remembered: without what makes no difference to them."""
         steps = [_key_of(step, self.network) for step in self.steps]
         looks = any(
-            CRITERIA[step.criterion].images or step.method == "layer" for step in steps
+            CRITERIA[step.criterion].needs_data or step.method == "layer" for step in steps
         )  # a refit looks, too
         return replace(
             self.with_steps(tuple(steps)),
-            seed=self.seed if any(CRITERIA[step.criterion].seeded for step in steps) else 0,
+            seed=self.seed if any(CRITERIA[step.criterion].is_random for step in steps) else 0,
             calibration=self.calibration if looks else CALIBRATION,
         )
 
@@ -263,7 +263,7 @@ class Recipe(Step):
         }
         query[self.rule] = self.value if isinstance(self.value, str) else repr(self.value)
         usual = {
-            "measure": measures_for(self.method, self.criterion),
+            "measure": variants_for(self.method, self.criterion),
             "grouping": list(METHODS[self.method].groupings),
         }
         query |= {
@@ -310,7 +310,7 @@ class Recipe(Step):
             text = query[rules[0]]
             values |= {
                 "rule": rules[0],
-                "value": text if RULES[rules[0]].options else _number(rules[0], text, float),
+                "value": text if RULES[rules[0]].patterns else _number(rules[0], text, float),
             }
         values |= {
             name: _number(name, query[name], int)
@@ -419,7 +419,7 @@ def _number(name: str, text: str, kind: type) -> float:
         raise ValueError(f"{name} must be a number, not {text!r}") from None
 
 
-def most_calibration(dataset: str) -> int:
+def max_calibration_images(dataset: str) -> int:
     """More would take everybody's time and memory, and tell no more."""
     return min(10_000, DATASETS[dataset].train_images - DATASETS[dataset].validation_images)
 
@@ -430,12 +430,14 @@ def criteria_for(network: str, method: str) -> list[str]:
         name
         for name, criterion in CRITERIA.items()
         if METHODS[method].name in criterion.applies_to
-        and (not criterion.norms or has_norms(network))
+        and (not criterion.needs_batch_norm or has_norms(network))
     ]
 
 
-def measures_for(method: str, criterion: str) -> list[str]:
-    return list(CRITERIA[criterion].measures) if method in CRITERIA[criterion].measured else []
+def variants_for(method: str, criterion: str) -> list[str]:
+    return (
+        list(CRITERIA[criterion].variants) if method in CRITERIA[criterion].variant_methods else []
+    )
 
 
 def rules_for(method: str, criterion: str) -> list[str]:
@@ -445,5 +447,5 @@ def rules_for(method: str, criterion: str) -> list[str]:
         for name, rule in RULES.items()
         if (not rule.criteria or CRITERIA[criterion].name in rule.criteria)
         and (not rule.methods or METHODS[method].name in rule.methods)
-        and not (rule.positive and CRITERIA[criterion].signed)
+        and not (rule.needs_nonnegative and CRITERIA[criterion].can_be_negative)
     ]

@@ -17,12 +17,14 @@ from typing import Any
 from cachetools import LRUCache
 
 from pruning.runtime.errors import Cancelled, PrunescopeError
-from pruning.runtime.malloc import give_back
+from pruning.runtime.malloc import trim
 
-LONGEST = 2.0  # seconds that a piece of work waits for others at most because of what it has had
+MAX_WAIT_CREDIT_S = (
+    2.0  # seconds that a piece of work waits for others at most because of what it has had
+)
 
 
-class Turns:
+class FairLock:
     """A lock that is handed on by who has held it least. Waiting counts for as much as not having held it, so that
     long work still gets its turns among many visitors' short ones."""
 
@@ -32,7 +34,7 @@ class Turns:
         self._tickets = itertools.count()
         self._taken = False
 
-    def take(self, held: float) -> None:
+    def acquire(self, held: float) -> None:
         with self._free:
             mine = (time.monotonic() + held, next(self._tickets))
             heapq.heappush(self._waiting, mine)
@@ -40,7 +42,7 @@ class Turns:
             heapq.heappop(self._waiting)
             self._taken = True
 
-    def give(self) -> None:
+    def release(self) -> None:
         with self._free:
             self._taken = False
             self._free.notify_all()
@@ -49,9 +51,9 @@ class Turns:
 class Job:
     """A running or finished piece of work. ``progress`` is the last thing reported."""
 
-    def __init__(self, key: Hashable, work: Callable, turns: Turns):
+    def __init__(self, key: Hashable, work: Callable, turns: FairLock):
         self.key = key
-        self.followers: set[Hashable] = set()
+        self.subscribers: set[Hashable] = set()
         self.progress: Any = None
         self.done = False
         self._work, self._turns = work, turns
@@ -102,29 +104,29 @@ class Job:
             )
 
     def report(self, progress: Any) -> None:
-        if not self.followers:
+        if not self.subscribers:
             raise Cancelled("nobody wants this any more")
         with self._changed:
             self.progress = progress
             self._changed.notify_all()
         self._rest()
-        give_back()
+        trim()
         self._begin()
-        if not self.followers:  # they left while it waited
+        if not self.subscribers:  # they left while it waited
             raise Cancelled("nobody wants this any more")
 
     def _begin(self) -> None:
-        self._turns.take(min(self._held, LONGEST))
+        self._turns.acquire(min(self._held, MAX_WAIT_CREDIT_S))
         self._since = time.perf_counter()
 
     def _rest(self) -> None:
         self._held += time.perf_counter() - self._since
-        self._turns.give()
+        self._turns.release()
 
     def run(self) -> None:
         self._begin()
         try:
-            if not self.followers:
+            if not self.subscribers:
                 raise Cancelled("nobody wants this any more")
             self._result = self._work(self.report)
         except Exception as error:  # raised again by `result`, in the thread that asks
@@ -134,7 +136,7 @@ class Job:
         finally:
             self._work = None  # what it holds is not needed any more
             self._rest()
-            give_back()
+            trim()
 
     def finish(self) -> None:
         with self._changed:
@@ -147,18 +149,20 @@ class Busy(PrunescopeError):
 
 
 class Jobs:
-    """Work by key, of which at most ``limit`` runs or waits. Each owner follows one key at a time; following another lets go
+    """Work by key, of which at most ``limit`` runs or waits. Each subscriber follows one key at a time; following another lets go
     of the first."""
 
     def __init__(self, remember: int = 4096, limit: int = 512):
         self._limit = limit
         self._lock = threading.RLock()
-        self._turns = Turns()
+        self._turns = FairLock()
         self._running: dict[Hashable, Job] = {}
         self._followed: dict[Hashable, Job] = {}
         self._finished: LRUCache = LRUCache(remember, getsizeof=lambda job: job.size)
 
-    def follow(self, owner: Hashable, key: Hashable, work: Callable[[Callable], Any]) -> Job:
+    def subscribe(
+        self, subscriber: Hashable, key: Hashable, work: Callable[[Callable], Any]
+    ) -> Job:
         """The job of this key: remembered, running, or started now.
 
         Raises
@@ -167,11 +171,11 @@ class Jobs:
         """
         with self._lock:
             if key in self._finished:
-                self.leave(owner)
+                self.unsubscribe(subscriber)
                 return self._finished[key]
             job = self._running.get(key)
             new = job is None or not (
-                job.followers or job.done
+                job.subscribers or job.done
             )  # a job that all have left is about to end
             if new and len(self._running) >= self._limit:
                 raise Busy(
@@ -179,47 +183,49 @@ class Jobs:
                 )
             if new:
                 job = self._running[key] = Job(key, work, self._turns)
-            if self._followed.get(owner) is not job:
-                self.leave(owner)
-                self._followed[owner] = job
-                job.followers.add(owner)
+            if self._followed.get(subscriber) is not job:
+                self.unsubscribe(subscriber)
+                self._followed[subscriber] = job
+                job.subscribers.add(subscriber)
             if new:
                 threading.Thread(target=self._run, args=[job], daemon=True).start()
             return job
 
-    def leave(self, owner: Hashable) -> None:
-        """This owner wants nothing now; work that nobody else follows ends at its next report."""
+    def unsubscribe(self, subscriber: Hashable) -> None:
+        """This subscriber wants nothing now; work that nobody else follows ends at its next report."""
         with self._lock:
-            job = self._followed.pop(owner, None)
+            job = self._followed.pop(subscriber, None)
             if job:
-                job.followers.discard(owner)
+                job.subscribers.discard(subscriber)
 
-    def owners(self, which: Callable[[Hashable], bool]) -> list[Hashable]:
+    def subscribers_where(self, which: Callable[[Hashable], bool]) -> list[Hashable]:
         """Those of the owners that follow something."""
         with self._lock:
-            return [owner for owner in self._followed if which(owner)]
+            return [subscriber for subscriber in self._followed if which(subscriber)]
 
-    def following(self, owner: Hashable) -> Job | None:
+    def subscription(self, subscriber: Hashable) -> Job | None:
         with self._lock:
-            return self._followed.get(owner)
+            return self._followed.get(subscriber)
 
     def running(self, key: Hashable) -> Job | None:
         """The job of a key that is being worked on for somebody."""
         with self._lock:
             job = self._running.get(key)
-            return job if job and job.followers and not job.done else None
+            return job if job and job.subscribers and not job.done else None
 
-    def let_go(self, gone: Callable[[Hashable], bool], key: Hashable | None = None) -> None:
+    def unsubscribe_where(
+        self, gone: Callable[[Hashable], bool], key: Hashable | None = None
+    ) -> None:
         """Leave the work, of this key if there is one, for owners that are ``gone``."""
         with self._lock:
-            for owner in [
-                owner
-                for owner, job in self._followed.items()
-                if key in (None, job.key) and gone(owner)
+            for subscriber in [
+                subscriber
+                for subscriber, job in self._followed.items()
+                if key in (None, job.key) and gone(subscriber)
             ]:
-                self.leave(owner)
+                self.unsubscribe(subscriber)
 
-    def known(self, key: Hashable) -> Any | None:
+    def cached_result(self, key: Hashable) -> Any | None:
         """The remembered result of a key, or None."""
         with self._lock:
             job = self._finished.get(key)
@@ -244,6 +250,10 @@ class Jobs:
                 del self._running[job.key]
             if not job.failed and job.size <= self._finished.maxsize:
                 self._finished[job.key] = job
-            for owner in [owner for owner in job.followers if self._followed.get(owner) is job]:
-                del self._followed[owner]
+            for subscriber in [
+                subscriber
+                for subscriber in job.subscribers
+                if self._followed.get(subscriber) is job
+            ]:
+                del self._followed[subscriber]
         job.finish()

@@ -13,13 +13,13 @@ _lock = threading.Lock()
 _last = 0.0
 
 
-def two_heaps() -> None:
+def limit_arenas() -> None:
     """Work comes and goes in threads: two heaps do for all."""
     if hasattr(_libc, "mallopt"):
         _libc.mallopt(_M_ARENA_MAX, 2)
 
 
-def give_back() -> None:
+def trim() -> None:
     """Let the system have what was freed, now and then: that takes some milliseconds."""
     global _last
     with _lock:

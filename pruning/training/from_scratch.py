@@ -17,7 +17,7 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Dataset, Images, normalise
 from pruning.inference.classify import accuracy
 from pruning.models import NETWORKS, build, checkpoints
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
 
 
@@ -197,7 +197,7 @@ def _remember(
     tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         tensors[f"momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"].contiguous()
-    with whole(partial) as temporary:
+    with atomic_write(partial) as temporary:
         save_file(
             tensors,
             temporary,

@@ -27,7 +27,7 @@ from pruning.engine import prune as experiment
 from pruning.experiments.comparison import Budget, matched
 from pruning.methods.ranking import Ranking
 from pruning.methods.rules import RULES, scopes_for
-from pruning.methods.units import METHODS, Group
+from pruning.methods.units import METHODS, UnitGroup
 from pruning.models import NETWORKS, checkpoints, prunable
 from pruning.recipe.recipe import Recipe, criteria_for
 from tests.benchmarks import engine
@@ -101,15 +101,16 @@ def search_in_11_million() -> tuple[float, float]:
     weights = {
         f"conv{i}": torch.randn(shape, generator=generator) for i, shape in enumerate(shapes)
     }
-    groups = {name: Group(name, tuple(w.shape), (name,)) for name, w in weights.items()}
+    groups = {name: UnitGroup(name, tuple(w.shape), (name,)) for name, w in weights.items()}
     ranking = Ranking.of({name: w.abs() for name, w in weights.items()}, groups, weights=weights)
     values = np.linspace(0.05, 0.95, 31).tolist()
     ours = max(
         medians(
-            [rule.at(ranking, v) for v in values], lambda value: rule.choose(ranking, value, scope)
+            [rule.interpolate(ranking, v) for v in values],
+            lambda value: rule.select(ranking, value, scope),
         )[0]
         for rule in RULES.values()
-        if not rule.options
+        if not rule.patterns
         for scope in scopes_for(rule.name, "weight")
     )
 
@@ -143,7 +144,7 @@ def scoring(network: str, dataset: str) -> None:
     theirs = time.perf_counter() - began
     ranked = experiment.ranking(recipe)
     for name, group in ranked.items():
-        assert np.allclose(group.by_index, found[name], atol=1e-4), "the peer finds other losses"
+        assert np.allclose(group.scores, found[name], atol=1e-4), "the peer finds other losses"
     row(
         f"loss change of all {ranked.units} {method}s, {network} on {dataset}",
         ours,
@@ -174,7 +175,9 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
         for unit in range(group.units):
             model = copy.deepcopy(trained)
             for key, kept in (
-                METHODS[recipe.method].kept(model, group, torch.arange(group.units) == unit).items()
+                METHODS[recipe.method]
+                .masks_for(model, group, torch.arange(group.units) == unit)
+                .items()
             ):
                 model.get_parameter(key).mul_(kept)
             found[name].append(loss(model) - dense)

@@ -20,7 +20,7 @@ UNITS = ("neuron", "filter")
     formula=r"|w_{ij}| \cdot \lVert x_j \rVert_2 \text{ among the weights of output } i",
     source="Sun et al. 2023",
     applies_to=("weight",),
-    images=True,
+    needs_data=True,
     help="The weight times the norm of what it reads, over all calibration images and positions. Weights are "
     "compared within one output only, so the score is the share of the output's weights that have less.",
 )
@@ -73,15 +73,15 @@ def _share_below(values: torch.Tensor, alive: torch.Tensor | None) -> torch.Tens
     formula=r"\text{mean } |a| \text{, } \max a \text{ or } \lVert a \rVert_2",
     source="over calibration images and positions",
     applies_to=UNITS,
-    images=True,
-    measured=UNITS,
-    measures={"mean": "mean |a|", "max": "max a", "l2": "L2 norm"},
+    needs_data=True,
+    variant_methods=UNITS,
+    variants={"mean": "mean |a|", "max": "max a", "l2": "L2 norm"},
     help="How strongly the unit responds behind its ReLU: silent ones are removed first.",
 )
 def activation(context: Context) -> Scores:
-    if context.measure == "max":
+    if context.variant == "max":
         return _watched(context, lambda a, labels: a.amax((0, 2)), torch.maximum)
-    if context.measure == "l2":
+    if context.variant == "l2":
         squares = _watched(context, lambda a, labels: a.double().square().sum((0, 2)), torch.add)
         return {name: total.sqrt() for name, total in squares.items()}
     return _means(_watched(context, lambda a, labels: _with_count(a.abs()), torch.add))
@@ -93,7 +93,7 @@ def activation(context: Context) -> Scores:
     formula=r"1 - \text{average percentage of zeros}",
     source="Hu et al. 2016",
     applies_to=UNITS,
-    images=True,
+    needs_data=True,
     help="The share of images and positions at which the unit is not zero behind its ReLU.",
 )
 def apoz(context: Context) -> Scores:
@@ -106,7 +106,7 @@ def apoz(context: Context) -> Scores:
     formula=r"-\sum_b p_b \log p_b",
     source="Luo & Wu 2017",
     applies_to=UNITS,
-    images=True,
+    needs_data=True,
     help=f"The entropy of the unit's mean activation over the images, in {BINS} bins between its lowest and "
     "highest: a unit that always says the same tells nothing.",
 )
@@ -134,9 +134,9 @@ def _histogram(values: torch.Tensor) -> torch.Tensor:
     formula=r"\log K - H(\text{class} \mid \text{unit active})",
     source="information gain",
     applies_to=(*UNITS, "feature"),
-    images=True,
-    measured=(*UNITS, "feature"),
-    measures={"entropy": "Entropy", "gini": "Gini impurity"},
+    needs_data=True,
+    variant_methods=(*UNITS, "feature"),
+    variants={"entropy": "Entropy", "gini": "Gini impurity"},
     help="How much it tells about the class, of equally frequent ones, that the unit is active: above zero behind its "
     "ReLU (each position of a channel counts), or a pixel brighter than the mean. With the Gini impurity in place of "
     "the entropy if chosen.",
@@ -156,7 +156,7 @@ def class_entropy(context: Context) -> Scores:
             lambda a, labels: _per_class((a > 0).sum(2), labels, context.classes),
             torch.add,
         )
-    return {name: _told(count.T, context.measure) for name, count in counts.items()}
+    return {name: _told(count.T, context.variant) for name, count in counts.items()}
 
 
 def _per_class(active: torch.Tensor, labels: torch.Tensor, classes: int) -> torch.Tensor:

@@ -8,7 +8,7 @@ from torch import nn
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.methods.units import METHODS, Group, layers_in
+from pruning.methods.units import METHODS, UnitGroup, layers_in
 from pruning.runtime.registry import Registry, register
 
 Scores = dict[str, torch.Tensor]
@@ -25,12 +25,12 @@ class Context:
     """
 
     model: nn.Sequential
-    groups: Mapping[str, Group]
+    groups: Mapping[str, UnitGroup]
     method: str
     dataset: str
     calibration: int = 1024
     seed: int = 0
-    measure: str = ""
+    variant: str = ""
     input: torch.Tensor | None = None
     alive: Mapping[str, torch.Tensor] = field(default_factory=dict)
     step: int = 0
@@ -51,7 +51,7 @@ class Context:
     def weight(self, layer: str) -> torch.Tensor:
         return self.model.get_submodule(layer).weight
 
-    def vectors(self, group: Group, of: Callable[[str], torch.Tensor]) -> list[torch.Tensor]:
+    def vectors(self, group: UnitGroup, of: Callable[[str], torch.Tensor]) -> list[torch.Tensor]:
         """For each unit of filters or layers one vector of all its values, where ``of(layer)`` has the weight's shape."""
         if self.method == "layer":
             return [
@@ -65,9 +65,9 @@ class Context:
 class Criterion:
     """``function(context) -> {group: scores}``; scores are floats of any shape, one per unit in index order.
 
-    ``applies_to`` names the methods it can score. ``measures`` are its variants, the first one by default, and
-    ``measured`` the methods for which they differ. ``images``: it looks at calibration images; ``seeded``: its scores
-    depend on the seed; ``signed``: they can be negative; ``norms``: it needs batch norms.
+    ``applies_to`` names the methods it can score. ``variants`` are its variants, the first one by default, and
+    ``variant_methods`` the methods for which they differ. ``needs_data``: it looks at calibration images; ``is_random``: its scores
+    depend on the seed; ``can_be_negative``: they can be negative; ``needs_batch_norm``: it needs batch norms.
     """
 
     name: str
@@ -77,12 +77,12 @@ class Criterion:
     source: str
     help: str
     applies_to: tuple[str, ...]
-    measures: Mapping[str, str] = field(default_factory=dict)
-    measured: tuple[str, ...] = ()
-    images: bool = False
-    seeded: bool = False
-    signed: bool = False
-    norms: bool = False
+    variants: Mapping[str, str] = field(default_factory=dict)
+    variant_methods: tuple[str, ...] = ()
+    needs_data: bool = False
+    is_random: bool = False
+    can_be_negative: bool = False
+    needs_batch_norm: bool = False
 
 
 CRITERIA: Registry[Criterion] = Registry("criterion")

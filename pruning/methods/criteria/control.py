@@ -13,7 +13,7 @@ from pruning.methods.criteria.base import Context, Scores, criterion
     label="Random",
     formula=r"u \sim \mathcal{U}(0, 1)",
     source="the control of every comparison",
-    seeded=True,
+    is_random=True,
     applies_to=("weight", "neuron", "filter", "layer", "feature"),
     help="A uniform random number from the seed: what a criterion must beat to be worth anything.",
 )

@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.methods.criteria.base import Context, Scores, criterion
-from pruning.methods.units import Group, is_block
+from pruning.methods.units import UnitGroup, is_block
 from pruning.models import prunable
 
 
@@ -15,7 +15,7 @@ from pruning.models import prunable
     "gradient",
     label="Gradient",
     source="mean gradient over the calibration images",
-    images=True,
+    needs_data=True,
     formula=r"\left| \partial L / \partial w \right| \;\text{ or }\; \left| \partial L / \partial a \right|",
     applies_to=("weight", "neuron", "filter", "layer"),
     help="How steeply the loss changes with the weight; for filters and layers the sum over their weights, for "
@@ -37,7 +37,7 @@ def gradient(context: Context) -> Scores:
     "taylor",
     label="Taylor",
     source="SNIP, Lee et al. 2019 (weights); Molchanov et al. 2017, 2019",
-    images=True,
+    needs_data=True,
     formula=r"\left| w \, \partial L / \partial w \right| \;\text{ or }\; "
     r"\left| \sum a \, \partial L / \partial a \right|",
     applies_to=("weight", "neuron", "filter", "layer"),
@@ -71,7 +71,7 @@ def taylor(context: Context) -> Scores:
     "fisher",
     label="Fisher",
     formula=r"\tfrac12 \, w^2 \, \mathbb{E}[g^2]",
-    images=True,
+    needs_data=True,
     applies_to=("weight",),
     source="Optimal Brain Damage, LeCun et al. 1990; diagonal empirical Fisher, Theis et al. 2018",
     help="The second-order estimate of how much the loss grows without the weight; g is the gradient of one "
@@ -161,7 +161,7 @@ def _backward(
 
 def _over_activations(
     context: Context,
-    places: Callable[[Group], tuple[str, ...]],
+    places: Callable[[UnitGroup], tuple[str, ...]],
     value: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
 ) -> Scores:
     """|sum of value(a, dL/da)| over images, positions and the places where the unit appears."""

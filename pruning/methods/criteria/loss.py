@@ -10,15 +10,15 @@ from torch.nn import functional as F
 from pruning.inference.prefix_cache import forward
 from pruning.methods.criteria.base import Context, Scores, criterion
 from pruning.methods.refit import without
-from pruning.methods.units import METHODS, Group, is_block
+from pruning.methods.units import METHODS, UnitGroup, is_block
 
 
 @criterion(
     "loss_change",
     label="Loss change",
     formula=r"L(\text{without the unit}) - L",
-    images=True,
-    signed=True,
+    needs_data=True,
+    can_be_negative=True,
     source="exact leave-one-out over the calibration images",
     applies_to=("neuron", "filter", "layer"),
     help="The cross-entropy without the unit minus the one with it, one evaluation a unit: exact, and the slowest. "
@@ -61,10 +61,10 @@ def loss_change(context: Context) -> Scores:
     return scores
 
 
-def _silenced(context: Context, group: Group, unit: int) -> dict[str, torch.Tensor]:
+def _silenced(context: Context, group: UnitGroup, unit: int) -> dict[str, torch.Tensor]:
     gone = torch.zeros(group.units, dtype=torch.bool)
     gone[unit] = True
-    kept = METHODS[context.method].kept(context.model, group, gone)
+    kept = METHODS[context.method].masks_for(context.model, group, gone)
     return {
         name: torch.where(mask, context.model.get_parameter(name), 0.0)
         for name, mask in kept.items()

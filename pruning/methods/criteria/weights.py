@@ -11,14 +11,14 @@ from pruning.methods.criteria.base import Context, Scores, criterion
     formula=r"|w| \;\text{ or }\; \lVert w_{\text{unit}} \rVert_{1 \text{ or } 2}",
     source="Han et al. 2015, Li et al. 2017",
     applies_to=("weight", "filter", "layer"),
-    measures={"l1": "L1 norm", "l2": "L2 norm"},
-    measured=("filter", "layer"),
+    variants={"l1": "L1 norm", "l2": "L2 norm"},
+    variant_methods=("filter", "layer"),
     help="The absolute value of the weight, or the norm of all weights of the unit: small ones are removed first.",
 )
 def magnitude(context: Context) -> Scores:
     if context.method == "weight":
         return {name: context.weight(name).abs() for name in context.groups}
-    order = 1 if context.measure == "l1" else 2
+    order = 1 if context.variant == "l1" else 2
     return {
         name: torch.stack([v.norm(order) for v in context.vectors(group, context.weight)])
         for name, group in context.groups.items()
@@ -53,7 +53,7 @@ def _lamp(squares: torch.Tensor) -> torch.Tensor:
     formula=r"|\gamma|",
     source="Liu et al. 2017",
     applies_to=("filter",),
-    norms=True,
+    needs_batch_norm=True,
     help="The scale of the batch norm behind the filter; of tied filters the mean.",
 )
 def bn_scale(context: Context) -> Scores:

@@ -110,9 +110,9 @@ def test_each_its_own_slider_whatever_the_rule():
     ).run()
     done(at)
     assert read()[0] > 0.02 and read()[1] == "1:4"
-    from pruning.methods.rules import removed
+    from pruning.methods.rules import count_removed
 
-    assert removed(experiment.choose(replace(recipes[0], value=read()[0]))) == pytest.approx(
+    assert count_removed(experiment.select(replace(recipes[0], value=read()[0]))) == pytest.approx(
         0.8 * 266_200, rel=0.01
     )
 

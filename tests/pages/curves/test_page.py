@@ -134,7 +134,7 @@ def test_work_goes_on_while_its_visitor_looks_elsewhere_and_can_be_cancelled_and
     at.switch_page("pages/explore/page.py").run()
     assert numbers(at) and jobs().running(key), "it ended with the page"
     again = at_page("curves", wait=False, **asked)  # after a reload: another visitor, the same link
-    assert jobs().running(key) and len(jobs().running(key).followers) == 2
+    assert jobs().running(key) and len(jobs().running(key).subscribers) == 2
     next(button for button in again.main.button if button.label == "Cancel").click().run()
     assert jobs().running(key), "somebody else still wants it"
     at.switch_page("pages/curves/page.py").run()

@@ -73,7 +73,11 @@ def test_every_rule_and_scope_can_be_chosen_and_the_share_stays(method, criterio
                 and recipe.scope == name
                 and numbers(at) == shown(experiment.run(recipe))
             ), (rule, name)
-        if not RULES[rule].options and rule not in ("max_over_n", "relative") and method != "layer":
+        if (
+            not RULES[rule].patterns
+            and rule not in ("max_over_n", "relative")
+            and method != "layer"
+        ):
             assert experiment.run(recipe).share == pytest.approx(0.4, abs=0.12), rule
 
 

@@ -108,7 +108,7 @@ def test_another_rule_keeps_the_sparsity():
         assert float(numbers(at)["Sparsity"][:-1]) == pytest.approx(float(before[:-1]), abs=0.3), (
             rule
         )
-        options = at.sidebar.segmented_control[0].options
+        options = at.sidebar.segmented_control[0].patterns
         assert options == (
             ["global", "layer", "erk", "custom"] if rule == "sparsity" else ["all alike", "custom"]
         )
@@ -119,7 +119,7 @@ def test_threshold_and_sparsity_are_two_views_of_one_thing():
     at = opened(**LENET, sparsity="0.8")
     views = next(caption.value for caption in at.sidebar.caption if "percentile" in caption.value)
     assert "80.00%" in views and "σ" in views
-    threshold = experiment.choose(Recipe("lenet300", "digits", value=0.8))["fc1"].threshold
+    threshold = experiment.select(Recipe("lenet300", "digits", value=0.8))["fc1"].threshold
     assert f"{threshold:.4g}" in views
 
 

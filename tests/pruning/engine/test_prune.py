@@ -114,7 +114,7 @@ def test_the_cached_network_is_never_modified(network, dataset, real):
     shared = checkpoints.shared(network, dataset)
     before = {key: value.clone() for key, value in shared.state_dict().items()}
     for rule in RULES:
-        value = RULES[rule].options[0] if RULES[rule].options else 1.0
+        value = RULES[rule].patterns[0] if RULES[rule].patterns else 1.0
         experiment.run(Recipe(network, dataset, rule=rule, value=value, images=100))
     assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
     assert checkpoints.shared(network, dataset) is shared
@@ -162,13 +162,13 @@ def test_masks_are_made_from_the_dense_weights_every_time(recipe):
 
 
 def test_scores_are_sorted_once(recipe, monkeypatch):
-    experiment.choose(recipe)
+    experiment.select(recipe)
     monkeypatch.setattr(np, "argsort", lambda *_, **__: pytest.fail("sorted again"))
     monkeypatch.setattr(np, "sort", lambda *_, **__: pytest.fail("sorted again"))
     for value in np.linspace(0, 1, 11):
         for scope in scopes_for("sparsity", "weight"):
-            experiment.choose(replace(recipe, value=float(value), scope=scope))
-        experiment.choose(replace(recipe, value=float(value), rule="threshold"))
+            experiment.select(replace(recipe, value=float(value), scope=scope))
+        experiment.select(replace(recipe, value=float(value), rule="threshold"))
 
 
 def test_progress_is_reported_and_can_end_the_work():
@@ -206,7 +206,7 @@ def test_data_that_is_not_there_is_said(monkeypatch, tmp_path):
 @pytest.mark.parametrize("rule", RULES)
 def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
     asked, shares = (0.0, 0.5, 0.9, 1.0), []
-    value = RULES[rule].options[0] if RULES[rule].options else 1.0
+    value = RULES[rule].patterns[0] if RULES[rule].patterns else 1.0
     points = curves.curve(
         replace(recipe, rule=rule, value=value),
         lambda progress: shares.append(progress.share),

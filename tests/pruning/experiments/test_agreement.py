@@ -39,7 +39,7 @@ def test_overlap_and_correlation_are_those_of_the_recipes():
     ranks = [
         experiment.ranking(with_criterion(RECIPE, name, 0.4)) for name in ("magnitude", "taylor")
     ]
-    each = [spearmanr(ranks[0][g].by_index, ranks[1][g].by_index).statistic for g in ranks[0]]
+    each = [spearmanr(ranks[0][g].scores, ranks[1][g].scores).statistic for g in ranks[0]]
     assert found.correlation.loc["magnitude", "taylor"] == pytest.approx(np.mean(each))
 
 
@@ -48,7 +48,7 @@ def test_over_all_units_together_where_they_compete():
     found = agreement(recipe, ("magnitude", "lamp"), 0.5)
     scores = [
         np.concatenate(
-            [g.by_index for g in experiment.ranking(with_criterion(recipe, name, 0.5)).values()]
+            [g.scores for g in experiment.ranking(with_criterion(recipe, name, 0.5)).values()]
         )
         for name in ("magnitude", "lamp")
     ]

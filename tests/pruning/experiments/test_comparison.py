@@ -158,7 +158,7 @@ def test_overlap_by_sets():
         return {
             (n, i)
             for n in names
-            for i in np.flatnonzero(~state.masks.whole(state.model)[f"{n}.weight"].numpy())
+            for i in np.flatnonzero(~state.masks.complete(state.model)[f"{n}.weight"].numpy())
         }
 
     a, b = (

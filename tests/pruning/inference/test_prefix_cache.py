@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from pruning.inference import prefix_cache as inference
-from pruning.inference.prefix_cache import forward, reusing
+from pruning.inference.prefix_cache import cached_prefix_forward, forward
 from pruning.models import NETWORKS, build
 from pruning.runtime.errors import PrunescopeError
 
@@ -69,7 +69,10 @@ def test_reusing_the_first_layer_gives_what_computing_it_gives(name):
     for _ in range(2):
         for mask in masks:
             parameters = {first: torch.where(mask, model.get_parameter(first), 0)}
-            network, plain = reusing(model, parameters, prepare, 40), forward(model, parameters)
+            network, plain = (
+                cached_prefix_forward(model, parameters, prepare, 40),
+                forward(model, parameters),
+            )
             for images in (pixels, other):
                 for start, stop in ((0, 20), (20, 40), (0, 10)):
                     torch.testing.assert_close(
@@ -86,9 +89,9 @@ def test_a_first_convolution_is_computed_once_for_the_same_weights(monkeypatch):
         return x.float() / 255
 
     for scale in (1.0, 0.5, 0.25):
-        reusing(model, {"fc1.weight": model.fc1.weight * scale}, prepare, 40)(pixels)
+        cached_prefix_forward(model, {"fc1.weight": model.fc1.weight * scale}, prepare, 40)(pixels)
     assert prepared == [40]
-    reusing(model, {"conv1.weight": model.conv1.weight * 0.5}, prepare, 40)(pixels)
+    cached_prefix_forward(model, {"conv1.weight": model.conv1.weight * 0.5}, prepare, 40)(pixels)
     assert prepared == [40, 40]
 
 
@@ -97,7 +100,7 @@ def test_a_bound_that_is_no_number_is_refused_in_a_sentence(asked, monkeypatch):
     monkeypatch.setenv("PRUNESCOPE_REUSE_MB", asked)
     model = build("lenet5", channels=1, size=28).eval()
     with pytest.raises(PrunescopeError, match="whole number of megabytes such as 200"):
-        reusing(model, {}, lambda x: x.float(), 50)
+        cached_prefix_forward(model, {}, lambda x: x.float(), 50)
 
 
 def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch):
@@ -105,12 +108,14 @@ def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch
     model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
     behind = {"conv2.weight": model.conv2.weight * 0.5}
     for _ in range(30):  # 6 x 14 x 14 x 4 bytes an image
-        reusing(model, behind, lambda x: x.float(), 50)(
+        cached_prefix_forward(model, behind, lambda x: x.float(), 50)(
             torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
         )
     assert 0 < inference.memory().currsize <= 1_000_000
     before = len(inference.memory())
-    reusing(model, behind, lambda x: x.float(), 1000)(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+    cached_prefix_forward(model, behind, lambda x: x.float(), 1000)(
+        torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
+    )
     assert len(inference.memory()) == before
 
 
@@ -128,7 +133,7 @@ def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(n
         prepared.clear()
         for scale in (0.5, 0.25):
             parameters = {f"{layer}.weight": model.get_parameter(f"{layer}.weight") * scale}
-            found = reusing(model, parameters, prepare, 20)(pixels)
+            found = cached_prefix_forward(model, parameters, prepare, 20)(pixels)
             assert torch.equal(found, forward(model, parameters)(pixels.float() / 255))
         assert len(prepared) == 1, layer
 
@@ -142,6 +147,6 @@ def test_the_same_prefix_of_another_network_is_another():
     for model in (first, second, first):
         parameters = {"fc3.weight": model.fc3.weight * 0.5}
         torch.testing.assert_close(
-            reusing(model, parameters, lambda x: x.float(), 8)(pixels),
+            cached_prefix_forward(model, parameters, lambda x: x.float(), 8)(pixels),
             forward(model, parameters)(pixels.float()),
         )

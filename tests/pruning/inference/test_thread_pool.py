@@ -13,7 +13,7 @@ from pruning.data.datasets import DATASETS
 from pruning.engine import prune as experiment
 from pruning.inference import thread_pool as workers
 from pruning.inference.classify import tallies, tallies_of_many
-from pruning.inference.thread_pool import side_by_side
+from pruning.inference.thread_pool import run_in_threads
 from pruning.recipe.recipe import Recipe
 
 
@@ -26,7 +26,7 @@ def threads(request, monkeypatch):
 
 
 def test_every_item_of_every_iterator_in_its_order(threads):
-    found = list(side_by_side(iter([(k, i) for i in range(k)]) for k in range(8)))
+    found = list(run_in_threads(iter([(k, i) for i in range(k)]) for k in range(8)))
     assert sorted(found) == [(k, (k, i)) for k in range(8) for i in range(k)]
     for k in range(8):
         assert [item for walk, item in found if walk == k] == [(k, i) for i in range(k)]
@@ -41,7 +41,7 @@ def test_as_many_at_a_time_as_there_are_threads(threads):
             meet.wait(20)
             yield threading.get_ident()
 
-    assert len({item for _, item in side_by_side(walk() for _ in range(threads))}) == threads
+    assert len({item for _, item in run_in_threads(walk() for _ in range(threads))}) == threads
 
 
 def test_nothing_begins_while_nobody_asks_and_nothing_is_left_behind(threads):
@@ -54,7 +54,7 @@ def test_nothing_begins_while_nobody_asks_and_nothing_is_left_behind(threads):
             ended.append(i)
             yield i
 
-    found = side_by_side(walk() for _ in range(threads))
+    found = run_in_threads(walk() for _ in range(threads))
     next(found)
     time.sleep(0.3)
     assert len(begun) <= threads
@@ -83,27 +83,27 @@ def test_an_error_comes_out_and_ends_the_others(threads):
             yield 2
 
     with pytest.raises(RuntimeError, match="no"):
-        list(side_by_side([bad(), slow(), slow()]))
+        list(run_in_threads([bad(), slow(), slow()]))
     assert len(begun) == len(ended) <= 10
 
 
 def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
     def nested():
-        yield list(side_by_side([iter([1])]))
+        yield list(run_in_threads([iter([1])]))
 
     with pytest.raises(RuntimeError, match="cannot be nested"):
-        list(side_by_side([nested()]))
+        list(run_in_threads([nested()]))
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
 def test_a_process_that_is_nicer_already_stays_as_nice():
     program = (
-        "import os; os.nice(19); import pruning, threading; from pruning.inference.thread_pool import side_by_side\n"
-        "print([n for _, n in side_by_side([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
+        "import os; os.nice(19); import pruning, threading; from pruning.inference.thread_pool import run_in_threads\n"
+        "print([n for _, n in run_in_threads([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
         "from pruning.inference import thread_pool as workers; print(workers._pool().submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result())"
     )
     found = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=120
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=240
     )
     assert found.stdout.split("\n")[1] == "19", found.stderr
 
@@ -114,9 +114,9 @@ def test_an_interruption_comes_out_only_after_long_work(threads, monkeypatch):
             yield None
             yield i
 
-    assert [item for _, item in side_by_side([walk()])] == [0, 1, 2]
+    assert [item for _, item in run_in_threads([walk()])] == [0, 1, 2]
     monkeypatch.setattr(workers, "LONG", -1.0)
-    assert [item for _, item in side_by_side([walk()])] == [None, 0, None, 1, None, 2]
+    assert [item for _, item in run_in_threads([walk()])] == [None, 0, None, 1, None, 2]
 
 
 def test_a_worker_computes_by_itself_behind_the_pages_and_others_keep_their_threads():

@@ -10,7 +10,7 @@ from torch import nn
 
 from pruning.cost import file_size as storage
 from pruning.cost.latency import latencies, peak_activations
-from pruning.cost.macs import measured
+from pruning.cost.macs import measure_cost
 from pruning.cost.report import ledger, small
 from pruning.engine import prune as experiment
 from pruning.methods.removal import remove
@@ -255,7 +255,7 @@ def test_what_is_counted_can_be_read_again(encoding, share):
 
 def test_sparse_files_are_smaller_where_they_should_be():
     few = experiment.pruned(Recipe("lenet300", "digits", value=0.98)).copy().state_dict()
-    sizes, whole = storage.encodings(few), storage.dense(few)
+    sizes, whole = storage.encodings(few), storage.safetensors_size(few)
     assert (
         whole > 4 * 266_610
         and sizes["bitmap"] < 4 * 0.02 * 266_200 + 266_200 / 8 + 5_000 < whole / 10
@@ -308,4 +308,4 @@ def test_the_shared_networks_stay_as_they_are():
         for name, value in experiment.model(recipe).state_dict().items()
     )
     assert not any(module._forward_hooks for module in small(recipe).modules())
-    assert measured(small(recipe), "digits").macs < 416_520
+    assert measure_cost(small(recipe), "digits").macs < 416_520

@@ -10,8 +10,8 @@ from torch.nn.utils import prune
 
 from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
-from pruning.methods.rules import RULES, erk, removed, scopes_for, value_for, views
-from pruning.methods.units import METHODS, Group, groups
+from pruning.methods.rules import RULES, count_removed, erk, scopes_for, summarize, value_for_count
+from pruning.methods.units import METHODS, UnitGroup, groups
 from pruning.models import build, prunable
 
 LENET = build("lenet5", channels=1, size=28).requires_grad_(False)
@@ -30,7 +30,7 @@ def masked(model: nn.Module, ranking: Ranking, choice) -> Masks:
     found = groups(model, "weight", "", 1, 28)
     kept = {}
     for name, cut in choice.items():
-        kept |= METHODS["weight"].kept(model, found[name], cut.removed(ranking[name]))
+        kept |= METHODS["weight"].masks_for(model, found[name], cut.removed(ranking[name]))
     return Masks(kept)
 
 
@@ -65,7 +65,7 @@ def test_global_sparsity_equals_torchs_global_unstructured(amount):
         prune.L1Unstructured,
         amount=amount,
     )
-    ours = masked(LENET, RANKING, RULES["sparsity"].choose(RANKING, amount, "global"))
+    ours = masked(LENET, RANKING, RULES["sparsity"].select(RANKING, amount, "global"))
     differ, cut = 0, 0.0
     for name, layer in prunable(model).items():
         theirs = layer.weight_mask.bool()
@@ -82,7 +82,7 @@ def test_global_sparsity_equals_torchs_global_unstructured(amount):
 @given(amount=shares)
 def test_layer_sparsity_equals_torchs_l1_unstructured(amount):
     model = build("lenet5", channels=1, size=28)
-    ours = masked(LENET, RANKING, RULES["sparsity"].choose(RANKING, amount, "layer"))
+    ours = masked(LENET, RANKING, RULES["sparsity"].select(RANKING, amount, "layer"))
     for name, layer in prunable(model).items():
         prune.l1_unstructured(layer, "weight", amount=amount)
         theirs, mine = layer.weight_mask.bool(), ours[f"{name}.weight"]
@@ -100,7 +100,7 @@ def test_global_sparsity_by_a_plain_sort_ties_by_index(layers, share):
     count = round(share * len(scores))
     expected = np.ones(len(scores), bool)
     expected[sorted(range(len(scores)), key=lambda i: (scores[i], i))[:count]] = False
-    ours = masked(model, ranking, RULES["sparsity"].choose(ranking, share, "global"))
+    ours = masked(model, ranking, RULES["sparsity"].select(ranking, share, "global"))
     assert (
         np.concatenate([mask.numpy().ravel() for mask in ours.values()]).tolist()
         == expected.tolist()
@@ -110,7 +110,7 @@ def test_global_sparsity_by_a_plain_sort_ties_by_index(layers, share):
 @given(layers=layers, share=shares)
 def test_layer_sparsity_by_a_plain_sort_ties_by_index(layers, share):
     model, ranking = small(layers)
-    ours = masked(model, ranking, RULES["sparsity"].choose(ranking, share, "layer"))
+    ours = masked(model, ranking, RULES["sparsity"].select(ranking, share, "layer"))
     for values, mask in zip(layers, ours.values()):
         order = sorted(range(len(values)), key=lambda i: (abs(values[i]), i))
         removed = set(order[: round(share * len(values))])
@@ -123,7 +123,7 @@ def test_threshold_relative_and_sigma_by_their_formulas(layers, value):
     kept = lambda rule, v: [
         mask.ravel().tolist()
         for mask in masked(  # noqa: E731
-            model, ranking, RULES[rule].choose(ranking, v, "global")
+            model, ranking, RULES[rule].select(ranking, v, "global")
         ).values()
     ]
     assert kept("threshold", value) == [[not abs(w) < value for w in values] for values in layers]
@@ -152,11 +152,11 @@ def test_a_float64_threshold_is_compared_exactly_with_float32_scores(threshold):
         np.float32,
     )
     _, ranking = small([scores.tolist()])
-    assert ranking["fc0"].below(threshold) == sum(float(s) < threshold for s in scores)
+    assert ranking["fc0"].count_below(threshold) == sum(float(s) < threshold for s in scores)
 
 
 PAIRS = [(rule, scope) for rule in RULES for scope in scopes_for(rule, "weight")]
-NUMBERS = [pair for pair in PAIRS if not RULES[pair[0]].options]
+NUMBERS = [pair for pair in PAIRS if not RULES[pair[0]].patterns]
 
 
 @pytest.mark.parametrize("rule, scope", NUMBERS)
@@ -164,7 +164,7 @@ NUMBERS = [pair for pair in PAIRS if not RULES[pair[0]].options]
 def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, high):
     _, ranking = small(layers)
     chosen = [
-        RULES[rule].choose(ranking, RULES[rule].at(ranking, share), scope)
+        RULES[rule].select(ranking, RULES[rule].interpolate(ranking, share), scope)
         for share in (0.0, min(low, high), max(low, high), 1.0)
     ]
     if rule == "max_over_n":  # scores of zero lie below whatever the largest is divided by
@@ -172,16 +172,16 @@ def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, hig
             name: max(g.values[-1] for g in ([group] if scope != "global" else ranking.values()))
             for name, group in ranking.items()
         }
-        assert removed(chosen[0]) == sum(
+        assert count_removed(chosen[0]) == sum(
             int((g.values == 0).sum()) for name, g in ranking.items() if tops[name] > 0
         )
     else:
-        assert removed(chosen[0]) == 0
+        assert count_removed(chosen[0]) == 0
     for fewer, more in zip(chosen, chosen[1:]):
-        assert removed(fewer) <= removed(more)
+        assert count_removed(fewer) <= count_removed(more)
         assert scope == "erk" or all(fewer[name].count <= more[name].count for name in ranking)
     if rule in ("sparsity", "threshold"):
-        assert removed(chosen[-1]) == ranking.units
+        assert count_removed(chosen[-1]) == ranking.units
     for name, cut in chosen[2].items():
         lost, kept = ranking[name].values[: cut.count], ranking[name].values[cut.count :]
         assert (lost <= np.float32(cut.threshold)).all()
@@ -192,10 +192,12 @@ def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, hig
 @given(layers=layers, count=st.integers(0, 40))
 def test_a_rules_value_for_a_count_removes_at_most_that_many(rule, layers, count):
     _, ranking = small(layers)
-    value = value_for(RULES[rule], ranking, count, "global")
-    lost = removed(RULES[rule].choose(ranking, value, "global"))
+    value = value_for_count(RULES[rule], ranking, count, "global")
+    lost = count_removed(RULES[rule].select(ranking, value, "global"))
     # The largest score over n removes whatever scores zero, however large n is.
-    assert lost <= max(count, int((ranking.merged == 0).sum()) if rule == "max_over_n" else 0)
+    assert lost <= max(
+        count, int((ranking.sorted_removable == 0).sum()) if rule == "max_over_n" else 0
+    )
     if rule == "sparsity":
         assert lost == min(count, ranking.units)
 
@@ -207,7 +209,7 @@ def test_mean_std_and_max_over_n_by_their_formulas(layers, k, n):
     kept = lambda rule, value, scope="global": [
         m.ravel().tolist()
         for m in masked(  # noqa: E731
-            model, ranking, RULES[rule].choose(ranking, value, scope)
+            model, ranking, RULES[rule].select(ranking, value, scope)
         ).values()
     ]
     assert kept("mean_std", k) == [(~(s < s.mean() - k * s.std())).tolist() for s in scores]
@@ -227,7 +229,7 @@ def test_n_m_keeps_the_n_highest_of_every_m_consecutive_inputs(value, rows, inpu
     model = nn.Sequential()
     model.add_module("fc", layer)
     ranking = ranked(model)
-    mask = masked(model, ranking, RULES["n_m"].choose(ranking, value, "global"))[
+    mask = masked(model, ranking, RULES["n_m"].select(ranking, value, "global"))[
         "fc.weight"
     ].numpy()
     for row, kept in zip(layer.weight.detach().abs().numpy(), mask):
@@ -238,7 +240,7 @@ def test_n_m_keeps_the_n_highest_of_every_m_consecutive_inputs(value, rows, inpu
 
 
 def test_n_m_goes_along_the_inputs_of_one_output_in_a_convolution():
-    kept = masked(LENET, RANKING, RULES["n_m"].choose(RANKING, "2:4", "global"))
+    kept = masked(LENET, RANKING, RULES["n_m"].select(RANKING, "2:4", "global"))
     rows = kept["conv2.weight"].flatten(1)  # (16, 150)
     assert (rows[:, :148].reshape(16, 37, 4).sum(2) == 2).all() and rows[:, 148:].all()
     assert (kept["fc1.weight"].view(120, 100, 4).sum(2) == 2).all()
@@ -265,7 +267,7 @@ def test_erk_densities_are_in_proportion_to_added_over_multiplied_sizes():
 
 
 def test_custom_values_overrule_layer_by_layer():
-    choice = RULES["sparsity"].choose(RANKING, 0.5, "custom", {"conv1": 0.1, "fc1": 1.0})
+    choice = RULES["sparsity"].select(RANKING, 0.5, "custom", {"conv1": 0.1, "fc1": 1.0})
     assert {name: cut.count for name, cut in choice.items()} == {
         "conv1": 15,
         "conv2": 1200,
@@ -275,21 +277,21 @@ def test_custom_values_overrule_layer_by_layer():
     }
 
 
-@pytest.mark.parametrize("rule", [rule for rule in RULES if not RULES[rule].options])
+@pytest.mark.parametrize("rule", [rule for rule in RULES if not RULES[rule].patterns])
 @pytest.mark.parametrize("share", [0.3, 1.0])
 def test_one_unit_of_a_layer_stays_where_it_must(rule, share):
     scores = {
         name: torch.tensor(values)
         for name, values in {"a": [3.0, 1.0], "b": [0.1, 0.2, 0.3], "c": [0.0]}.items()
     }
-    found = {name: Group(name, (len(s),), stay=1) for name, s in scores.items()}
+    found = {name: UnitGroup(name, (len(s),), min_kept=1) for name, s in scores.items()}
     ranking = Ranking.of(scores, found)
     for scope in scopes_for(rule, "filter"):
-        choice = RULES[rule].choose(ranking, RULES[rule].at(ranking, share), scope)
+        choice = RULES[rule].select(ranking, RULES[rule].interpolate(ranking, share), scope)
         assert all(cut.count <= len(ranking[name]) - 1 for name, cut in choice.items())
         assert not choice["a"].removed(ranking["a"])[0] and not choice["b"].removed(ranking["b"])[2]
     if rule == "sparsity":
-        assert removed(choice) == min(3, round(share * 6)) or scope == "custom"
+        assert count_removed(choice) == min(3, round(share * 6)) or scope == "custom"
 
 
 @pytest.mark.parametrize(
@@ -310,17 +312,17 @@ def test_one_unit_of_a_layer_stays_where_it_must(rule, share):
 )
 def test_values_out_of_range_are_refused(rule, bad):
     with pytest.raises(ValueError, match=f"{rule} must be"):
-        RULES[rule].choose(RANKING, bad, "global")
+        RULES[rule].select(RANKING, bad, "global")
 
 
 def test_the_order_of_chosen_layers_is_irrelevant():
-    some = RANKING.only(("fc2", "conv1"))
-    assert list(some) == ["conv1", "fc2"] and some is RANKING.only(("conv1", "fc2"))
-    assert RANKING.only(tuple(RANKING)) is RANKING
+    some = RANKING.restrict(("fc2", "conv1"))
+    assert list(some) == ["conv1", "fc2"] and some is RANKING.restrict(("conv1", "fc2"))
+    assert RANKING.restrict(tuple(RANKING)) is RANKING
 
 
 def test_views_of_a_choice_agree():
-    seen = views(RANKING, RULES["sparsity"].choose(RANKING, 0.25, "global"))
+    seen = summarize(RANKING, RULES["sparsity"].select(RANKING, 0.25, "global"))
     assert seen.percentile == pytest.approx(25, abs=0.01) and seen.lowest == seen.highest
     weights = torch.cat([layer.weight.abs().flatten() for layer in prunable(LENET).values()])
     assert seen.lowest == pytest.approx(float(weights.quantile(0.25)), rel=1e-3)
@@ -331,7 +333,7 @@ def test_views_of_a_choice_agree():
 
 def test_scores_that_are_no_numbers_are_refused():
     with pytest.raises(ValueError, match="layer fc has scores that are not numbers"):
-        Ranking.of({"fc": torch.tensor([1.0, float("nan")])}, {"fc": Group("fc", (2,))})
+        Ranking.of({"fc": torch.tensor([1.0, float("nan")])}, {"fc": UnitGroup("fc", (2,))})
 
 
 def test_masks_are_values_and_check_themselves():

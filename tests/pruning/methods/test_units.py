@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.utils.flop_counter import FlopCounterMode
 
-from pruning.cost.macs import measured
+from pruning.cost.macs import measure_cost
 from pruning.engine import prune as experiment
 from pruning.inference.prefix_cache import forward
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, removed, scopes_for
+from pruning.methods.rules import RULES, count_removed, scopes_for
 from pruning.methods.units import METHODS, groupings_for, groups_of
 from pruning.models import checkpoints, prunable
-from pruning.models.channel_groups import spaces
-from pruning.recipe.recipe import Recipe, Step, criteria_for, measures_for, rules_for
+from pruning.models.channel_groups import channel_groups
+from pruning.recipe.recipe import Recipe, Step, criteria_for, rules_for, variants_for
 
 NETWORKS = [network for network, dataset in checkpoints.shipped() if dataset == "digits"]
 FEW = 16  # calibration images
@@ -37,7 +37,7 @@ SCORED = [
     for method in METHODS
     for grouping in groupings_for(network, method) or [""]
     for criterion in criteria_for(network, method)
-    for measure in measures_for(method, criterion) or [""]
+    for measure in variants_for(method, criterion) or [""]
     # the exact loss of 448 filters takes a minute; neurons are the same units
     if not (
         network == "resnet20"
@@ -68,22 +68,22 @@ def test_every_way_to_prune(recipe, low, high, data):
     ranked, low, high = experiment.ranking(recipe), min(low, high), max(low, high)
     assert all(np.isfinite(group.values).all() for group in ranked.values())
     for rule, scope in ways(recipe):
-        if RULES[rule].options:
+        if RULES[rule].patterns:
             fewer, more = "3:4", data.draw(st.sampled_from(["2:4", "1:4"]))
         else:
-            fewer, more = (RULES[rule].at(ranked, share) for share in (low, high))
+            fewer, more = (RULES[rule].interpolate(ranked, share) for share in (low, high))
         least, most = (
-            experiment.choose(replace(recipe, rule=rule, scope=scope, value=value))
+            experiment.select(replace(recipe, rule=rule, scope=scope, value=value))
             for value in (fewer, more)
         )
-        assert removed(least) <= removed(most) <= ranked.units  # monotone
+        assert count_removed(least) <= count_removed(most) <= ranked.units  # monotone
         for group, cut in most.items():
             gone = cut.removed(ranked[group])
             assert (
-                int(gone.sum()) == cut.count <= len(ranked[group]) - ranked[group].stay
+                int(gone.sum()) == cut.count <= len(ranked[group]) - ranked[group].min_kept
             )  # never empty
         if rule == "sparsity" and scope in ("global", "erk"):
-            assert removed(most) == min(round(high * ranked.units), ranked.removable)  # exact
+            assert count_removed(most) == min(round(high * ranked.units), ranked.removable)  # exact
         if rule == "sparsity" and scope in ("layer", "custom"):
             assert all(
                 cut.count == min(round(high * len(ranked[g])), ranked[g].removable)
@@ -107,7 +107,7 @@ def test_scores_are_the_same_every_time_and_whatever_the_order_of_layers(recipe)
     other = experiment.ranking(replace(recipe, seed=1))
     differs = any(not np.array_equal(first[group].order, other[group].order) for group in first)
     if first.units > 7:  # two or three layers come out in the same order by chance
-        assert differs == CRITERIA[recipe.criterion].seeded
+        assert differs == CRITERIA[recipe.criterion].is_random
 
 
 CHANNELS = [
@@ -139,10 +139,10 @@ def test_masked_channels_are_as_good_as_removed(network, method, grouping, share
     model = state.model
     x = torch.rand(8, 1, 28, 28)
     masked = forward(model, state.masks.apply(model))(x)
-    readers = {s.producers[0]: s.consumers for s in spaces(model, 1, 28) if s.producers}
+    readers = {s.producers[0]: s.consumers for s in channel_groups(model, 1, 28) if s.producers}
     applied = state.masks.apply(model)
     changed = dict(applied)
-    for group, cut in experiment.choose(recipe).items():
+    for group, cut in experiment.select(recipe).items():
         gone = cut.removed(ranked[group])
         assert 0 < int(gone.sum()) < found[group].units
         for layer in found[group].layers:  # whole units: weight, bias and batch norm
@@ -269,7 +269,7 @@ def test_each_step_is_applied_to_what_the_former_left():
     layer, filters, weights = outcome.units
     assert (layer.removed, layer.total) == (1, 3)
     state = experiment.pruned(outcome.recipe.before)
-    left = sum(int(mask.sum()) for mask in state.masks.whole(state.model).values())
+    left = sum(int(mask.sum()) for mask in state.masks.complete(state.model).values())
     assert weights.total == left and weights.removed == round(0.8 * left)
     assert int(outcome.layers["kept"].sum()) == left - weights.removed
     assert filters.total == sum(
@@ -321,7 +321,7 @@ def test_asking_for_everything_says_that_one_unit_stays():
     )
 
 
-@pytest.mark.parametrize("criterion", [name for name in CRITERIA if CRITERIA[name].images])
+@pytest.mark.parametrize("criterion", [name for name in CRITERIA if CRITERIA[name].needs_data])
 def test_scoring_can_be_ended_and_leaves_nothing_behind(criterion):
     from pruning.runtime.errors import Cancelled
 
@@ -356,7 +356,7 @@ def test_costs_are_counted_right_while_others_compute():
     thread = threading.Thread(target=busy)
     thread.start()
     try:
-        assert {measured(model, "digits").macs for _ in range(40)} == {416_520}
+        assert {measure_cost(model, "digits").macs for _ in range(40)} == {416_520}
     finally:
         stop.set()
         thread.join()
@@ -367,7 +367,7 @@ def test_costs_are_those_of_an_independent_counter():
         model = experiment.model(Recipe(network, "digits"))
         with FlopCounterMode(display=False) as counter:
             model(torch.rand(1, 1, 28, 28))
-        assert measured(model, "digits").macs == counter.get_total_flops() // 2
+        assert measure_cost(model, "digits").macs == counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize("criterion", criteria_for("lenet5", "neuron"))
@@ -412,7 +412,7 @@ def test_scores_of_later_steps_look_at_what_is_left():
     state, ranked = experiment.before(recipe), experiment.ranking(recipe)
     rows = state.model.fc1.weight[state.masks["fc1.bias"]].double()
     expected = torch.cdist(rows, rows).sum(1)
-    found = torch.from_numpy(ranked["fc1"].by_index)[state.masks["fc1.bias"]]
+    found = torch.from_numpy(ranked["fc1"].scores)[state.masks["fc1.bias"]]
     torch.testing.assert_close(found.double(), expected, rtol=1e-4, atol=1e-4)
     wanda = Recipe("lenet5", "digits", calibration=32).with_steps(
         (Step(value=0.8), Step(criterion="wanda", scope="layer", value=0.5))
@@ -427,13 +427,13 @@ def test_scores_of_later_steps_look_at_what_is_left():
 
 def test_random_steps_are_independent_of_each_other():
     recipe = Recipe("lenet300", "digits", criterion="random", value=0.5)
-    first = experiment.ranking(recipe)["fc1"].by_index
-    second = experiment.ranking(recipe.with_steps((Step(value=0.1), recipe.step)))["fc1"].by_index
+    first = experiment.ranking(recipe)["fc1"].scores
+    second = experiment.ranking(recipe.with_steps((Step(value=0.1), recipe.step)))["fc1"].scores
     both = np.isfinite(second)
     assert abs(np.corrcoef(first[both], second[both])[0, 1]) < 0.02
     filters = experiment.ranking(Recipe("lenet300", "digits", method="filter", criterion="random"))[
         "fc1"
-    ].by_index
+    ].scores
     assert not np.array_equal(filters, first[:300])
 
 

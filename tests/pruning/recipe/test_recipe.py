@@ -9,7 +9,7 @@ from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES, scopes_for
 from pruning.methods.units import METHODS, groups_of
 from pruning.models import NETWORKS, layer_names
-from pruning.recipe.recipe import Recipe, Step, criteria_for, measures_for, rules_for
+from pruning.recipe.recipe import Recipe, Step, criteria_for, rules_for, variants_for
 
 
 @st.composite
@@ -19,12 +19,12 @@ def steps(draw, network: str) -> Step:
     rule = draw(st.sampled_from(rules_for(method, criterion)))
     scope = draw(st.sampled_from(scopes_for(rule, method)))
     grouping = draw(st.sampled_from(list(METHODS[method].groupings) or [""]))
-    measure = draw(st.sampled_from(measures_for(method, criterion) or [""]))
+    measure = draw(st.sampled_from(variants_for(method, criterion) or [""]))
     names = list(groups_of(network, method, grouping))
     value = draw(
-        st.sampled_from(RULES[rule].options)
-        if RULES[rule].options
-        else st.floats(RULES[rule].least if RULES[rule].least > 0 else 0, 1)
+        st.sampled_from(RULES[rule].patterns)
+        if RULES[rule].patterns
+        else st.floats(RULES[rule].min_value if RULES[rule].min_value > 0 else 0, 1)
     )
     values = (
         draw(st.dictionaries(st.sampled_from(names), st.floats(1, 1))) if scope == "custom" else {}

@@ -28,20 +28,22 @@ def test_the_same_key_is_computed_once_for_everybody():
         time.sleep(0.1)
         return 42
 
-    followed = [jobs.follow(visitor, "key", work) for visitor in range(20)]
+    followed = [jobs.subscribe(visitor, "key", work) for visitor in range(20)]
     assert all(job.wait(timeout=5) and job.result == 42 for job in followed)
     assert (
-        jobs.follow("late", "key", work).result == 42 and jobs.known("key") == 42 and calls == [1]
+        jobs.subscribe("late", "key", work).result == 42
+        and jobs.cached_result("key") == 42
+        and calls == [1]
     )
 
 
 def test_a_newer_key_supersedes_the_older_one():
     jobs, log = Jobs(), []
-    old = jobs.follow("me", "old", steps(1000, log, "old"))
+    old = jobs.subscribe("me", "old", steps(1000, log, "old"))
     assert old.wait(lambda progress: progress >= 3, timeout=5)
-    new = jobs.follow("me", "new", steps(3, log, "new"))
+    new = jobs.subscribe("me", "new", steps(3, log, "new"))
     assert new.wait(timeout=2) and new.result == "new"
-    assert old.wait(timeout=2) and old.failed and jobs.known("old") is None
+    assert old.wait(timeout=2) and old.failed and jobs.cached_result("old") is None
     with pytest.raises(Cancelled):
         old.result
     assert sum(name == "old" for name, _ in log) < 20
@@ -49,37 +51,37 @@ def test_a_newer_key_supersedes_the_older_one():
 
 def test_work_that_somebody_else_wants_goes_on():
     jobs = Jobs()
-    mine = jobs.follow("me", "key", steps(20, []))
-    yours = jobs.follow("you", "key", steps(20, []))
+    mine = jobs.subscribe("me", "key", steps(20, []))
+    yours = jobs.subscribe("you", "key", steps(20, []))
     assert mine is yours
-    jobs.leave("me")
+    jobs.unsubscribe("me")
     assert yours.wait(timeout=5) and yours.result == 20
 
 
 def test_coming_back_to_work_that_all_had_left_starts_it_again():
     jobs = Jobs()
-    jobs.follow("me", "key", steps(1000, []))
-    jobs.leave("me")
-    again = jobs.follow("me", "key", steps(2, []))
+    jobs.subscribe("me", "key", steps(1000, []))
+    jobs.unsubscribe("me")
+    again = jobs.subscribe("me", "key", steps(2, []))
     assert again.wait(timeout=5) and again.result == 2
 
 
 def test_short_work_does_not_wait_for_long_work():
     jobs, log = Jobs(), []
-    long = jobs.follow("a", "long", steps(200, log, "long"))
+    long = jobs.subscribe("a", "long", steps(200, log, "long"))
     assert long.wait(lambda progress: progress >= 10, timeout=5)
-    short = jobs.follow("b", "short", steps(5, log, "short"))
+    short = jobs.subscribe("b", "short", steps(5, log, "short"))
     assert short.wait(timeout=5) and not long.done
-    jobs.leave("a")
+    jobs.unsubscribe("a")
 
 
 def test_long_work_gets_its_turns_among_ever_new_short_work():
     jobs, log = Jobs(), []
-    long = jobs.follow("a", "long", steps(60, log, "long"))
+    long = jobs.subscribe("a", "long", steps(60, log, "long"))
     assert long.wait(lambda progress: progress >= 20, timeout=5)
     for i in range(60):
-        jobs.follow("b", i, steps(1, log, "short"))
-        jobs.follow("c", -1 - i, steps(1, log, "short")).wait(timeout=5)
+        jobs.subscribe("b", i, steps(1, log, "short"))
+        jobs.subscribe("c", -1 - i, steps(1, log, "short")).wait(timeout=5)
     assert long.wait(timeout=5) and long.result == "long"
     first, last = log.index(("long", 20)), log.index(("long", 59))
     assert "short" in {name for name, _ in log[first:last]}
@@ -88,8 +90,8 @@ def test_long_work_gets_its_turns_among_ever_new_short_work():
 def test_a_result_can_be_remembered_without_a_job_of_its_own():
     jobs = Jobs()
     jobs.remember("key", 42)
-    assert jobs.known("key") == 42
-    assert jobs.follow("me", "key", lambda report: pytest.fail("computed again")).result == 42
+    assert jobs.cached_result("key") == 42
+    assert jobs.subscribe("me", "key", lambda report: pytest.fail("computed again")).result == 42
 
 
 def test_one_turn_at_a_time():
@@ -103,7 +105,7 @@ def test_one_turn_at_a_time():
             inside.pop()
             report(0)
 
-    followed = [jobs.follow(i, i, work) for i in range(8)]
+    followed = [jobs.subscribe(i, i, work) for i in range(8)]
     assert all(job.wait(timeout=10) for job in followed) and max(most) == 1
 
 
@@ -113,27 +115,27 @@ def test_an_error_reaches_whoever_asks_and_is_not_remembered():
     def work(report):
         raise ValueError("no such thing")
 
-    job = jobs.follow("me", "key", work)
+    job = jobs.subscribe("me", "key", work)
     assert job.wait(timeout=5)
     with pytest.raises(ValueError, match="no such thing"):
         job.result
-    again = jobs.follow("me", "key", lambda report: 1)
+    again = jobs.subscribe("me", "key", lambda report: 1)
     assert again.wait(timeout=5) and again.result == 1
 
 
 def test_the_memory_is_bounded():
     jobs = Jobs(remember=3)
     for i in range(6):
-        assert jobs.follow("me", i, lambda report: 1).wait(timeout=5)
-    assert [jobs.known(i) for i in range(6)] == [None, None, None, 1, 1, 1]
+        assert jobs.subscribe("me", i, lambda report: 1).wait(timeout=5)
+    assert [jobs.cached_result(i) for i in range(6)] == [None, None, None, 1, 1, 1]
 
 
 def test_nothing_is_left_behind():
     jobs = Jobs()
     before = threading.active_count()
     for i in range(20):
-        jobs.follow("me", i, steps(50, []))
-    assert jobs.follow("me", "last", steps(1, [])).wait(timeout=5)
+        jobs.subscribe("me", i, steps(50, []))
+    assert jobs.subscribe("me", "last", steps(1, [])).wait(timeout=5)
     deadline = time.time() + 5
     while threading.active_count() > before and time.time() < deadline:
         time.sleep(0.01)

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 
 from pruning.data import datasets
 from pruning.models import checkpoints
-from pruning.runtime.atomic_write import whole
+from pruning.runtime.atomic_write import atomic_write
 from pruning.training import from_scratch as training
 from pruning.training.from_scratch import Plan, augment, train
 
@@ -146,10 +146,10 @@ def test_the_learning_rate_rises_to_its_peak_and_falls():
 def test_files_are_written_whole_or_not_at_all(tmp_path):
     path = tmp_path / "file.txt"
     path.write_text("old")
-    with pytest.raises(Stop), whole(path) as temporary:
+    with pytest.raises(Stop), atomic_write(path) as temporary:
         temporary.write_text("half")
         raise Stop
     assert path.read_text() == "old" and [p.name for p in tmp_path.iterdir()] == ["file.txt"]
-    with whole(path) as temporary:
+    with atomic_write(path) as temporary:
         temporary.write_text("new")
     assert path.read_text() == "new"

@@ -23,9 +23,9 @@ from pruning.methods.criteria import CRITERIA, Context
 from pruning.methods.ranking import Ranking
 from pruning.methods.refit import least_squares, without
 from pruning.methods.rules import RULES, erk
-from pruning.methods.units import METHODS, Group, groups
+from pruning.methods.units import METHODS, UnitGroup, groups
 from pruning.models import build, checkpoints, prunable
-from pruning.models.resnet import Block
+from pruning.models.resnet import ResidualBlock
 from pruning.recipe.recipe import Recipe, criteria_for
 
 LN2, LN3 = math.log(2), math.log(3)
@@ -50,7 +50,7 @@ def grouped(model, method, x, grouping=""):
 
 def scores(criterion, model, method, x, y, grouping="", measure="", only=None, seed=0):
     found = only or grouped(model, method, x, grouping)
-    measure = measure or next(iter(CRITERIA[criterion].measures), "")
+    measure = measure or next(iter(CRITERIA[criterion].variants), "")
     context = Given(
         copy.deepcopy(model),
         found,
@@ -90,8 +90,8 @@ def residual() -> nn.Sequential:
         conv1=nn.Conv2d(1, 2, 3, stride=2, padding=1, bias=False),
         bn1=nn.BatchNorm2d(2),
         relu1=nn.ReLU(),
-        block=Block(2, 2, 1),
-        last=Block(2, 3, 2),
+        block=ResidualBlock(2, 2, 1),
+        last=ResidualBlock(2, 3, 2),
         pool=nn.AdaptiveAvgPool2d(1),
         flatten=nn.Flatten(),
         fc=nn.Linear(3, 3),
@@ -391,7 +391,7 @@ def test_gradients_are_those_of_a_loop_over_images(network):
         scores(name, model, "layer", x, y)["layers"].tolist() for name in ("taylor", "gradient")
     )
     for unit, name in enumerate(units.names):
-        place = f"{name}.bn2" if isinstance(model.get_submodule(name), Block) else name
+        place = f"{name}.bn2" if isinstance(model.get_submodule(name), ResidualBlock) else name
         assert taylor[unit] == pytest.approx(abs(float(scaled(place).sum())), rel=1e-5)
         inside = [key for key in slopes if key.startswith(f"{name}.") and slopes[key].ndim > 2]
         assert gradient[unit] == pytest.approx(
@@ -510,7 +510,7 @@ def test_fpgm_is_the_sum_of_distances(filters, data):
     ).reshape(filters, 6)
     model = nn.Sequential(OrderedDict(conv=nn.Conv2d(1, filters, (2, 3)))).requires_grad_(False)
     model.conv.weight.copy_(torch.from_numpy(w).view(filters, 1, 2, 3))
-    group = Group("conv", (filters,), ("conv",))
+    group = UnitGroup("conv", (filters,), ("conv",))
     found = CRITERIA["fpgm"].function(Context(model, {"conv": group}, "filter", "digits"))["conv"]
     expected = [sum(math.dist(a, b) for b in w.astype(np.float64)) for a in w.astype(np.float64)]
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
@@ -697,12 +697,12 @@ def ours(model, method, found, amount) -> dict[str, torch.Tensor]:
     """What sparsity in each layer keeps, {parameter: mask}."""
     layers = groups(model, method, "inside" if method == "filter" else "", 1, 28)
     ranking = Ranking.of(found, layers)
-    choice = RULES["sparsity"].choose(ranking, amount, "layer")
+    choice = RULES["sparsity"].select(ranking, amount, "layer")
     return {
         key: mask
         for name, cut in choice.items()
         for key, mask in METHODS[method]
-        .kept(model, layers[name], cut.removed(ranking[name]))
+        .masks_for(model, layers[name], cut.removed(ranking[name]))
         .items()
     }
 
@@ -1019,11 +1019,13 @@ def test_scores_are_finite_deterministic_and_one_for_each_unit(network, change):
         CHANGES[change](parameter)
     x, state = x.float(), copy.deepcopy(model.state_dict())
     for method, (name, criterion) in itertools.product(METHODS, CRITERIA.items()):
-        if method not in criterion.applies_to or criterion.norms and network == "pooled":
+        if method not in criterion.applies_to or criterion.needs_batch_norm and network == "pooled":
             continue
         for grouping in METHODS[method].groupings or [""]:
             found = grouped(model, method, x, grouping)
-            for measure in list(criterion.measures) if method in criterion.measured else [""]:
+            for measure in (
+                list(criterion.variants) if method in criterion.variant_methods else [""]
+            ):
                 given_scores = scores(name, model, method, x, y, grouping, measure, found)
                 for group in found.values():
                     values = given_scores[group.name]
@@ -1032,7 +1034,7 @@ def test_scores_are_finite_deterministic_and_one_for_each_unit(network, change):
                         method,
                         measure,
                     )
-                    assert criterion.signed or (values >= 0).all(), (name, method, measure)
+                    assert criterion.can_be_negative or (values >= 0).all(), (name, method, measure)
                 if change == "as it is":
                     again = scores(name, model, method, x, y, grouping, measure, found)
                     assert all(torch.equal(given_scores[key], again[key]) for key in found), (
@@ -1048,7 +1050,9 @@ def test_measures_make_a_difference_for_exactly_the_methods_that_say_so():
         model, (x, y) = make().float(), images(12)
         x = x.float()
         for method, (name, criterion) in itertools.product(METHODS, CRITERIA.items()):
-            if method in criterion.applies_to and not (criterion.norms and network == "pooled"):
+            if method in criterion.applies_to and not (
+                criterion.needs_batch_norm and network == "pooled"
+            ):
                 found = [
                     torch.cat(
                         [
@@ -1056,10 +1060,13 @@ def test_measures_make_a_difference_for_exactly_the_methods_that_say_so():
                             for v in scores(name, model, method, x, y, "", m).values()
                         ]
                     )
-                    for m in criterion.measures
+                    for m in criterion.variants
                 ]
                 for a, b in itertools.combinations(found, 2):
-                    assert torch.equal(a, b) == (method not in criterion.measured), (name, method)
+                    assert torch.equal(a, b) == (method not in criterion.variant_methods), (
+                        name,
+                        method,
+                    )
 
 
 def test_the_batches_are_training_images_normalised_and_masked():
