@@ -1,15 +1,25 @@
-# make app    serve the application (PORT=8501)
+# make app    serve the application on this machine (PORT=8501); HOST=0.0.0.0 opens it to a class
+# make check  format, lint, types, layers and the quick tests
 # make test   run every test
 # make bench  measure what must be fast, beside the plain PyTorch way
+# make shot   make the README's screenshot
 # Each sets up all it needs, once.
 
 PORT ?= 8501
+HOST ?= localhost
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: app test bench
+.PHONY: app check test bench shot
 app: .venv/app.done
-	$(BIN)/streamlit run app.py --server.port $(PORT)
+	$(BIN)/streamlit run app.py --server.port $(PORT) --server.address $(HOST)
+
+check: .venv/dev.done
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+	$(BIN)/python -m pytest -m "not slow" tests/pruning $(ARGS)
 
 test: .venv/dev.done
 	$(BIN)/python tests/browser/chromium.py
@@ -17,7 +27,11 @@ test: .venv/dev.done
 
 bench: .venv/dev.done
 	$(BIN)/python tests/browser/chromium.py
-	$(BIN)/python -m tests.benchmarks.bench
+	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+
+shot: .venv/dev.done
+	$(BIN)/python tests/browser/chromium.py
+	$(BIN)/python -m tests.browser.screenshot assets/screenshot.png
 
 # Debian keeps venv in a package of its own.
 $(BIN)/pip:

@@ -1,63 +1,55 @@
-"""The front door: page configuration and navigation. Nothing else."""
+"""The entry point: page configuration and navigation."""
 
 from pathlib import Path
+from typing import Any
 
-import streamlit as st
+from pruning.runtime.process import configure_process
 
-from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.installation import check_torch
+configure_process()  # before torch is imported
+
+import streamlit as st  # noqa: E402
+
+from pruning.runtime import installation  # noqa: E402
+from pruning.runtime.errors import PrunescopeError  # noqa: E402
+
+ASSETS = Path(__file__).parent / "assets"
 
 
 def main() -> None:
+    """Run the page of the URL."""
     st.set_page_config(
         "Prunescope",
-        page_icon=str(Path(__file__).parent / "assets" / "icon.svg"),
+        page_icon=str(ASSETS / "icon.svg"),
         layout="wide",
-        initial_sidebar_state="expanded",
+        initial_sidebar_state="auto",
     )
-    st.html(Path(__file__).parent / "assets" / "style.html")
+    st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
+    st.html(ASSETS / "style.html")
     try:
-        check_torch()
+        installation.check_torch()
     except PrunescopeError as error:
         st.error(str(error))
         st.stop()
     pages = [
-        st.Page("pages/explore/page.py", title="Explore", icon=":material/tune:", default=True),
-        st.Page(
-            "pages/compare/page.py", title="Compare", icon=":material/compare:", url_path="compare"
-        ),
-        st.Page(
-            "pages/curves/page.py", title="Curves", icon=":material/show_chart:", url_path="curves"
-        ),
-        st.Page(
-            "pages/sensitivity/page.py",
-            title="Sensitivity",
-            icon=":material/thermostat:",
-            url_path="sensitivity",
-        ),
-        st.Page(
-            "pages/agreement/page.py",
-            title="Agreement",
-            icon=":material/join_inner:",
-            url_path="agreement",
-        ),
-        st.Page(
-            "pages/glossary/page.py",
-            title="What the numbers mean",
-            icon=":material/menu_book:",
-            url_path="about",
-        ),
+        _page("explore", "Explore", "tune", url_path=""),
+        _page("compare", "Compare", "compare"),
+        _page("curves", "Curves", "show_chart"),
+        _page("sensitivity", "Sensitivity", "thermostat"),
+        _page("agreement", "Agreement", "join_inner"),
+        _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
     ]
-    chosen = st.navigation(pages, position="top")
-    st.session_state["entered"] = True
-    if wanted := st.session_state.pop(
-        "wanted", None
-    ):  # the first visitor of a new server came by another door
-        path, query = wanted
-        st.switch_page(
-            next((page for page in pages if page.url_path == path), pages[0]), query_params=query
-        )
-    chosen.run()
+    st.navigation(pages, position="top").run()
+
+
+def _page(folder: str, title: str, icon: str, url_path: str | None = None) -> Any:
+    is_default = url_path == ""
+    return st.Page(
+        f"pages/{folder}/page.py",
+        title=title,
+        icon=f":material/{icon}:",
+        url_path=folder if url_path is None else url_path,
+        default=is_default,
+    )
 
 
 if __name__ == "__main__":

@@ -1,11 +1,51 @@
-"""Prunescope's backend: networks, what can be removed from them, and what that costs. Usable without the pages."""
+"""Prunescope's backend: networks, pruning, and what it costs. It does not use the web pages.
 
-import os
+``import pruning`` has no side effects and imports no PyTorch. The public names below are imported
+when they are first accessed.
+"""
 
-from pruning.runtime.malloc import limit_arenas
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-# Threads that wait for each other must not spin: on a small server the spinning takes the core that the page, the
-# other visitors or the browser need. Read when PyTorch's OpenMP library is loaded, so it is said before that.
-os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+if TYPE_CHECKING:
+    from pruning.data.datasets import DATASETS as DATASETS
+    from pruning.engine.evaluate import evaluate as evaluate
+    from pruning.engine.evaluation import Evaluation as Evaluation
+    from pruning.engine.prune import prune as prune
+    from pruning.engine.pruned_network import PrunedNetwork as PrunedNetwork
+    from pruning.methods.criteria import CRITERIA as CRITERIA
+    from pruning.methods.rules import RULES as RULES
+    from pruning.methods.units import METHODS as METHODS
+    from pruning.models import NETWORKS as NETWORKS
+    from pruning.recipe.recipe import Recipe as Recipe
+    from pruning.recipe.step import Step as Step
 
-limit_arenas()
+# Public names, and the modules that define them. A name that is added here is also added above,
+# for type checkers.
+_PUBLIC = {
+    "CRITERIA": "pruning.methods.criteria",
+    "DATASETS": "pruning.data.datasets",
+    "Evaluation": "pruning.engine.evaluation",
+    "METHODS": "pruning.methods.units",
+    "NETWORKS": "pruning.models",
+    "PrunedNetwork": "pruning.engine.pruned_network",
+    "RULES": "pruning.methods.rules",
+    "Recipe": "pruning.recipe.recipe",
+    "Step": "pruning.recipe.step",
+    "evaluate": "pruning.engine.evaluate",
+    "prune": "pruning.engine.prune",
+}
+
+__all__ = list(_PUBLIC)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_PUBLIC[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_PUBLIC})

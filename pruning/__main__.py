@@ -1,8 +1,6 @@
 """``python -m pruning``: the command line."""
 
-import sys
-
-from pruning.cli.main import run
+from pruning.cli.main import main_and_exit
 
 if __name__ == "__main__":
-    sys.exit(run())
+    main_and_exit()

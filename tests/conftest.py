@@ -1,10 +1,13 @@
+# ruff: noqa: E402
 """Fixtures for all tests. Real MNIST and CIFAR-10 are used where PRUNESCOPE_DATA has them."""
 
 import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # two tests run at a time
 
-from pruning.data import datasets  # isort: skip  (it says how PyTorch's threads wait, so it comes before PyTorch)
+from pruning.runtime.process import configure_process
+
+configure_process()  # before torch is imported
 
 import tempfile
 
@@ -12,12 +15,13 @@ import pytest
 import torch
 from hypothesis import settings
 
+from pruning.data import datasets
 from pruning.recipe.recipe import Recipe
 
 torch.manual_seed(0)
 _STORE = tempfile.TemporaryDirectory(prefix="prunescope-tests-")
 os.environ["PRUNESCOPE_STORE"] = f"{_STORE.name}/results.sqlite"  # not the user's own
-settings.register_profile("all", deadline=None)  # how long a test takes is no property of the code
+settings.register_profile("all", deadline=None)  # a slow machine is not a failure
 settings.load_profile("all")
 
 
@@ -36,4 +40,4 @@ def real():
 @pytest.fixture
 def recipe() -> Recipe:
     """A quick one on built-in data."""
-    return Recipe("lenet300", "digits", value=0.8)
+    return Recipe.one_step("lenet300", "digits", value=0.8)

@@ -1,119 +1,141 @@
-"""Agreement: do criteria remove the same units, and do they put all units in the same order?"""
+"""Agreement: do criteria remove the same units, and do they order all units alike?"""
 
-from functools import partial
+from collections.abc import Callable
 
+import pandas as pd
 import streamlit as st
 
-from pages.controls import sidebar as controls
-from pages.state.session import CHART, jobs, keep, only, plain, visitor
+from pages.controls.sidebar import draw_recipe
+from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.messages import render_page, show_pending_message
+from pages.state.session import SessionState
+from pages.state.visitor import set_active_work
+from pages.state.widgets import CHART, persistent
 from pruning.data.datasets import DATASETS
-from pruning.experiments.agreement import agreement, with_criterion
-from pruning.figures import matrix
+from pruning.experiments.agreement import Agreement, measure_agreement, with_criterion
+from pruning.figures.matrix import alt_of_matrix, matrix
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
-from pruning.recipe.recipe import Recipe, criteria_for
-from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.jobs import Job
+from pruning.recipe.compatibility import criteria_for
+from pruning.recipe.recipe import Recipe
 
-OWNER = "agreement"
+TASK = "agreement"
+SLOW_CRITERION = "loss_change"  # not among the criteria that are compared by default
+DEFAULT_SPARSITY = 50.0
+WAIT_S = 1.5  # scores that take longer get a progress bar
 
 
 def page() -> None:
-    only("agreement")
-    st.title("Do criteria agree?")
-    recipe = controls.recipe(amount=False)
+    """Draw the page."""
+    set_active_work(TASK)
+    st.title("Agreement")
+    messages = st.container()
+    recipe = draw_recipe()
+    with messages:
+        show_pending_message()
     if recipe is None:
         return
-    unit = METHODS[recipe.method].unit
-    names = criteria_for(recipe.network, recipe.method)
-    key = f"criteria of {recipe.method}"
-    if not set(st.session_state.get(key, [])) <= set(names):
-        del st.session_state[key]
-    st.session_state.setdefault(key, [name for name in names if name != "loss_change"])
-    chosen = st.multiselect(
-        "Criteria", names, format_func=lambda name: CRITERIA[name].label, **keep(key)
-    )
-    st.session_state.setdefault("agreement sparsity", 50.0)
-    share = st.slider(
+    criteria = _choose_criteria(recipe)
+    st.session_state.setdefault("agreement_sparsity", DEFAULT_SPARSITY)
+    percentage = st.slider(
         "Sparsity at which they are compared",
         1.0,
         99.0,
         step=1.0,
         format="%.0f%%",
-        **keep("agreement sparsity"),
+        **persistent("agreement_sparsity"),
     )
-    if len(chosen) < 2:
+    if len(criteria) < 2:
         st.info("Choose two criteria or more.")
         return
-    same = with_criterion(recipe, chosen[0], share / 100).key
-    st.caption(
-        f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: the {unit}s that each criterion would "
-        f"remove at {share:.0f}%, in the scope *{same.scope}*"
-        + (", after the steps before this one." if recipe.earlier else ".")
+    sparsity = percentage / 100
+    _draw_description(with_criterion(recipe, criteria[0], sparsity))
+    task = _task(recipe, criteria, sparsity)
+    agreement = wait_for(task, WAIT_S)
+    if agreement is None:
+        draw_task(task)
+        return
+    _draw_agreement(agreement, sparsity)
+
+
+def _choose_criteria(recipe: Recipe) -> list[str]:
+    method = recipe.last_step.method
+    names = criteria_for(recipe.network, method)
+    key = SessionState.agreement_widgets.of(method)
+    if not set(st.session_state.get(key, [])) <= set(names):
+        del st.session_state[key]
+    st.session_state.setdefault(key, [name for name in names if name != SLOW_CRITERION])
+    return st.multiselect("Criteria", names, format_func=_label, **persistent(key))
+
+
+def _label(criterion: str) -> str:
+    return CRITERIA[criterion].label
+
+
+def _draw_description(recipe: Recipe) -> None:
+    step = recipe.last_step
+    network, dataset = NETWORKS[recipe.network].label, DATASETS[recipe.dataset].label
+    text = (
+        f"{network} on {dataset}: the {METHODS[step.method].unit}s that each criterion would "
+        f"remove at {step.value:.0%}, in the scope *{step.scope}*"
     )
-    show(recipe, tuple(chosen), share / 100)
+    if recipe.previous_steps:
+        text += ", after the previous steps"
+    st.caption(f"{text}.")
 
 
-def show(recipe: Recipe, chosen: tuple[str, ...], share: float) -> None:
-    key = (OWNER, *(with_criterion(recipe, name, share).key for name in chosen))
-    if st.session_state.get("no agreement") == key:
-        st.button(
-            "Compare them",
-            icon=":material/play_arrow:",
-            on_click=st.session_state.pop,
-            args=["no agreement", None],
+def _task(recipe: Recipe, criteria: list[str], sparsity: float) -> Task:
+    def work(report: Callable[[TaskProgress], None]) -> Agreement:
+        return measure_agreement(
+            recipe, criteria, sparsity, lambda share: report(TaskProgress(share))
         )
-        return
-    job = jobs().subscribe((visitor(), OWNER), key, partial(agreement, recipe, chosen, share))
-    if not job.wait(timeout=1.5):
-        progress(job, key)
-        return
-    if job.failed:
-        st.error(plain(str(job.error)))
-        return
-    found, labels = job.result, {name: CRITERIA[name].label for name in chosen}
-    left, right = st.columns(2)
+
+    compared = [with_criterion(recipe, criterion, sparsity) for criterion in criteria]
+    return Task(
+        name=TASK,
+        key=("agreement", tuple(compared)),
+        work=work,
+        label="Compare the criteria",
+        starts_itself=True,
+        interval=0.5,
+        subject="The agreement",
+    )
+
+
+def _draw_agreement(agreement: Agreement, sparsity: float) -> None:
+    with st.container(key="pictures"):  # one below the other in a narrow window
+        left, right = st.columns(2)
     with left:
-        st.markdown("##### Overlap of what is removed")
-        table = found.jaccard.rename(index=labels, columns=labels)
-        st.plotly_chart(
-            matrix.matrix(table, title="Jaccard overlap", low=0),
-            key="jaccard",
-            **CHART,
-            alt=matrix.alt(table, "Jaccard overlap of the removed units"),
+        st.markdown("##### Overlap of the removed units")
+        _draw_matrix(
+            agreement.jaccard, "Jaccard overlap", "Jaccard overlap of the removed units", low=0
         )
+        by_chance = sparsity / (2 - sparsity)
         st.caption(
-            "Jaccard: removed by both / removed by at least one. 1 = the same units. By chance alone it would be "
-            f"about {share / (2 - share):.2f}."
+            "Jaccard overlap: removed by both / removed by at least one; 1 = the same units. "
+            f"Expected by chance: about {by_chance:.2f}."
         )
     with right:
         st.markdown("##### Rank correlation of the scores")
-        table = found.correlation.rename(index=labels, columns=labels)
-        st.plotly_chart(
-            matrix.matrix(table, title="Spearman correlation", low=-1),
-            key="correlation",
-            **CHART,
-            alt=matrix.alt(table, "rank correlation of the scores"),
+        _draw_matrix(
+            agreement.correlation, "Spearman correlation", "rank correlation of the scores", low=-1
         )
         st.caption(
-            "Spearman's correlation: 1 = the same order, 0 = unrelated, -1 = the reverse order."
+            "Spearman's rank correlation: 1 = the same order, 0 = unrelated, -1 = the reverse "
+            "order."
         )
 
 
-@st.fragment(run_every=0.5)
-def progress(job: Job, key: tuple) -> None:
-    if job.done:
-        st.rerun()
-    bar, stop = st.columns([5, 1], vertical_alignment="center")
-    bar.progress(job.progress or 0.0, f"Scoring: {job.progress or 0.0:.0%}")
-    if stop.button("Cancel", width="stretch"):
-        st.session_state["no agreement"] = key
-        jobs().unsubscribe((visitor(), OWNER))
-        st.rerun()
+def _draw_matrix(table: pd.DataFrame, title: str, description: str, *, low: float) -> None:
+    labels = {name: _label(name) for name in table.columns}
+    table = table.rename(index=labels, columns=labels)
+    st.plotly_chart(
+        matrix(table, title=title, low=low),
+        key=title,
+        alt=alt_of_matrix(table, description),
+        **CHART,
+    )
 
 
-try:
-    page()
-except PrunescopeError as error:
-    st.error(str(error))
+render_page(page)

@@ -1,132 +1,123 @@
-"""One column of a comparison: the widgets of its recipe's last step."""
-
-import uuid
-from dataclasses import replace
+"""The controls of one column of a comparison: the last step of its recipe."""
 
 import streamlit as st
 
-from pages.controls import step_list as cards
-from pages.state.session import choice, keep, registered
-from pruning.engine import prune as experiment
-from pruning.experiments.strength import at_sparsity
-from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, Value, count_removed, scopes_for
-from pruning.methods.units import METHODS, groupings_for
-from pruning.recipe.recipe import Recipe, criteria_for, rules_for, variants_for
+from pages.compare.recipes import remove_column, use_recipe_of_explore
+from pages.controls.step_form import draw_step_form
+from pages.state.session import SessionState, session
+from pages.state.step_widgets import StepWidgets
+from pages.state.widgets import persistent, select
+from pruning.engine.prune import has_cached_scores, prune
+from pruning.experiments.strength import with_sparsity
+from pruning.methods.rules import RULES
+from pruning.methods.selection import Value
+from pruning.methods.units import METHODS
+from pruning.recipe.recipe import Recipe
+
+SLIDER_STEPS = 200
+"""Steps of a column's own slider, from nothing to everything."""
 
 
-def edit_column(i: int, recipe: Recipe, *, own: bool, last: bool) -> Recipe:
-    """The widgets of one column's last step."""
-    name = st.session_state["column ids"][i]
-    for key in ("method", "criterion", "measure", "grouping", "rule", "scope"):
-        st.session_state.setdefault(f"{name} {key}", getattr(recipe, key))
+def draw_column_controls(index: int, recipe: Recipe, *, show_slider: bool, is_only: bool) -> Recipe:
+    """Draw the widgets of one column.
+
+    Parameters
+    ----------
+    index : int
+        Index of the column.
+    recipe : Recipe
+        The recipe of the column.
+    show_slider : bool
+        Whether the column has a value of its own.
+    is_only : bool
+        Whether it is the only column, which cannot be removed.
+
+    Returns
+    -------
+    Recipe
+        The recipe as the widgets show it.
+    """
+    column = session.column_ids[index]
+    of = SessionState.column_widgets.of
     with st.expander("Recipe"):
-        method = registered("Method", list(METHODS), f"{name} method", METHODS)
-        criterion = registered(
-            "Criterion", criteria_for(recipe.network, method), f"{name} criterion", CRITERIA
-        )
-        measures = variants_for(method, criterion)
-        measure = choice("Measure", measures, f"{name} measure") if len(measures) > 1 else ""
-        groupings = groupings_for(recipe.network, method)
-        grouping = (
-            choice(
-                "Grouping", groupings, f"{name} grouping", format_func=METHODS[method].groupings.get
-            )
-            if groupings
-            else ""
-        )
-        rule = registered("Rule", rules_for(method, criterion), f"{name} rule", RULES)
-        scope = choice("Scope", scopes_for(rule, method), f"{name} scope")
-        if recipe.layers:
-            st.caption(
-                f"Only {', '.join(recipe.layers)} take{'s' if len(recipe.layers) == 1 else ''} part."
-            )
-        if recipe.earlier:
-            st.caption(
-                f"After {len(recipe.earlier)} earlier step{'s' if len(recipe.earlier) > 1 else ''}."
-            )
-        if "recipe" in st.session_state:
+        edited = _draw_form(column, recipe)
+        if session.recipe is not None:
             st.button(
-                "Take the recipe of Explore",
-                key=f"{name} take",
-                on_click=_take,
-                args=[i],
+                "Use the recipe of Explore",
+                key=of(column, "use"),
+                on_click=use_recipe_of_explore,
+                args=[index],
                 width="stretch",
             )
         st.button(
             "Remove this column",
-            key=f"{name} drop",
-            on_click=_drop,
-            args=[i],
+            key=of(column, "remove"),
+            on_click=remove_column,
+            args=[index],
             width="stretch",
-            disabled=last,
+            disabled=is_only,
         )
-    same = (method, criterion) == (recipe.method, recipe.criterion)
-    edited = replace(
-        recipe,
-        method=method,
-        criterion=criterion,
-        grouping=grouping,
-        scope=scope,
-        rule=rule,
-        value=recipe.value if rule == recipe.rule else _first_value(rule),
-        measure=measure,
-        values=recipe.values
-        if same and scope == "custom" and grouping in ("", recipe.grouping)
-        else (),
-        layers=recipe.layers if same and grouping in ("", recipe.grouping) else None,
+    if show_slider:
+        return edited.with_last_step(value=_draw_value(column, edited))
+    return edited
+
+
+def _draw_form(column: str, recipe: Recipe) -> Recipe:
+    """Draw the form of the last step, and say what it does not show."""
+    widgets = StepWidgets.of_column(column)
+    if not widgets.is_set:
+        widgets.show(recipe.last_step)
+    step = draw_step_form(
+        recipe.last_step, recipe.network, recipe.dataset, widgets, with_formula=False
     )
-    return replace(edited, value=_own_value(f"{name} share", edited)) if own else edited
+    edited = recipe.with_steps((*recipe.previous_steps, step))
+    layers = edited.last_step.layers
+    if layers:
+        st.caption(f"Layers that take part: {', '.join(layers)}.")
+    count = len(recipe.previous_steps)
+    if count:
+        steps = "step" if count == 1 else "steps"
+        st.caption(f"After {count} previous {steps}.")
+    return edited
 
 
-def _first_value(rule: str) -> Value:
-    return RULES[rule].patterns[0] if RULES[rule].patterns else max(0.5, RULES[rule].min_value)
-
-
-def _own_value(key: str, recipe: Recipe) -> Value:
-    """Of the column's own slider, which is one of shares whatever the rule: so all columns have the same."""
-    rule, unit = RULES[recipe.rule], METHODS[recipe.method].unit
+def _draw_value(column: str, recipe: Recipe) -> Value:
+    """Draw the column's own value: a share of units, whatever the rule, so that columns compare."""
+    step = recipe.last_step
+    rule = RULES[step.rule]
+    key = SessionState.column_widgets.of(column, "share")
     if rule.patterns:
-        return choice(
-            rule.label,
-            list(dict.fromkeys([*rule.patterns, recipe.value])),
-            key,
-            otherwise=rule.patterns.index(recipe.value) if recipe.value in rule.patterns else -1,
-        )
-    if recipe.scope == "custom":
+        patterns = list(dict.fromkeys([*rule.patterns, str(step.value)]))
+        if key not in st.session_state:
+            st.session_state[key] = step.value
+        return select(rule.label, patterns, key)
+    if step.scope == "custom":
         st.caption("Each layer has a value of its own.")
-        return recipe.value
-    if recipe.rule != "sparsity" and not experiment.scored(recipe):
-        st.caption("The slider comes with the scores.")
-        return recipe.value
-    now = (
-        recipe.value
-        if recipe.rule == "sparsity"
-        else (count_removed(experiment.select(recipe)) / max(1, experiment.ranking(recipe).units))
+        return step.value
+    if step.rule != "sparsity" and not has_cached_scores(recipe):
+        st.caption("The slider is shown when the units have been scored.")
+        return step.value
+    return _draw_share(column, key, recipe)
+
+
+def _draw_share(column: str, key: str, recipe: Recipe) -> Value:
+    """Draw the slider; a value between its steps stays as it is until the slider moves."""
+    step = recipe.last_step
+    share = step.value if step.rule == "sparsity" else prune(recipe).removed_share
+    current = 100 * round(SLIDER_STEPS * float(share)) / SLIDER_STEPS
+    shape = (recipe.scoring_key, step.rule, step.scope, recipe.chosen_layers)
+    if key not in st.session_state or session.column_slider_shapes.get(column) != shape:
+        st.session_state[key] = current
+        session.column_slider_shapes[column] = shape
+    unit = METHODS[step.method].unit.capitalize()
+    moved_to = st.slider(
+        f"{unit}s removed",
+        0.0,
+        100.0,
+        step=100 / SLIDER_STEPS,
+        format="%.1f%%",
+        **persistent(key),
     )
-    shown = (
-        round(200 * now) / 2
-    )  # the slider's steps; a value between them stays as it is until the slider moves
-    if key not in st.session_state or st.session_state.get(f"{key} of") != (
-        recipe.scoring,
-        recipe.rule,
-        recipe.scope,
-    ):
-        st.session_state.update(
-            {key: shown, f"{key} of": (recipe.scoring, recipe.rule, recipe.scope)}
-        )
-    share = st.slider(
-        f"{unit.capitalize()}s removed", 0.0, 100.0, step=0.5, format="%.1f%%", **keep(key)
-    )
-    return recipe.value if share == shown else at_sparsity(recipe, share / 100).value
-
-
-def _drop(i: int) -> None:
-    del st.session_state["comparison"][i], st.session_state["column ids"][i]
-
-
-def _take(i: int) -> None:
-    """The recipe of the Explore page, on this comparison's network."""
-    mine, taken = st.session_state["comparison"], st.session_state["recipe"]
-    mine[i] = cards.moved(taken, mine[i].network, mine[i].dataset)
-    st.session_state["column ids"][i] = uuid.uuid4().hex[:8]
+    if moved_to == current:
+        return step.value
+    return with_sparsity(recipe, moved_to / 100).last_step.value

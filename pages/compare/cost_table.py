@@ -1,39 +1,77 @@
-"""The ledger of a comparison, on request."""
+"""The cost report of a comparison, on request."""
 
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import pandas as pd
 import streamlit as st
 
-from pages.state.background_task import wanted
-from pages.state.session import plain
-from pruning.cost.report import ledger
-from pruning.engine.prune import Outcome
+from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.messages import escape_markdown
+from pruning.cost.report import CostReport
+from pruning.experiments.removal_report import report_removal
+from pruning.recipe.recipe import Recipe
+
+TASK = "cost report"
 
 
-def show_ledger(names: list[str], outcomes: list[Outcome]) -> None:
-    st.markdown("##### Ledger: what it really buys")
-    recipes = tuple(o.recipe.key for o in outcomes)
+def draw_cost_report(labels: Sequence[str], recipes: Sequence[Recipe]) -> None:
+    """Draw the cost of each column's dense, masked and removed network, or a button.
 
-    def work(report):
-        return tuple(ledger(r, lambda i=i: report(i / len(recipes))) for i, r in enumerate(recipes))
-
-    books = wanted("ledger", ("ledger", recipes), work, "Write the files and measure the latency")
-    if books is None:
+    Parameters
+    ----------
+    labels : sequence of str
+        Names of the columns.
+    recipes : sequence of Recipe
+        Their recipes, at the budget.
+    """
+    st.markdown("##### Cost report")
+    task = _task(tuple(recipe.on_all_images for recipe in recipes))
+    reports = wait_for(task)
+    if reports is None:
+        draw_task(task)
         st.caption(
-            "Counts and real file sizes of dense, masked and removed networks, their peak memory, their measured "
-            "latency, and the check that removed and masked networks give the same logits."
+            "Counts and file sizes of the dense, masked and removed networks, their peak memory "
+            "and measured latency, and a check that masked and removed networks give the same "
+            "logits."
         )
         return
-    table = books[0].table()[["quantity", "dense"]]
-    for name, book in zip(names, books):
-        told = book.table()
-        table[f"{name}, masked"], table[f"{name}, removed"] = told["masked"], told["removed"]
-    st.dataframe(table, hide_index=True)
+    st.dataframe(_table(labels, reports), hide_index=True)
     st.caption(
-        "Masked: what the masks leave, as on Explore. Removed: what is in the built network. The effective counts above "
-        "are those of the removed network without the zeros that are still in it."
+        "Masked: what the masks keep, as on Explore. Removed: the compact network that was built. "
+        "The effective counts above are those of the removed network without its remaining zeros."
     )
-    for name, book in zip(names, books):
-        same = "agree" if book.agrees else "**DO NOT AGREE**"
+    for label, report in zip(labels, reports, strict=True):
+        agreement = "agree" if report.agrees else "**do not agree**"
         st.caption(
-            f"{plain(name)}: masked and removed logits {same} (largest difference {book.difference:.1e} on {book.checked:,} test "
-            f"images). {' '.join(book.remarks)}"
+            f"{escape_markdown(label)}: masked and removed logits {agreement} (largest difference "
+            f"{report.difference:.1e} on {report.compared_images:,} test images). "
+            f"{' '.join(report.remarks)}"
         )
+
+
+def _task(recipes: tuple[Recipe, ...]) -> Task:
+    def work(report: Callable[[TaskProgress], None]) -> tuple[CostReport, ...]:
+        reports = []
+        for index, recipe in enumerate(recipes):
+            progress = TaskProgress(index / len(recipes))
+            reports.append(report_removal(recipe, partial(report, progress)))
+        return tuple(reports)
+
+    return Task(
+        name=TASK,
+        key=("cost report", recipes),
+        work=work,
+        label="Write the files and measure the latency",
+        subject="The cost report",
+    )
+
+
+def _table(labels: Sequence[str], reports: Sequence[CostReport]) -> pd.DataFrame:
+    """A row per quantity; the dense network once, then each column masked and removed."""
+    table = reports[0].table()[["quantity", "dense"]]
+    for label, report in zip(labels, reports, strict=True):
+        costs = report.table()
+        table[f"{label}, masked"] = costs["masked"]
+        table[f"{label}, removed"] = costs["removed"]
+    return table

@@ -1,165 +1,260 @@
 """Compare: recipes side by side, on the same network and data, at the same budget."""
 
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
 import streamlit as st
 
-from pages.compare import recipes as comparison
-from pages.compare.charts import show_pictures
-from pages.compare.column import edit_column
-from pages.compare.recipes import columns_of, put_columns, running
-from pages.state.session import draw_again, keep, only, plain, say, segments, shown
-from pruning.experiments.comparison import BUDGETS, Budget, Progress, name_of
-from pruning.figures.comparison import COLOURS
+from pages.compare import recipes as columns
+from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, draw_charts
+from pages.compare.column import draw_column_controls
+from pages.compare.cost_table import TASK as COST_TASK
+from pages.state.background_task import Task, TaskProgress, draw_task, partial_result, wait_for
+from pages.state.messages import render_page, show_pending_message
+from pages.state.session import SessionState, session
+from pages.state.visitor import set_active_work
+from pages.state.widgets import persistent, segments
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.prune import prune
+from pruning.experiments.budgets import BUDGETS, Budget
+from pruning.experiments.comparison import MAX_COLUMNS, ColumnProgress, measure_column
+from pruning.figures.parts import COLUMN_COLOURS
 from pruning.methods.rules import RULES
 from pruning.models import NETWORKS
+from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.jobs import Job
+from pruning.recipe.step import Step
 
-SOON = 250  # images, for the first estimates of a slow network
-WORDS = {
+COLUMN_TASKS = tuple(f"column {index}" for index in range(MAX_COLUMNS))
+# Comments, not docstrings: Streamlit shows a text that stands alone in the script of a page.
+COLUMNS_PER_ROW = 3  # narrower columns cut off their numbers
+FIRST_ESTIMATE_IMAGES = 250  # test images after which a slow network's column is shown first
+SLOW_WAIT_S, FAST_WAIT_S = 6.0, 20.0
+UPDATE_INTERVAL_S = 0.7
+MATCHING_SHARE = 0.3  # approximate share of a column's work that scoring and matching take
+BUDGET_LABELS = {"parameters": "parameters", "macs": "MACs", "accuracy": "accuracy", "own": "own"}
+SLIDER_LABELS = {
     "parameters": "Effective parameters left",
     "macs": "Effective MACs left",
     "accuracy": "Accuracy kept (validation)",
-    "own": "",
 }
+DEFAULT_BUDGET = "macs"
+DEFAULT_PERCENTAGES = {"parameters": 50.0, "macs": 50.0, "accuracy": 95.0}
+NEUTRAL_DELTA: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
+SMALLEST_CHANGE = 5e-5  # a smaller change of accuracy is shown as 0.00 points
 
 
 def page() -> None:
-    only(*comparison.OWNERS, "ledger", "curves", "dense")
+    """Draw the page."""
+    st.title("Compare")
+    columns.read_link()
+    set_active_work(*COLUMN_TASKS[: len(session.comparison)], COST_TASK, CURVES_TASK, DENSE_TASK)
     with st.sidebar:
-        recipes = comparison.choose_network(columns_of())
-    budget = _budget(recipes)
-    say()
-    place = st.container(key="columns")
-    recipes = put_columns(_edit(place, recipes, budget), budget)
-    jobs = running(recipes, budget)
-    slow = NETWORKS[recipes[0].network].slow
-    for job in jobs:
-        job.wait(
-            lambda progress: slow and progress.outcome and progress.outcome.accuracy.images >= SOON,
-            timeout=6.0 if slow or budget.kind == "accuracy" else 20.0,
-        )
-    for i, (slot, job) in enumerate(zip(st.session_state["slots"], jobs)):
-        with slot:
-            if job.done and not job.failed:
-                _column(job.result, recipes[i])
+        columns.draw_sidebar()
+    budget = _choose_budget()
+    show_pending_message()
+    recipes, containers = _draw_controls(session.comparison, budget)
+    columns.put_columns(recipes, budget)
+    tasks = [_column_task(index, recipe, budget) for index, recipe in enumerate(recipes)]
+    results = [_wait_for_column(task, recipes[0], budget) for task in tasks]
+    for container, task, result in zip(containers, tasks, results, strict=True):
+        with container:
+            if result is None:
+                draw_task(task)
             else:
-                _live(job, recipes[i])
-    found = [_progress(job) for job in jobs]
-    if all(progress and progress.outcome for progress in found):
-        show_pictures(recipes, budget, found)
+                _draw_column(result)
+    known = _column_results(recipes, tasks, results)
+    if len(known) == len(recipes):
+        draw_charts(known, budget)
 
 
-def _progress(job: Job) -> Progress | None:
-    if job.failed:
-        return None
-    return job.result if job.done else job.progress
-
-
-def _budget(recipes: list[Recipe]) -> Budget:
-    """The slider that drives all columns."""
-    st.session_state.setdefault("budget", "macs")
+def _choose_budget() -> Budget:
+    """Draw the slider that drives all columns."""
     kind = segments(
         "Matched budget",
         list(BUDGETS),
         "budget",
-        format_func={
-            "parameters": "parameters",
-            "macs": "MACs",
-            "accuracy": "accuracy",
-            "own": "own",
-        }.get,
-        help="  \n".join(f"**{name}**: {text}." for name, text in BUDGETS.items()),
+        default=list(BUDGETS).index(DEFAULT_BUDGET),
+        format_func=BUDGET_LABELS.get,
+        help="  \n".join(f"**{BUDGET_LABELS[name]}**: {text}." for name, text in BUDGETS.items()),
     )
     if kind == "own":
         st.caption("Each column has its own value.")
         return Budget("own")
-    key = f"share of {kind}"
-    st.session_state.setdefault(key, 95.0 if kind == "accuracy" else 50.0)
-    share = st.slider(WORDS[kind], 0.0, 100.0, step=0.5, format="%.1f%%", **keep(key))
-    return Budget(kind, round(share / 100, 6))
+    key = SessionState.share_widgets.of(kind)
+    st.session_state.setdefault(key, DEFAULT_PERCENTAGES[kind])
+    percentage = st.slider(
+        SLIDER_LABELS[kind], 0.0, 100.0, step=0.5, format="%.1f%%", **persistent(key)
+    )
+    return Budget(kind, round(percentage / 100, 6))
 
 
-def _edit(place, recipes: list[Recipe], budget: Budget) -> list[Recipe]:
-    """The columns' headings and recipes, as they are now."""
-    edited = []
-    with place:  # in rows of three: narrower columns cut their numbers off
-        columns = [
-            column for _ in range(0, len(recipes), 3) for column in st.columns(min(3, len(recipes)))
-        ]
-    st.session_state["slots"] = []
-    for i, (column, recipe) in enumerate(zip(columns, recipes)):
-        with column:
-            st.markdown(
-                f"<div style='border-top: 4px solid {COLOURS[i]}; padding-top: 0.4rem; min-height: 3.6rem'><b>{i + 1}. "
-                f"{name_of(recipe)}</b></div>",
-                unsafe_allow_html=True,
+def _draw_controls(recipes: Sequence[Recipe], budget: Budget) -> tuple[list[Recipe], list[Any]]:
+    """Draw headings and controls of the columns.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        The recipe of each column.
+    budget : Budget
+        What they have in common.
+
+    Returns
+    -------
+    recipes : list of Recipe
+        As the widgets show them.
+    containers : list
+        Where the numbers of each column are drawn.
+    """
+    with st.container(key="columns"):
+        places = _column_places(len(recipes))
+    edited, containers = [], []
+    for index, (place, recipe) in enumerate(zip(places, recipes, strict=True)):
+        with place:
+            _draw_heading(index, recipe)
+            recipe = draw_column_controls(
+                index, recipe, show_slider=budget.kind == "own", is_only=len(recipes) == 1
             )
-            edited.append(edit_column(i, recipe, own=budget.kind == "own", last=len(recipes) == 1))
-            st.session_state["slots"].append(st.container())
-    return edited
+            edited.append(recipe)
+            containers.append(st.container())
+    return edited, containers
 
 
-@st.fragment(run_every=0.7)
-def _live(job: Job, recipe: Recipe) -> None:
-    if job.failed:
-        st.error(plain(str(job.error)))
-        return
-    if job.done:
-        draw_again()
-    _column(_progress(job), recipe)
+def _column_places(count: int) -> list[Any]:
+    places: list[Any] = []
+    while len(places) < count:
+        places += st.columns(min(COLUMNS_PER_ROW, count))
+    return places[:count]
 
 
-def _column(progress: Progress | None, recipe: Recipe) -> None:
-    """The numbers of one column, as far as they are there."""
-    if progress is None or progress.outcome is None:
-        st.progress(progress.share if progress else 0.0, "Scoring and matching the budget")
-        return
-    outcome, column = progress.outcome, progress.column
-    accuracy, dense = outcome.accuracy, outcome.dense
-    low, high = accuracy.interval
-    note = (
-        f"{100 * (accuracy.value - outcome.dense_accuracy):+.2f} points"
-        if accuracy.complete
-        else f"{low:.1%} to {high:.1%} of {accuracy.images:,}"
+def _draw_heading(index: int, recipe: Recipe) -> None:
+    style = (
+        f"border-top: 4px solid {COLUMN_COLOURS[index]}; padding-top: 0.4rem; min-height: 4.9rem"
     )
-    quiet = {"delta_color": "off", "delta_arrow": "off"}
-    st.metric(
-        "Test accuracy",
-        f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}",
-        note,
-        help=f"Correct / total; dense {outcome.dense_accuracy:.2%}. While it is an estimate: the 95% interval, and how "
-        f"many of the {accuracy.total:,} test images are classified.",
-        **(
-            {}
-            if accuracy.complete and abs(accuracy.value - outcome.dense_accuracy) >= 5e-5
-            else quiet
-        ),
+    st.html(f"<div style='{style}'><b>{index + 1}. {escape(recipe_label(recipe))}</b></div>")
+
+
+def _column_task(index: int, recipe: Recipe, budget: Budget) -> Task:
+    def work(report: Callable[[TaskProgress], None]) -> ColumnProgress:
+        def report_column(progress: ColumnProgress) -> None:
+            partial = progress if progress.evaluation is not None else None
+            report(TaskProgress(_share(progress), partial))
+
+        return measure_column(recipe, budget, report_column)
+
+    return Task(
+        name=COLUMN_TASKS[index],
+        key=("column", recipe, budget),
+        work=work,
+        label=f"Compute column {index + 1}",
+        starts_itself=True,
+        draw_partial=_draw_column,
+        interval=UPDATE_INTERVAL_S,
+        subject=f"Column {index + 1}",
+        bar_first=False,
     )
+
+
+def _share(progress: ColumnProgress) -> float:
+    """Share of a column's whole work that is done."""
+    if progress.evaluation is None:
+        return MATCHING_SHARE * progress.share
+    accuracy = progress.evaluation.accuracy
+    return MATCHING_SHARE + (1 - MATCHING_SHARE) * accuracy.images / accuracy.total
+
+
+def _wait_for_column(task: Task, recipe: Recipe, budget: Budget) -> ColumnProgress | None:
+    """Wait for the result, of a slow network for its first estimate."""
+    if NETWORKS[recipe.network].slow:
+        return wait_for(task, SLOW_WAIT_S, _is_first_estimate)
+    return wait_for(task, SLOW_WAIT_S if budget.kind == "accuracy" else FAST_WAIT_S)
+
+
+def _is_first_estimate(progress: ColumnProgress) -> bool:
+    evaluation = progress.evaluation
+    return evaluation is not None and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
+
+
+def _column_results(
+    recipes: Sequence[Recipe], tasks: Sequence[Task], results: Sequence[ColumnProgress | None]
+) -> list[ColumnResult]:
+    """Results, or partial results, of the columns that have one."""
+    known = []
+    for recipe, task, result in zip(recipes, tasks, results, strict=True):
+        progress: ColumnProgress | None = result or partial_result(task)
+        if progress is None or progress.evaluation is None or progress.matched is None:
+            continue
+        matched = progress.matched
+        known.append(ColumnResult(recipe, matched, progress.evaluation, prune(matched.recipe)))
+    return known
+
+
+def _draw_column(progress: ColumnProgress) -> None:
+    """Draw the numbers of one column, as far as they are known."""
+    evaluation, matched = progress.evaluation, progress.matched
+    if evaluation is None or matched is None:
+        return
+    _draw_accuracy(evaluation)
+    dense, effective = evaluation.dense, evaluation.effective
     st.metric(
         "Effective parameters",
-        f"{column.left.parameters / dense.parameters:.1%}",
-        f"{column.left.parameters:,}",
-        **quiet,
-        help="Those left that still make a difference: weights that write or read a channel which says nothing are not "
-        "counted. It is what removal leaves, where it can take them out.",
+        f"{effective.parameters / dense.parameters:.1%}",
+        f"{effective.parameters:,}",
+        help="Parameters left, without weights connected to a channel whose output is always zero "
+        "or unused. Physical removal leaves these, and zeros that it cannot take out.",
+        **NEUTRAL_DELTA,
     )
     st.metric(
         "Effective MACs",
-        f"{column.left.macs / dense.macs:.1%}",
-        f"{column.left.macs:,}",
-        **quiet,
-        help="With weights that still make a difference, for one image. In theory: see the ledger below.",
+        f"{effective.macs / dense.macs:.1%}",
+        f"{effective.macs:,}",
+        help="Multiply-accumulates of the effective weights for one image. Theoretical: see the "
+        "cost report below.",
+        **NEUTRAL_DELTA,
     )
-    value = (
-        column.recipe.value
-        if isinstance(column.recipe.value, str)
-        else f"{column.recipe.value:.4g}"
-    )
-    st.caption(
-        f"Sparsity of the masks {outcome.sparsity:.1%}; {RULES[column.recipe.rule].label.lower()} {value}"
-    )
-    for text in filter(None, (column.problem, *outcome.warnings)):
+    strength = _describe_strength(matched.recipe.last_step)
+    st.caption(f"Sparsity of the masks {evaluation.sparsity:.1%}. Rule: {strength}")
+    for text in (matched.problem, *prune(matched.recipe).warnings):
+        if text:
+            _draw_remark(text)
+
+
+def _describe_strength(step: Step) -> str:
+    """Name the rule and its value."""
+    label = RULES[step.rule].label
+    if step.scope == "custom":
+        return f"{label}, each layer its own value"
+    value = step.value if isinstance(step.value, str) else f"{step.value:.4g}"
+    return f"{label} {value}"
+
+
+def _draw_remark(text: str) -> None:
+    """Draw a problem as a warning, a coarse step as a note."""
+    if text.startswith("Its steps are coarse"):
+        st.caption(text)
+    else:
         st.warning(text, icon=":material/warning:")
 
 
-shown(page)
+def _draw_accuracy(evaluation: Evaluation) -> None:
+    accuracy, dense_accuracy = evaluation.accuracy, evaluation.dense_accuracy
+    change = accuracy.value - dense_accuracy
+    low, high = accuracy.interval
+    if accuracy.complete:
+        value, note = f"{accuracy.value:.2%}", f"{100 * change:+.2f} points"
+    else:
+        value = f"≈ {accuracy.value:.2%}"
+        note = f"{low:.1%} to {high:.1%} of {accuracy.images:,}"
+    has_changed = accuracy.complete and abs(change) >= SMALLEST_CHANGE
+    st.metric(
+        "Test accuracy",
+        value,
+        note,
+        help=f"Correct / total; dense {dense_accuracy:.2%}. While it is an estimate: its 95% "
+        f"interval, and how many of the {accuracy.total:,} test images have been classified.",
+        **({} if has_changed else NEUTRAL_DELTA),
+    )
+
+
+render_page(page)

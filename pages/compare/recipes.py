@@ -1,159 +1,194 @@
-"""What is compared: the columns' recipes, their link and file, and the work that measures them."""
+"""The recipes of the columns and their budget: default, link and file."""
 
 import json
 import uuid
-from functools import partial
+from collections.abc import Sequence
 
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.controls import step_list as cards
-from pages.state.session import jobs, plain, registered, there, visitor
+from pages.state.messages import report_bad_file, report_bad_link
+from pages.state.session import SessionState, session
+from pages.state.url import (
+    available_checkpoints,
+    check_available,
+    default_pair,
+    is_history_navigation,
+    read_query,
+    set_query,
+)
+from pages.state.widgets import registry_select
 from pruning.data.datasets import DATASETS
-from pruning.experiments.comparison import Budget, check, measure
-from pruning.figures.comparison import COLOURS
+from pruning.experiments.budgets import Budget
+from pruning.experiments.comparison import MAX_COLUMNS, read_comparison
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.jobs import Job
+from pruning.recipe.serialization import recipe_to_dict
+from pruning.runtime.json_reader import parse_json
 
-OWNERS = tuple(f"column {i}" for i in range(len(COLOURS)))
-
-
-def columns_of() -> list[Recipe]:
-    """The recipes of the last run; in a new session those of the link, else one of each kind of pruning."""
-    if (
-        get_script_run_ctx().is_history_navigation
-    ):  # the browser's Back button: the link says what is wanted
-        st.session_state.pop("comparison", None)
-    if "comparison" not in st.session_state:
-        query = st.query_params.to_dict()
-        if "columns" in query:
-            _read(query["columns"], query.get("budget", "own"), "The link could not be followed")
-        elif "budget" in query:
-            _read_budget(query["budget"])
-        if "comparison" not in st.session_state:
-            found = there()
-            network = st.session_state.get("network") or (
-                "lenet5" if "lenet5" in found else next(iter(found))
-            )
-            dataset = st.session_state.get("dataset")
-            dataset = dataset if dataset in found[network] else found[network][-1]
-            st.session_state.update({"network": network, "dataset": dataset})
-            _put(_usual(network, dataset))
-    return st.session_state["comparison"]
+LINK_KEYS = ("columns", "budget")
 
 
-def _usual(network: str, dataset: str) -> list[Recipe]:
-    return [
-        Recipe(network, dataset),
-        Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
-        Recipe(network, dataset, method="filter", scope="layer"),
-    ]
+def read_link() -> None:
+    """Follow the link, in a new session or after the browser's Back or Forward button.
 
-
-def _put(recipes: list[Recipe]) -> None:
-    """Other recipes: their widgets begin anew."""
-    st.session_state["comparison"] = recipes
-    st.session_state["column ids"] = [uuid.uuid4().hex[:8] for _ in recipes]
-
-
-def _read(text: str, budget: str, otherwise: str) -> None:
-    """Take over a comparison from a link or a file; what is wrong with it is said, and nothing changes."""
-    try:
-        content = json.loads(text)
-        if isinstance(content, dict):
-            told = content.get("budget", {})
-            budget = (
-                f"{told.get('kind')}={told.get('share')}" if told.get("kind") != "own" else "own"
-            )
-            content = [column.get("recipe") for column in content.get("columns", [])]
-        if not isinstance(content, list) or not 1 <= len(content) <= len(OWNERS):
-            raise ValueError(f"a comparison is a list of 1 to {len(OWNERS)} recipes")
-        recipes, asked = [Recipe.from_dict(recipe) for recipe in content], Budget.read(budget)
-        check(recipes)
-        if recipes[0].dataset not in there().get(recipes[0].network, []):
-            raise ValueError(f"{recipes[0].network} on {recipes[0].dataset} is not on this machine")
-    except (ValueError, RecursionError, AttributeError, TypeError) as error:
-        st.session_state["message"] = f"{otherwise}: {plain(str(error))}."
+    What is wrong with it is reported, and the page shows its default: a recipe for each of the
+    usual methods.
+    """
+    if session.comparison and not is_history_navigation():
         return
-    st.session_state.update({"network": recipes[0].network, "dataset": recipes[0].dataset})
-    _show_budget(asked)
-    _put(recipes)
-
-
-def _read_budget(text: str) -> None:
+    query = read_query(LINK_KEYS)
+    session.comparison = []
     try:
-        _show_budget(Budget.read(text))
+        if "columns" in query:
+            recipes, budget = _parse_columns(parse_json(query["columns"], "columns"))
+            if "budget" in query:
+                budget = Budget.from_text(query["budget"])
+            show_comparison(recipes, budget)
+        elif "budget" in query:
+            _show_budget(Budget.from_text(query["budget"]))
     except ValueError as error:
-        st.session_state["message"] = f"The link could not be followed: {plain(str(error))}."
+        report_bad_link(error)
+    if not session.comparison:
+        _set_columns(_default_recipes())
 
 
-def _show_budget(budget: Budget) -> None:
-    """Let the slider that drives all columns say it."""
-    st.session_state.update({"budget": budget.kind, f"share of {budget.kind}": 100 * budget.share})
+def show_comparison(recipes: Sequence[Recipe], budget: Budget) -> None:
+    """Let the page show a comparison; call it before its widgets are drawn.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Of one network and dataset.
+    budget : Budget
+        What all columns have in common.
+    """
+    session.network, session.dataset = recipes[0].network, recipes[0].dataset
+    _show_budget(budget)
+    _set_columns(recipes)
 
 
-def choose_network(recipes: list[Recipe]) -> list[Recipe]:
-    """The same network and data for all columns."""
-    found = there()
-    network = registered("Network", list(found), "network", NETWORKS)
-    dataset = registered("Dataset", found[network], "dataset", DATASETS, otherwise=-1)
+def draw_sidebar() -> None:
+    """Draw network and dataset of all columns, the button for one column more, and the file."""
+    checkpoints = available_checkpoints()
+    network = registry_select("Network", list(checkpoints), "network", NETWORKS)
+    dataset = registry_select("Dataset", checkpoints[network], "dataset", DATASETS, default=-1)
+    recipes = session.comparison
     if (network, dataset) != (recipes[0].network, recipes[0].dataset):
-        _put([cards.moved(recipe, network, dataset) for recipe in recipes])
-    recipes = st.session_state["comparison"]
+        _set_columns([recipe.moved_to(network, dataset) for recipe in recipes])
     st.button(
         "Add a column",
         icon=":material/add:",
         width="stretch",
-        disabled=len(recipes) >= len(OWNERS),
-        on_click=_add,
+        disabled=len(recipes) >= MAX_COLUMNS,
+        on_click=_add_column,
     )
-    key = f"upload {st.session_state.setdefault('uploads', 0)}"
-    st.file_uploader("Open a comparison (JSON)", "json", key=key, on_change=_take_file, args=[key])
-    return recipes
+    key = SessionState.upload_widgets.of(session.uploads)
+    st.file_uploader("Open a comparison (JSON)", "json", key=key, on_change=_open_file, args=[key])
 
 
-def _take_file(key: str) -> None:
-    """Before the widgets are drawn, which it changes."""
-    if st.session_state[key] is not None:
-        st.session_state["uploads"] += 1  # taken once
-        _read(
-            st.session_state[key].getvalue().decode("utf-8", "replace"),
-            "own",
-            "The file could not be read",
-        )
+def put_columns(recipes: Sequence[Recipe], budget: Budget) -> None:
+    """Remember the recipes, and let the address bar say what is shown.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        The recipe of each column, as the widgets show it.
+    budget : Budget
+        What all columns have in common.
+    """
+    session.comparison = list(recipes)
+    columns = [recipe_to_dict(recipe) for recipe in recipes]
+    set_query({"budget": budget.to_text(), "columns": json.dumps(columns, separators=(",", ":"))})
 
 
-def _add() -> None:
-    recipes = st.session_state["comparison"]
-    seeds = {recipe.seed for recipe in recipes if recipe.criterion == "random"}
-    seed = next(seed for seed in range(len(OWNERS)) if seed not in seeds)
-    st.session_state["comparison"] = [
-        *recipes,
-        Recipe(recipes[0].network, recipes[0].dataset, criterion="random", seed=seed),
-    ]
-    st.session_state["column ids"].append(uuid.uuid4().hex[:8])
+def remove_column(index: int) -> None:
+    """Remove a column, in a callback.
+
+    Parameters
+    ----------
+    index : int
+        Index of the column.
+    """
+    recipes, ids = list(session.comparison), list(session.column_ids)
+    del recipes[index], ids[index]
+    session.comparison, session.column_ids = recipes, ids
 
 
-def put_columns(recipes: list[Recipe], budget: Budget) -> list[Recipe]:
-    """Remember them, and let the address bar say what is shown."""
-    st.session_state["comparison"] = list(recipes)
-    query = {
-        "budget": "own" if budget.kind == "own" else f"{budget.kind}={budget.share:g}",
-        "columns": json.dumps([recipe.to_dict() for recipe in recipes], separators=(",", ":")),
-    }
-    if st.query_params.to_dict() != query:
-        st.query_params.from_dict(query)
-    return recipes
+def use_recipe_of_explore(index: int) -> None:
+    """Let a column show the recipe of Explore on the network of the comparison, in a callback.
+
+    Parameters
+    ----------
+    index : int
+        Index of the column.
+    """
+    explored = session.recipe
+    if explored is None:
+        return
+    recipes, ids = list(session.comparison), list(session.column_ids)
+    recipes[index] = explored.moved_to(recipes[index].network, recipes[index].dataset)
+    ids[index] = _new_id()
+    session.comparison, session.column_ids = recipes, ids
 
 
-def running(recipes: list[Recipe], budget: Budget) -> list[Job]:
-    """The work of every column, each in turn."""
-    for owner in OWNERS[len(recipes) :]:
-        jobs().unsubscribe((visitor(), owner))
+def _parse_columns(content: object) -> tuple[list[Recipe], Budget]:
+    recipes, budget = read_comparison(content)
+    check_available(recipes[0].network, recipes[0].dataset)
+    return recipes, budget
+
+
+def _show_budget(budget: Budget) -> None:
+    session.budget = budget.kind
+    if budget.kind != "own":
+        st.session_state[SessionState.share_widgets.of(budget.kind)] = 100 * budget.share
+
+
+def _set_columns(recipes: Sequence[Recipe]) -> None:
+    """Show other recipes: their widgets begin anew."""
+    session.comparison = list(recipes)
+    session.column_ids = [_new_id() for _ in recipes]
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex[:8]
+
+
+def _default_recipes() -> list[Recipe]:
+    checkpoints = available_checkpoints()
+    if session.network not in checkpoints:
+        session.network = default_pair()[0]
+    network = session.network
+    if session.dataset not in checkpoints[network]:
+        session.dataset = checkpoints[network][-1]
+    dataset = session.dataset
     return [
-        jobs().subscribe(
-            (visitor(), owner), ("column", recipe.key, budget), partial(measure, recipe, budget)
-        )
-        for owner, recipe in zip(OWNERS, recipes)
+        Recipe.one_step(network, dataset),
+        Recipe.one_step(network, dataset, method="neuron", criterion="activation", scope="layer"),
+        Recipe.one_step(network, dataset, method="filter", scope="layer"),
     ]
+
+
+def _add_column() -> None:
+    """Add a random recipe with a seed that no other column has."""
+    recipes = session.comparison
+    taken = {recipe.seed for recipe in recipes if recipe.last_step.criterion == "random"}
+    seed = next(seed for seed in range(MAX_COLUMNS) if seed not in taken)
+    first = recipes[0]
+    added = Recipe.one_step(first.network, first.dataset, criterion="random", seed=seed)
+    session.comparison = [*recipes, added]
+    session.column_ids = [*session.column_ids, _new_id()]
+
+
+def _open_file(key: str) -> None:
+    """Show the comparison of an uploaded file, in a callback."""
+    file = st.session_state[key]
+    if file is None:
+        return
+    session.uploads += 1  # the uploader of the next run has another key: a file is opened once
+    text = file.getvalue().decode("utf-8", "replace")
+    try:
+        recipes, budget = _parse_columns(parse_json(text, "it"))
+    except ValueError as error:
+        report_bad_file(error)
+        return
+    show_comparison(recipes, budget)

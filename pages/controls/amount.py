@@ -1,167 +1,187 @@
-"""How much a step removes: the slider, the pattern or the table of values, and what they mean."""
+"""How much a step removes: the widget that fits the rule, and what its value means."""
 
 import math
-from dataclasses import replace
+from collections.abc import Callable
 
-import numpy as np
 import streamlit as st
 
-from pages.controls import scoring
-from pages.controls.layer_values import edit_values
-from pages.state.session import choice, keep
-from pruning.engine import prune as experiment
-from pruning.methods.rules import RULES, Value, count_removed, summarize, value_for_count
+from pages.controls.layer_values import draw_per_layer, has_same_scores
+from pages.controls.sliders import draw_numeric, draw_percent, draw_uneven, has_uneven_steps
+from pages.state.session import SessionState, session
+from pages.state.widgets import select
+from pruning.engine.prune import has_cached_scores, prune, rank_units
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.methods.rules import RULES
+from pruning.methods.selection import Value, value_for_count
 from pruning.methods.units import METHODS
-from pruning.recipe.recipe import Recipe, Step
+from pruning.recipe.recipe import Recipe
+
+UNKNOWN_SHARE = 0.5
+"""Share of units to remove where the previous step has no scores."""
+
+AmountControl = Callable[[Recipe, Recipe], Recipe]
+"""``control(previous, recipe)`` draws a widget that begins with the value of ``recipe``, and
+returns the recipe with the chosen value."""
 
 
-def draw_value(before: Recipe, units: Recipe, rule: str, scope: str, amount: bool) -> Step:
-    """The step, with the widget for its value; without ``amount`` the widget is left out and the value is as it was."""
-    same = ("method", "grouping", "criterion", "measure")
-    same_units = all(getattr(before, name) == getattr(units, name) for name in same)
+def draw_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
+    """Draw the widget for the value of a rule.
+
+    Parameters
+    ----------
+    previous : Recipe
+        The recipe before this run of the page.
+    base : Recipe
+        The recipe with the choices of this run and any value; its scores are available.
+    rule, scope : str
+        Names in ``RULES`` and ``SCOPES``.
+
+    Returns
+    -------
+    Recipe
+        ``base`` with the rule, the scope and the chosen value.
+    """
     if scope != "custom":
-        st.session_state.pop("table shape", None)
-    if not amount or not scoring.ready(units):
-        if amount:
-            st.caption("The slider comes with the scores.")
-            st.session_state["slider waits"] = True
-        if same_units and rule == before.rule and scope == before.scope:
-            return replace(before, layers=units.layers).step
-        held = scope if rule == "sparsity" and scope != "custom" else "global"
-        return replace(units, value=_share(before), scope=held).step
-    if rule == before.rule and (same_units or rule == "sparsity" or RULES[rule].patterns):
-        value = before.value
-    else:  # another rule or other scores: as many go as before
-        value = _same_share(units, rule, scope, _share(before))
-    asked = replace(units, rule=rule, value=value, scope=scope)
-    if scope == "custom":
-        asked = replace(asked, values=tuple(edit_values(before, asked, same_units).items()))
-    elif RULES[rule].patterns:
-        asked = replace(asked, value=_options(rule, value))
-    else:
-        grid = _grid(asked)
-        asked = replace(asked, value=_steps(asked, grid) if grid else _slider(asked))
-    _views(asked)
-    return asked.step
+        session.table_shape = None
+    value = _initial_value(previous, base, rule, scope)
+    recipe = base.with_last_step(rule=rule, value=value, scope=scope, values=())
+    return choose_control(recipe)(previous, recipe)
 
 
-def _share(before: Recipe) -> float:
-    """Which share of the units went so far."""
-    if before.rule == "sparsity" and before.scope != "custom":
-        return before.value
-    if not experiment.scored(before):
-        return 0.5
-    return count_removed(experiment.select(before)) / max(1, experiment.ranking(before).units)
+def choose_control(recipe: Recipe) -> AmountControl:
+    """Choose the widget for the value of the last step, by the properties of its rule.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        A recipe whose scores are available.
+
+    Returns
+    -------
+    AmountControl
+        One control for each kind of value.
+    """
+    step = recipe.last_step
+    rule = RULES[step.rule]
+    if step.scope == "custom":
+        return draw_per_layer
+    if rule.patterns:
+        return draw_pattern
+    if has_uneven_steps(recipe):
+        return draw_uneven
+    if rule.max_value == 1:
+        return draw_percent
+    return draw_numeric
 
 
-def _same_share(units: Recipe, rule: str, scope: str, share: float) -> Value:
-    """The value of the rule that removes this share: threshold and sparsity are two views of one thing."""
+def draw_pattern(previous: Recipe, recipe: Recipe) -> Recipe:
+    """Draw a select box of patterns such as 2:4.
+
+    Parameters
+    ----------
+    previous : Recipe
+        The recipe before this run of the page.
+    recipe : Recipe
+        The recipe with the value to begin with.
+
+    Returns
+    -------
+    Recipe
+        With the chosen value.
+    """
+    rule, value = RULES[recipe.last_step.rule], str(recipe.last_step.value)
+    patterns = list(dict.fromkeys([*rule.patterns, value]))
+    key = SessionState.pattern.key
+    chosen = select(rule.label, patterns, key, help=f"${rule.formula}$")
+    return recipe.with_last_step(value=chosen)
+
+
+def hold_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
+    """Return a recipe without a widget for its value.
+
+    Parameters
+    ----------
+    previous, base, rule, scope
+        As of `draw_amount`; scores are not needed.
+
+    Returns
+    -------
+    Recipe
+        With the previous value if the choices are the same; else with the rule sparsity and the
+        previous share of units.
+    """
+    step = previous.last_step
+    if has_same_scores(step, base.last_step) and (rule, scope) == (step.rule, step.scope):
+        return previous.with_last_step(layers=base.last_step.layers)
+    keeps_scope = rule == "sparsity" and scope != "custom"
+    return base.with_last_step(
+        rule="sparsity",
+        value=_removed_share(previous),
+        scope=scope if keeps_scope else "global",
+        values=(),
+    )
+
+
+def draw_summary(pruned: PrunedNetwork) -> None:
+    """Draw the selection of the last step as a threshold, a percentile and multiples of sigma.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of the recipe up to the step that the sidebar shows.
+    """
+    summary, step = pruned.summary, pruned.recipe.last_step
+    if not summary.units:
+        st.caption("Earlier steps have removed all units that this step could remove.")
+        return
+    has_threshold = not math.isnan(summary.lowest)
+    lines = []
+    if has_threshold:
+        span = _span(f"{summary.lowest:.4g}", f"{summary.highest:.4g}")
+        lines.append(f"Score below **{span}**")
+    unit = METHODS[step.method].unit
+    lines.append(
+        f"= **{summary.percentile:.2f}%** (percentile) of the {summary.units:,} {unit}s that take "
+        "part"
+    )
+    if summary.sigmas and step.criterion == "magnitude" and has_threshold:
+        lowest, highest = summary.sigmas
+        span = _span(f"{lowest:.2f}", f"{highest:.2f}")
+        lines.append(f"= **{span}** σ of the layer's weights")  # noqa: RUF001
+    st.caption("  \n".join(lines))
+
+
+def _span(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _initial_value(previous: Recipe, base: Recipe, rule: str, scope: str) -> Value:
+    """Keep the value where it means the same; else remove as many units as before."""
+    step = previous.last_step
+    same_scores = has_same_scores(step, base.last_step)
+    if rule == step.rule and (same_scores or rule == "sparsity" or RULES[rule].patterns):
+        return step.value
+    return _value_for_share(base, rule, scope, _removed_share(previous))
+
+
+def _removed_share(recipe: Recipe) -> float:
+    """Return the share of the units that the last step of a recipe removes."""
+    step = recipe.last_step
+    if step.rule == "sparsity" and step.scope != "custom":
+        return float(step.value)
+    if not has_cached_scores(recipe):
+        return UNKNOWN_SHARE
+    return prune(recipe).removed_share
+
+
+def _value_for_share(base: Recipe, rule: str, scope: str, share: float) -> Value:
+    """Return the value of a rule that removes this share of the units."""
     if rule == "sparsity":
         return float(f"{share:.4g}")
-    if RULES[rule].patterns:
-        return st.session_state.get("pattern", RULES[rule].patterns[0])
-    ranking = experiment.ranking(units)
-    value = value_for_count(
-        RULES[rule], ranking, round(share * ranking.units), "layer" if scope == "custom" else scope
-    )
+    patterns = RULES[rule].patterns
+    if patterns:
+        return session.pattern or patterns[0]
+    ranking = rank_units(base)
+    count = round(share * ranking.units)
+    value = value_for_count(RULES[rule], ranking, count, "layer" if scope == "custom" else scope)
     return max(RULES[rule].min_value, float(f"{value:.4g}"))
-
-
-def _options(rule: str, value: str) -> str:
-    return choice(
-        RULES[rule].label,
-        list(dict.fromkeys([*RULES[rule].patterns, value])),
-        "pattern",
-        help=f"${RULES[rule].formula}$",
-    )
-
-
-def _grid(asked: Recipe) -> list[float]:
-    """Values for a slider of uneven steps, where an even one would be of no use; else none.
-
-    Ratios have a geometric slider. Where half of the scores lie in the lowest hundredth of their range, which would be
-    two steps of an even slider, each step takes about as many units.
-    """
-    ranking, rule = experiment.ranking(asked), RULES[asked.rule]
-    scores = ranking.sorted_removable
-    if rule.log_scale:
-        grid = {
-            float(f"{rule.interpolate(ranking, share):.3g}") for share in np.linspace(0, 1, 201)
-        }
-    elif len(scores) < 2 or not scores[len(scores) // 2] - scores[0] < 0.01 * (
-        float(scores[-1]) - float(scores[0])
-    ):
-        return []
-    elif asked.rule == "threshold":
-        places = np.linspace(0, len(scores) - 1, 401).astype(int)
-        grid = {float(f"{score:.4g}") for score in scores[places]} | {
-            float(f"{1.001 * scores[-1]:.4g}")
-        }
-    elif asked.rule == "relative":
-        grid = {float(f"{share:.3g}") for share in np.geomspace(1e-9, 1, 201)} | {0.0}
-    else:
-        return []
-    return sorted(grid | {asked.value})
-
-
-def _steps(asked: Recipe, grid: list[float]) -> float:
-    shape = (asked.rule, asked.scoring)
-    if st.session_state.get("slider shape") != shape or st.session_state.get("step") not in grid:
-        st.session_state.update({"slider shape": shape, "step": asked.value})
-    rule = RULES[asked.rule]
-    return st.select_slider(
-        rule.label,
-        grid,
-        format_func=lambda value: f"{value:.4g}",
-        **keep("step"),
-        help=f"${rule.formula}$. The steps are uneven, because most scores lie close together.",
-    )
-
-
-def _slider(asked: Recipe) -> float:
-    rule = RULES[asked.rule]
-    share = rule.max_value == 1.0
-    low, high = (0.0, 1.0) if share else sorted(rule.value_range(experiment.ranking(asked)))
-    step = 0.001 if share else 10.0 ** math.floor(math.log10(max(high - low, 1e-9) / 200))
-    low, high = (
-        (low, high) if share else (math.floor(low / step) * step, math.ceil(high / step) * step)
-    )
-    scale = 100.0 if share else 1.0  # shares are shown in percent
-    shape = (asked.rule, asked.scoring, low, high, step)
-    if st.session_state.get("slider shape") != shape or "value" not in st.session_state:
-        st.session_state["slider shape"] = (
-            shape  # a slider whose range changes forgets its value: tell it again
-        )
-        st.session_state["value"] = min(max(asked.value, low), high) * scale
-    digits = max(0, -math.floor(math.log10(step * scale)))
-    value = st.slider(
-        rule.label,
-        low * scale,
-        high * scale,
-        step=step * scale,
-        format=f"%.{digits}f" + ("%%" if share else ""),
-        help=f"${rule.formula}$",
-        **keep("value"),
-    )
-    return min(high, max(low, round(value / scale, 9)))
-
-
-def _views(asked: Recipe) -> None:
-    """The same choice as a threshold, a percentile (the sparsity) and a multiple of sigma."""
-    ranking, choice_now = experiment.ranking(asked), experiment.select(asked)
-    seen, unit = summarize(ranking, choice_now), METHODS[asked.method].unit
-
-    def span(low: float, high: float, form: str) -> str:
-        low, high = form.format(low), form.format(high)
-        return low if low == high else f"{low} to {high}"
-
-    lines = [
-        f"= **{seen.percentile:.2f}%** (percentile) of the {seen.units:,} {unit}s that take part"
-    ]
-    if not math.isnan(seen.lowest):
-        lines = [f"Score below **{span(seen.lowest, seen.highest, '{:.4g}')}**", *lines]
-    if not seen.units:
-        lines = ["Earlier steps have left nothing for this one to remove."]
-    if seen.sigmas and asked.criterion == "magnitude" and not math.isnan(seen.lowest):
-        lines.append(f"= **{span(*seen.sigmas, '{:.2f}')}** σ of the layer's weights")
-    st.caption("  \n".join(lines))

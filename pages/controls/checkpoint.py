@@ -1,42 +1,67 @@
-"""What lies behind a network: its checkpoint's card, and datasets that are still to be downloaded."""
+"""The checkpoint of a network, and the download of datasets that are missing."""
 
 import streamlit as st
 
-from pages.state.session import downloads, plain
+from pages.state.messages import escape_markdown
+from pages.state.session import session
+from pages.state.visitor import downloads
 from pruning.data.datasets import DATASETS
 from pruning.data.download import download
 from pruning.models import checkpoints
 
+REFRESH_S = 0.5
 
-def show_card(network: str, dataset: str) -> None:
-    """Where the trained network comes from and what it reaches."""
+
+def draw_card(network: str, dataset: str) -> None:
+    """Draw how a network was trained and the accuracy that it reaches.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+    """
     card = checkpoints.shared_card(network, dataset)
+    lines = (
+        f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), "
+        f"validation {card.validation_accuracy:.2%}.",
+        f"{card.epochs} epochs, batch {card.batch}, {card.seconds:,.0f} s, seed {card.seed}.",
+        f"{card.optimizer}; {card.schedule}; {card.augmentation}; {card.precision}; "
+        f"torch {card.versions['torch']}.",
+        f"sha256 `{card.weights_sha256[:16]}`",
+    )
     with st.expander(f"Checkpoint: {card.test_accuracy:.2%} on test"):
-        st.markdown(
-            f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), validation "
-            f"{card.validation_accuracy:.2%}.  \n{card.epochs} epochs, batch {card.batch}, {card.seconds:,.0f} s, seed "
-            f"{card.seed}.  \n{card.optimizer}; {card.schedule}; {card.augmentation}; {card.precision}; "
-            f"torch {card.versions['torch']}.  \nsha256 `{card.weights_sha256[:16]}`"
-        )
+        st.markdown("  \n".join(lines))
 
 
-def offer_download(name: str) -> None:
-    """A button for a dataset that is not there; one download at a time for all visitors, which nobody can break off."""
-    running = downloads().subscription(name)
-    if running is None:
-        label = f"Download {DATASETS[name].label} ({DATASETS[name].download_bytes / 1e6:.0f} MB)"
+def offer_download(dataset: str) -> None:
+    """Draw a button that downloads a dataset, or the progress of its download.
+
+    There is one download of a dataset at a time for all visitors; it cannot be cancelled.
+
+    Parameters
+    ----------
+    dataset : str
+        Name in ``DATASETS`` of a dataset that is not on this machine.
+    """
+    job = downloads().subscription(dataset)
+    if job is None:
+        data = DATASETS[dataset]
+        label = f"Download {data.label} ({data.download_bytes / 1e6:.0f} MB)"
         if st.button(label, icon=":material/download:", width="stretch"):
-            running = downloads().subscribe(name, name, lambda report: download(name, report))
-            st.session_state[f"download of {name}"] = running
-    if running:
-        _downloading(name)
-    elif (job := st.session_state.get(f"download of {name}")) and job.failed:
-        st.error(plain(str(job.error)))
+            job = downloads().subscribe(dataset, dataset, lambda report: download(dataset, report))
+            session.downloads[dataset] = job
+    if job is not None:
+        _draw_download(dataset)
+        return
+    last_job = session.downloads.get(dataset)
+    if last_job is not None and last_job.failed:
+        st.error(escape_markdown(str(last_job.error)))
 
 
-@st.fragment(run_every=0.5)
-def _downloading(name: str) -> None:
-    running = downloads().subscription(name)
-    if running is None:
+@st.fragment(run_every=REFRESH_S)
+def _draw_download(dataset: str) -> None:
+    job = downloads().subscription(dataset)
+    if job is None:
         st.rerun()
-    st.progress(running.progress or 0.0, f"Downloading {DATASETS[name].label}")
+    else:
+        st.progress(job.progress or 0.0, f"Downloading {DATASETS[dataset].label}")

@@ -1,52 +1,119 @@
 """A value for each layer, as a table to be edited."""
 
+from typing import Any
+
 import pandas as pd
 import streamlit as st
 
-from pruning.engine import prune as experiment
-from pruning.methods.rules import RULES
+from pages.state.session import SessionState, session
+from pruning.engine.prune import has_cached_scores, prune
+from pruning.methods.rules import RULES, Rule
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
+
+MAX_HEIGHT, ROW_HEIGHT, HEADER_HEIGHT = 400, 36, 38
 
 
-def edit_values(before: Recipe, asked: Recipe, same_units: bool) -> dict[str, float]:
-    """A value for each layer, to be edited; at first those that the layers had before."""
-    names, rule = asked.chosen_layers, RULES[asked.rule]
-    scale = 100.0 if rule.max_value == 1 else 1.0
-    shape = (asked.scoring, asked.rule, names)
-    key = f"table {st.session_state.get('tables', 0)}"
-    if (
-        st.session_state.get("table shape") != shape or key not in st.session_state
-    ):  # its edits went with another page
-        start = {name: dict(asked.values).get(name, asked.value) for name in names}
-        if same_units and before.scope == "custom" and before.rule == asked.rule:
-            start |= {name: value for name, value in before.values if name in start}
-        elif asked.rule == "sparsity" and same_units and experiment.scored(before):
-            ranked, choice_now = experiment.ranking(before), experiment.select(before)
-            start |= {
-                name: cut.count / len(ranked[name])
-                for name, cut in choice_now.items()
-                if name in start
-            }
-        column = f"{rule.label.lower()} (%)" if scale > 1 else rule.label.lower()
-        st.session_state["table shape"] = shape
-        st.session_state["table"] = pd.DataFrame(
-            {"layer": names, column: [float(f"{scale * start[n]:.6g}") for n in names]}
-        )
-        st.session_state["tables"] = st.session_state.get("tables", 0) + 1
-        key = f"table {st.session_state['tables']}"
-    frame = st.session_state["table"]
-    column = frame.columns[1]
-    number = st.column_config.NumberColumn(
-        required=True,
-        min_value=None if rule.min_value < 0 else rule.min_value * scale,
-        max_value=rule.max_value * scale if scale > 1 else None,
-    )
-    edited = st.data_editor(
-        frame,
+def draw_per_layer(previous: Recipe, recipe: Recipe) -> Recipe:
+    """Draw a table with a value for each layer.
+
+    Parameters
+    ----------
+    previous : Recipe
+        The recipe before this run of the page; at first, its layers give the values.
+    recipe : Recipe
+        The recipe with the scope ``custom`` and one value for all layers.
+
+    Returns
+    -------
+    Recipe
+        With the values of the table.
+    """
+    rule = RULES[recipe.last_step.rule]
+    shape = (recipe.scoring_key, recipe.last_step.rule, recipe.chosen_layers)
+    key = SessionState.table_widgets.of(session.table_version)
+    if session.table_shape != shape or key not in st.session_state:  # or after another page
+        session.table_shape = shape
+        session.table = _table(rule, _initial_values(previous, recipe))
+        session.table_version += 1
+        key = SessionState.table_widgets.of(session.table_version)
+    table = session.table
+    height = min(MAX_HEIGHT, ROW_HEIGHT * len(table) + HEADER_HEIGHT)
+    edited: Any = st.data_editor(
+        table,
         hide_index=True,
         disabled=["layer"],
         key=key,
-        height=min(400, 36 * len(frame) + 38),
-        column_config={column: number},
+        height=height,
+        column_config={table.columns[1]: _value_column(rule)},
     )
-    return {name: float(value) / scale for name, value in zip(edited["layer"], edited[column])}
+    values = {}
+    for name, value in zip(edited["layer"], edited[table.columns[1]], strict=True):
+        values[name] = float(value) / _scale(rule)
+    return recipe.with_last_step(values=tuple(values.items()))
+
+
+def has_same_scores(step: Step, other: Step) -> bool:
+    """Return whether two steps have the same units and scores.
+
+    Parameters
+    ----------
+    step, other : Step
+        Canonical steps of one network.
+
+    Returns
+    -------
+    bool
+        Rule, scope, value and layers may differ.
+    """
+    return (
+        step.method == other.method
+        and step.grouping == other.grouping
+        and step.criterion == other.criterion
+        and step.variant == other.variant
+    )
+
+
+def _scale(rule: Rule) -> float:
+    """Shares are shown in percent."""
+    return 100.0 if rule.max_value == 1 else 1.0
+
+
+def _initial_values(previous: Recipe, recipe: Recipe) -> dict[str, float]:
+    """Return what each layer lost before, where that is known, else one value for all."""
+    step, previous_step = recipe.last_step, previous.last_step
+    values = {name: float(step.value) for name in recipe.chosen_layers}
+    if not has_same_scores(step, previous_step):
+        return values
+    if previous_step.scope == "custom" and previous_step.rule == step.rule:
+        known = dict.fromkeys(previous.chosen_layers, float(previous_step.value))
+        known |= dict(previous_step.values)
+    elif step.rule == "sparsity" and has_cached_scores(previous):
+        known = _removed_shares(previous)
+    else:
+        known = {}
+    return {name: known.get(name, value) for name, value in values.items()}
+
+
+def _removed_shares(recipe: Recipe) -> dict[str, float]:
+    pruned = prune(recipe)
+    shares = {}
+    for name, group_selection in pruned.selection.items():
+        shares[name] = group_selection.count / len(pruned.ranking[name])
+    return shares
+
+
+def _table(rule: Rule, values: dict[str, float]) -> pd.DataFrame:
+    label = rule.label.lower()
+    column = f"{label} (%)" if rule.max_value == 1 else label
+    shown = [float(f"{_scale(rule) * value:.6g}") for value in values.values()]
+    return pd.DataFrame({"layer": list(values), column: shown})
+
+
+def _value_column(rule: Rule) -> Any:
+    is_share = rule.max_value == 1
+    return st.column_config.NumberColumn(
+        required=True,
+        min_value=None if rule.min_value < 0 else rule.min_value * _scale(rule),
+        max_value=_scale(rule) if is_share else None,
+    )

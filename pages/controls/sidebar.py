@@ -1,73 +1,210 @@
-"""The sidebar: what pages share. The widgets, the recipe and the link always agree."""
+"""The sidebar that pages share. The widgets, the recipe and the link always agree."""
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
-from pages.controls import step_list as cards
-from pages.controls.checkpoint import offer_download, show_card
-from pages.controls.step_form import draw_step
-from pages.state.session import keep, plain, registered, there
-from pages.state.url import VIEW, current, put_link
+from pages.controls.amount import draw_amount, hold_amount
+from pages.controls.checkpoint import draw_card, offer_download
+from pages.controls.scoring import request_scores
+from pages.controls.step_form import draw_step_form
+from pages.controls.step_list import draw_add_button, draw_steps
+from pages.state.messages import escape_markdown, sentence
+from pages.state.session import SessionState, session
+from pages.state.step_widgets import SIDEBAR_STEP
+from pages.state.url import (
+    EXPLORE_VIEW,
+    available_checkpoints,
+    current_recipe,
+    layers_key,
+    put_recipe_link,
+)
+from pages.state.widgets import persistent, registry_select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS
-from pruning.recipe.recipe import Recipe, max_calibration_images
+from pruning.recipe.compatibility import layers_for
+from pruning.recipe.recipe import MAX_SEED, Recipe, max_calibration_images
 from pruning.runtime.errors import PrunescopeError
 
 
-def recipe(amount: bool = True, view: tuple[str, ...] = VIEW) -> Recipe | None:
-    """Draw the controls and give the recipe they stand for; None, and a message, where they stand for none.
+@dataclass(frozen=True)
+class Sidebar:
+    """What the sidebar says in one run of a page.
 
-    Without ``amount``, not how much is removed: then no scores are needed. ``view``: what else the link carries.
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe of the widgets.
+    active_step : int
+        Index of the step that the form shows.
+    unscored : Recipe or None
+        The recipe up to the step that is being scored; there is no slider until it is.
+    summary_slot : DeltaGenerator
+        Container below the slider, for the summary of the selection.
     """
-    before = current()
-    if before is None:
+
+    recipe: Recipe
+    active_step: int
+    unscored: Recipe | None
+    summary_slot: Any
+
+    @property
+    def active_recipe(self) -> Recipe:
+        """The recipe up to the step that the form shows."""
+        return self.recipe.with_steps(self.recipe.steps[: self.active_step + 1])
+
+
+def draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | None:
+    """Draw the controls of a recipe, with the amount that is removed.
+
+    Parameters
+    ----------
+    view : tuple of str
+        Fields of the session that the link carries besides the recipe.
+
+    Returns
+    -------
+    Sidebar or None
+        None, and an error is shown, if the widgets stand for no recipe.
+    """
+    return _draw_guarded(_draw_with_amount, view)
+
+
+def draw_recipe(view: tuple[str, ...] = ()) -> Recipe | None:
+    """Draw the controls of a recipe without the amount that is removed: no scores are needed.
+
+    Parameters
+    ----------
+    view : tuple of str
+        Fields of the session that the link carries besides the recipe.
+
+    Returns
+    -------
+    Recipe or None
+        None, and an error is shown, if the widgets stand for no recipe.
+    """
+    sidebar = _draw_guarded(_draw_without_amount, view)
+    return None if sidebar is None else sidebar.recipe
+
+
+def _draw_guarded(draw: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> Sidebar | None:
+    previous = current_recipe(view)
+    if previous is None:
         return None
     with st.sidebar:
         try:
-            after = _draw(before, amount)
+            sidebar = draw(previous)
         except (ValueError, PrunescopeError) as error:
-            st.error(plain(f"{str(error)[:1].upper()}{str(error)[1:]}."))
+            st.error(escape_markdown(sentence(error)))
             return None
-    st.session_state["recipe"] = after
-    put_link(after, view)
-    return after
+    session.recipe = sidebar.recipe
+    put_recipe_link(sidebar.recipe, view)
+    return sidebar
 
 
-def _draw(before: Recipe, amount: bool) -> Recipe:
-    found = there()
-    network = registered("Network", list(found), "network", NETWORKS)
-    dataset = registered("Dataset", found[network], "dataset", DATASETS, otherwise=-1)
-    show_card(network, dataset)
+def _draw_without_amount(previous: Recipe) -> Sidebar:
+    return _draw(previous, with_amount=False)
+
+
+def _draw_with_amount(previous: Recipe) -> Sidebar:
+    return _draw(previous, with_amount=True)
+
+
+def _draw(previous: Recipe, *, with_amount: bool) -> Sidebar:
+    previous = _draw_network(previous)
+    active = draw_steps(previous)
+    form, amount, summary = st.container(), st.container(), st.container()
+    layers = st.expander("Layers that take part")
+    with st.expander("Sampling"):
+        previous = _draw_sampling(previous)
+    draw_add_button(previous)
+
+    before = previous.with_steps(previous.steps[: active + 1])
+    with form:
+        chosen = draw_step_form(before.last_step, previous.network, previous.dataset, SIDEBAR_STEP)
+    neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
+    base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
+    with layers:
+        base = base.with_last_step(layers=_draw_layers(base))
+    unscored = request_scores(base) if with_amount else None
+    with amount:
+        if not with_amount:
+            edited = hold_amount(before, base, chosen.rule, chosen.scope)
+        elif unscored is not None:
+            edited = hold_amount(before, base, chosen.rule, chosen.scope)
+            st.caption("The slider is shown when the units are scored.")
+        else:
+            edited = draw_amount(before, base, chosen.rule, chosen.scope)
+    later_steps = previous.steps[active + 1 :]
+    recipe = _with_sampling(previous.with_steps((*edited.steps, *later_steps)))
+    return Sidebar(recipe, active, unscored, summary)
+
+
+def _draw_network(previous: Recipe) -> Recipe:
+    """Draw network and dataset; the steps of the recipe are adapted to another network."""
+    available = available_checkpoints()
+    network = registry_select("Network", list(available), SessionState.network.key, NETWORKS)
+    names = available[network]
+    dataset = registry_select(
+        "Dataset", names, SessionState.dataset.key, DATASETS, default=len(names) - 1
+    )
+    draw_card(network, dataset)
     for name in DATASETS:
         if not datasets.available(name):
             offer_download(name)
-    if (network, dataset) != (before.network, before.dataset):
-        before = cards.moved(before, network, dataset)
-    active = cards.draw(before)
-    step = st.container()
-    with st.expander("Sampling"):
-        before = _sampling(before)
-    cards.add_button(before)
-    steps = list(before.steps)
-    with step:
-        steps[active] = draw_step(before.with_steps(tuple(steps[: active + 1])), amount)
-    return before.with_steps(tuple(steps))
+    if (network, dataset) == (previous.network, previous.dataset):
+        return previous
+    return previous.moved_to(network, dataset)
 
 
-def _sampling(before: Recipe) -> Recipe:
-    most = max_calibration_images(before.dataset)
-    st.session_state["calibration"] = min(
-        st.session_state.get("calibration", before.calibration), most
-    )
-    st.session_state.setdefault("seed", before.seed)
-    calibration = st.number_input(
+def _draw_sampling(previous: Recipe) -> Recipe:
+    """Draw the number of calibration images and the seed.
+
+    Both live in their widgets, because a recipe that does not use them has their defaults.
+    """
+    limit = max_calibration_images(previous.dataset)
+    session.calibration = min(session.calibration or previous.calibration, limit)
+    if session.seed is None:
+        session.seed = previous.seed
+    st.number_input(
         "Calibration images",
         1,
-        most,
-        **keep("calibration"),
-        help="Training images that criteria look at when they score what units do.",
+        limit,
+        help="Number of training images that criteria use to score activations and gradients.",
+        **persistent(SessionState.calibration.key),
     )
-    seed = st.number_input("Seed", 0, 2**32 - 1, help="Of the criterion Random.", **keep("seed"))
-    return replace(before, calibration=int(calibration), seed=int(seed))
+    st.number_input(
+        "Seed",
+        0,
+        MAX_SEED,
+        help="Seed of the criterion Random.",
+        **persistent(SessionState.seed.key),
+    )
+    return _with_sampling(previous)
+
+
+def _with_sampling(recipe: Recipe) -> Recipe:
+    """Apply the number of calibration images and the seed of the widgets."""
+    assert session.calibration is not None
+    assert session.seed is not None
+    return replace(recipe, calibration=int(session.calibration), seed=int(session.seed))
+
+
+def _draw_layers(base: Recipe) -> tuple[str, ...]:
+    step = base.last_step
+    names = list(layers_for(base.network, step.method, step.grouping))
+    key = layers_key(base)
+    chosen = st.session_state.get(key)
+    if chosen is None or not set(chosen) <= set(names):
+        st.session_state[key] = names
+    chosen = st.multiselect(
+        "Layers",
+        names,
+        label_visibility="collapsed",
+        placeholder="Choose layers",
+        **persistent(key),
+    )
+    return tuple(chosen)

@@ -1,107 +1,154 @@
-"""The widgets of one step: what is removed, by which criterion, rule and scope, and how much."""
+"""The widgets of one step: what is removed, and by which criterion, rule and scope."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import streamlit as st
 
-from pages.controls.amount import draw_value
-from pages.state.session import choice, keep, registered, segments
-from pages.state.url import layers_key
+from pages.state.step_widgets import StepWidgets
+from pages.state.widgets import registry_select, segments, select
 from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, SCOPES, scopes_for
-from pruning.methods.units import METHODS, groupings_for, groups_of
-from pruning.recipe.recipe import Recipe, Step, criteria_for, rules_for, variants_for
+from pruning.methods.rules import RULES, SCOPES
+from pruning.methods.selection import Value
+from pruning.methods.units import METHODS
+from pruning.recipe.compatibility import (
+    criteria_for,
+    groupings_for,
+    rules_for,
+    scopes_for,
+    variants_for,
+)
+from pruning.recipe.step import Step
 from pruning.runtime.registry import Registry
 
+DEFAULT_VALUE = 0.5
+GROUPING_LABELS = {"feature": "Channels"}
+"""Label of the widget of groupings, by method; that of the other methods is about additions."""
 
-def draw_step(before: Recipe, amount: bool) -> Step:
-    """Draw the widgets of the last step of ``before`` and give what they say now."""
-    network = before.network
-    method = registered("Method", list(METHODS), "method", METHODS, help=_helps(METHODS))
-    grouping = _grouping(before, method)
-    criterion = registered(
-        "Criterion",
-        criteria_for(network, method),
-        "criterion",
-        CRITERIA,
-        help=_helps({name: CRITERIA[name] for name in criteria_for(network, method)}),
+
+def draw_step_form(
+    step: Step, network: str, dataset: str, widgets: StepWidgets, *, with_formula: bool = True
+) -> Step:
+    """Draw the widgets of a step.
+
+    Parameters
+    ----------
+    step : Step
+        The step before this run of the page.
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+    widgets : StepWidgets
+        Keys of the widgets.
+    with_formula : bool
+        Whether to show formula and source of the criterion.
+
+    Returns
+    -------
+    Step
+        With the choices of the widgets. The value, the layers and their values are those of
+        ``step`` as far as they still apply; else a default value, all layers and no values.
+    """
+    method = registry_select("Method", list(METHODS), widgets.method, METHODS, help=_help(METHODS))
+    grouping = _draw_grouping(network, dataset, method, widgets.grouping)
+    criteria = criteria_for(network, method)
+    criterion = registry_select(
+        "Criterion", criteria, widgets.criterion, CRITERIA, help=_help(CRITERIA, criteria)
     )
-    measures = variants_for(method, criterion)
-    measure = (
-        choice("Measure", measures, "measure", format_func=CRITERIA[criterion].variants.get)
-        if measures
-        else ""
-    )
-    st.caption(f"${CRITERIA[criterion].formula}$ · *{CRITERIA[criterion].source}*")
+    variant = _draw_variant(method, criterion, widgets.variant)
+    if with_formula:
+        st.caption(f"${CRITERIA[criterion].formula}$ · *{CRITERIA[criterion].source}*")
     rules = rules_for(method, criterion)
-    rule = registered(
-        "Rule", rules, "rule", RULES, help=_helps({name: RULES[name] for name in rules})
-    )
-    scope = _scope(rule, method)
-    place = st.container()
-    units = replace(
-        before,
+    rule = registry_select("Rule", rules, widgets.rule, RULES, help=_help(RULES, rules))
+    edited = replace(
+        step,
         method=method,
         grouping=grouping,
         criterion=criterion,
-        measure=measure,
-        rule="sparsity",
-        value=0.5,
-        scope="global",
-        values=(),
-        layers=None,
+        variant=variant,
+        rule=rule,
+        scope=_draw_scope(rule, method, widgets),
     )
-    with st.expander("Layers that take part"):
-        units = replace(units, layers=_layers(units))
-    with place:
-        return draw_value(before, units, rule, scope, amount)
+    return _without_stale_fields(step, edited)
 
 
-def _grouping(before: Recipe, method: str) -> str:
-    names = groupings_for(before.network, method)
-    if len(names) < 2 or method == "feature" and DATASETS[before.dataset].channels == 1:
+def _without_stale_fields(step: Step, edited: Step) -> Step:
+    """Replace the value, the layers and their values where they do not fit the new choices."""
+    same_groups = step.method == edited.method and edited.grouping in ("", step.grouping)
+    same_scores = same_groups and step.criterion == edited.criterion
+    keep_values = same_scores and step.rule == edited.rule and edited.scope == "custom"
+    keep_value = step.rule == edited.rule
+    if RULES[edited.rule].value_is_score and step.criterion != edited.criterion:
+        keep_value = False
+    return replace(
+        edited,
+        value=step.value if keep_value else default_value(edited.rule),
+        values=step.values if keep_values else (),
+        layers=step.layers if same_groups else None,
+    )
+
+
+def default_value(rule: str) -> Value:
+    """Return a value of a rule to begin with.
+
+    Parameters
+    ----------
+    rule : str
+        Name in ``RULES``.
+
+    Returns
+    -------
+    float or str
+        The first pattern of a rule of patterns, else 0.5 or the smallest value above.
+    """
+    patterns = RULES[rule].patterns
+    return patterns[0] if patterns else max(DEFAULT_VALUE, RULES[rule].min_value)
+
+
+def _draw_grouping(network: str, dataset: str, method: str, key: str) -> str:
+    names = groupings_for(network, method)
+    has_one_channel = method == "feature" and DATASETS[dataset].channels == 1
+    if len(names) < 2 or has_one_channel:
         return ""
-    return choice(
-        "Channels" if method == "feature" else "Additions",
-        names,
-        "grouping",
-        format_func=METHODS[method].groupings.get,
-    )
+    label = GROUPING_LABELS.get(method, "Additions")
+    return select(label, names, key, format_func=METHODS[method].groupings.get)
 
 
-def _scope(rule: str, method: str) -> str:
-    """What competes. Most rules look at each score by itself: then it matters only whether layers have own values."""
+def _draw_variant(method: str, criterion: str, key: str) -> str:
+    names = variants_for(method, criterion)
+    if not names:
+        return ""
+    return select("Measure", names, key, format_func=CRITERIA[criterion].variants.get)
+
+
+def _draw_scope(rule: str, method: str, widgets: StepWidgets) -> str:
+    """Draw the scope; under most rules it matters only whether layers have values of their own."""
     names = scopes_for(rule, method)
-    labels, key = ({}, "scope") if RULES[rule].scopes else ({"global": "all alike"}, "alike")
+    units_compete = bool(RULES[rule].scopes)
+    key = widgets.scope if units_compete else widgets.own_values
+
+    def label_of(name: str) -> str:
+        return "all alike" if name == "global" and not units_compete else name
+
+    descriptions = [f"**{name}**: {text}." for name, text in SCOPES.items()]
+    descriptions.append("Most rules compare each score by itself: then layers do not compete.")
     return segments(
         "Scope",
         names,
         key,
         disabled=len(names) == 1,
-        format_func=lambda n: labels.get(n, n),
-        help="  \n".join(f"**{name}**: {text}." for name, text in SCOPES.items())
-        + "  \nMost rules look at each score by itself: then layers do not compete.",
+        format_func=label_of,
+        help="  \n".join(descriptions),
     )
 
 
-def _layers(units: Recipe) -> tuple[str, ...]:
-    names = list(groups_of(units.network, units.method, units.grouping))
-    key = layers_key(units)
-    if set(st.session_state.get(key, names)) - set(names):
-        del st.session_state[key]
-    st.session_state.setdefault(key, names)
-    return tuple(
-        st.multiselect(
-            "Layers", names, label_visibility="collapsed", placeholder="Choose layers", **keep(key)
-        )
-    )
-
-
-def _helps(registry: Registry | dict) -> str:
-    return "  \n".join(
-        f"**{entry.label}**"
-        + (f" ${entry.formula}$" if hasattr(entry, "formula") else "")
-        + f": {entry.help}"
-        for entry in registry.values()
-    )
+def _help(registry: Registry | Mapping[str, Any], names: Sequence[str] | None = None) -> str:
+    """Describe entries of a registry, one a line."""
+    lines = []
+    for name in registry if names is None else names:
+        entry = registry[name]
+        formula = getattr(entry, "formula", "")
+        formula_text = f" ${formula}$" if formula else ""
+        lines.append(f"**{entry.label}**{formula_text}: {entry.help}")
+    return "  \n".join(lines)

@@ -1,129 +1,127 @@
-"""The steps of a recipe as cards: add, choose, reorder, remove. With one step there is nothing to see but a button."""
-
-from dataclasses import replace
+"""The steps of a recipe as cards: add, choose, reorder, remove. One step needs no card."""
 
 import streamlit as st
 
+from pages.state.session import session
 from pages.state.url import show_step
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
-from pruning.recipe.recipe import (
-    STEPS,
-    Recipe,
-    Step,
-    criteria_for,
-    max_calibration_images,
-    rules_for,
-)
+from pruning.recipe.recipe import MAX_STEPS, Recipe
+from pruning.recipe.step import Step
 
 
-def draw(recipe: Recipe) -> int:
-    """The cards; which step the widgets below are for."""
-    steps = recipe.steps
-    active = st.session_state["active"] = min(st.session_state.get("active", 0), len(steps) - 1)
-    if len(steps) > 1:
-        st.caption("Steps, each applied to what the one above has left. Choose one to change it:")
-        for i, step in enumerate(steps):
-            with st.container(
-                key=f"card-{i}", horizontal=True, vertical_alignment="center", gap=None
-            ):
-                st.button(
-                    f"{i + 1} · {METHODS[step.method].label}, {_amount(step)}",
-                    key=f"choose step {i}",
-                    on_click=_choose,
-                    args=[i],
-                    help=f"{CRITERIA[step.criterion].label}, rule {RULES[step.rule].label.lower()}",
-                    type="primary" if i == active else "secondary",
-                    width="stretch",
-                )
-                st.button(
-                    "",
-                    key=f"raise step {i}",
-                    icon=":material/arrow_upward:",
-                    help="Move up",
-                    on_click=_raise,
-                    args=[i],
-                    type="tertiary",
-                    disabled=i == 0,
-                )
-                st.button(
-                    "",
-                    key=f"remove step {i}",
-                    icon=":material/close:",
-                    help="Remove this step",
-                    on_click=_remove,
-                    args=[i],
-                    type="tertiary",
-                )
-    return active
+def draw_steps(recipe: Recipe) -> int:
+    """Draw a card for each step, if there are several.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe before this run of the page.
+
+    Returns
+    -------
+    int
+        Index of the step that the form shows.
+    """
+    session.active_step = min(session.active_step, len(recipe.steps) - 1)
+    if len(recipe.steps) > 1:
+        st.caption("Steps, each applied to the result of the previous one. Choose one to edit it:")
+        for index, step in enumerate(recipe.steps):
+            _draw_card(index, step)
+    return session.active_step
 
 
-def add_button(recipe: Recipe) -> None:
+def draw_add_button(recipe: Recipe) -> None:
+    """Draw the button that adds a step.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe before this run of the page.
+    """
     st.button(
         "Add a step",
         icon=":material/add:",
         on_click=_add,
         width="stretch",
-        disabled=len(recipe.steps) >= STEPS,
-        help="Prune what this leaves once more: for example layers, then filters, then weights.",
+        disabled=len(recipe.steps) >= MAX_STEPS,
+        help="Prune the result once more: for example layers, then filters, then weights.",
+    )
+
+
+def _draw_card(index: int, step: Step) -> None:
+    criterion, rule = CRITERIA[step.criterion].label, RULES[step.rule].label.lower()
+    is_active = index == session.active_step
+    card = st.container(key=f"card-{index}", horizontal=True, vertical_alignment="center", gap=None)
+    card.button(
+        f"{index + 1} · {METHODS[step.method].label}, {_amount(step)}",
+        key=f"choose step {index}",
+        on_click=_choose,
+        args=[index],
+        help=f"{criterion}, rule {rule}",
+        type="primary" if is_active else "secondary",
+        width="stretch",
+    )
+    card.button(
+        "",
+        key=f"raise step {index}",
+        icon=":material/arrow_upward:",
+        help="Move up",
+        on_click=_raise,
+        args=[index],
+        type="tertiary",
+        disabled=index == 0,
+    )
+    card.button(
+        "",
+        key=f"remove step {index}",
+        icon=":material/close:",
+        help="Remove this step",
+        on_click=_remove,
+        args=[index],
+        type="tertiary",
     )
 
 
 def _amount(step: Step) -> str:
     if step.scope == "custom":
         return "per layer"
-    return (
-        step.value
-        if isinstance(step.value, str)
-        else (
-            f"{100 * step.value:.3g}%" if RULES[step.rule].max_value == 1 else f"{step.value:.3g}"
-        )
-    )
+    if isinstance(step.value, str):
+        return step.value
+    if RULES[step.rule].max_value == 1:
+        return f"{100 * step.value:.3g}%"
+    return f"{step.value:.3g}"
 
 
-def moved(recipe: Recipe, network: str, dataset: str) -> Recipe:
-    """The same steps for another network: what it does not have is left out, and all its layers take part."""
-    steps = []
-    for step in recipe.steps:
-        criteria = criteria_for(network, step.method)
-        if step.criterion not in criteria:
-            step = replace(step, criterion=criteria[0], measure="")
-        if step.rule not in rules_for(step.method, step.criterion):
-            step = replace(step, rule="sparsity", value=0.5, values=())
-        if recipe.network != network:
-            step = replace(step, layers=None, values=())
-        steps.append(step)
-    *earlier, last = steps
-    fresh = Recipe(
-        network,
-        dataset,
-        seed=recipe.seed,
-        calibration=min(recipe.calibration, max_calibration_images(dataset)),
-    )
-    return fresh.with_steps((*earlier, last))
-
-
-def _choose(active: int) -> None:
-    _put(list(st.session_state["recipe"].steps), active)
+def _choose(index: int) -> None:
+    _show(list(_recipe().steps), index)
 
 
 def _add() -> None:
-    _put([*st.session_state["recipe"].steps, Step()], len(st.session_state["recipe"].steps))
+    steps = _recipe().steps
+    _show([*steps, Step()], len(steps))
 
 
-def _raise(i: int) -> None:
-    steps = list(st.session_state["recipe"].steps)
-    steps[i - 1], steps[i] = steps[i], steps[i - 1]
-    _put(steps, i - 1)
+def _raise(index: int) -> None:
+    steps = list(_recipe().steps)
+    steps[index - 1], steps[index] = steps[index], steps[index - 1]
+    _show(steps, index - 1)
 
 
-def _remove(i: int) -> None:
-    steps = [step for j, step in enumerate(st.session_state["recipe"].steps) if j != i]
-    _put(steps, min(st.session_state["active"], len(steps) - 1))
+def _remove(index: int) -> None:
+    steps = list(_recipe().steps)
+    del steps[index]
+    _show(steps, min(session.active_step, len(steps) - 1))
 
 
-def _put(steps: list[Step], active: int) -> None:
-    recipe = st.session_state["recipe"].with_steps(tuple(steps))
-    st.session_state.update({"recipe": recipe, "active": active})
+def _recipe() -> Recipe:
+    """Return the recipe of the last run; callbacks run before the widgets are drawn."""
+    assert session.recipe is not None
+    return session.recipe
+
+
+def _show(steps: list[Step], active: int) -> None:
+    recipe = _recipe().with_steps(tuple(steps))
+    session.recipe, session.active_step = recipe, active
     show_step(recipe.with_steps(recipe.steps[: active + 1]))

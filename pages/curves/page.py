@@ -1,159 +1,201 @@
-"""Curves: recipes at many strengths in one picture, with the control that every comparison needs."""
+"""Curves: recipes at many strengths in one figure, with the random control beside them."""
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
-from pages.curves.sidebar import AXES, SHOWN, bundle_of, chosen, put_link
-from pages.state.background_task import at_once
-from pages.state.session import CHART, keep, only, say, segments, shown
-from pages.state.url import follow_opened, open_on_explore
-from pruning.experiments import curves as bundle
-from pruning.experiments import literature as published
-from pruning.experiments.comparison import name_of
-from pruning.experiments.curves import Line
-from pruning.figures import curves as figures
-from pruning.figures.html_page import page as as_page
+from pages.curves import sidebar
+from pages.curves.sidebar import X_LABELS, Y_LABELS
+from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.messages import render_page, show_pending_message
+from pages.state.tables import column_config, download_row
+from pages.state.url import follow_opened_recipe, open_on_explore
+from pages.state.visitor import set_active_work
+from pages.state.widgets import CHART, persistent, segments
+from pruning.experiments.curves import (
+    Curve,
+    CurveRequest,
+    curves_table,
+    curves_to_dict,
+    measure_curves,
+)
+from pruning.experiments.literature import PublishedResult, results_for
+from pruning.figures.curves import alt_of_tradeoff_curves, tradeoff_curves
+from pruning.figures.html_page import html_page
 from pruning.models import NETWORKS
+from pruning.recipe.labels import recipe_label
+
+TASK = "curves"
+CHART_KEY = "tradeoff_curves"
 
 
 def page() -> None:
-    only("bundle")
-    follow_opened()
-    asked = bundle_of(chosen())
-    if asked is None:
+    """Draw the page."""
+    set_active_work(TASK)
+    st.title("Curves")
+    follow_opened_recipe()
+    sidebar.read_link()
+    show_pending_message()
+    request = sidebar.draw()
+    if request is None:
+        st.info("Choose a recipe.")
         return
-    put_link(asked)
-    say()
-    controls = st.container(horizontal=True, vertical_alignment="bottom", gap="large")
-    x = segments("Against", list(AXES), "curves x", controls, format_func=AXES.get)
-    y = segments("Shown", SHOWN, "curves y", controls)
-    beside = published.of(asked.recipes[0].network, asked.recipes[0].dataset)
-    if beside:
-        on = controls.toggle("Published points", **keep("curves published"))
-        beside = [
-            one for one in beside if on and y == "accuracy" and getattr(one, x, None) is not None
-        ]
-        if on and not beside:
-            st.caption("The published points have no place on these axes.")
-    draw = partial(_draw, x=x, y=y, stars=tuple(beside))
-    found = at_once(
-        "bundle",
-        ("bundle", asked),
-        partial(_work, asked),
-        draw,
-        "Compute the curves",
-        every=2.0 if NETWORKS[asked.recipes[0].network].slow else 1.0,
+    x, y, published = _choose_axes(request)
+    sidebar.put_link(request)
+    draw = partial(_draw_curves, x=x, y=y, published=published)
+    task = _task(request, draw)
+    curves = wait_for(task)
+    if curves is None:
+        draw_task(task)
+        return
+    draw(curves)
+    _draw_published(published)
+    _draw_tables(request, curves)
+
+
+def _choose_axes(request: CurveRequest) -> tuple[str, str, list[PublishedResult]]:
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
+        x = segments("Horizontal axis", list(X_LABELS), "curves_x", format_func=X_LABELS.get)
+        y = segments("Vertical axis", list(Y_LABELS), "curves_y", format_func=Y_LABELS.get)
+        first = request.recipes[0]
+        results = results_for(first.network, first.dataset)
+        if not results or not st.toggle("Published points", **persistent("curves_published")):
+            return x, y, []
+    results = [result for result in results if y == "accuracy" and _position(result, x) is not None]
+    if not results:
+        st.caption("The published points have no values on these axes.")
+    return x, y, results
+
+
+def _position(result: PublishedResult, x: str) -> float | None:
+    """Position of a published result on the horizontal axis; None if it was not published."""
+    return {"compression": result.compression, "macs": result.macs}.get(x)
+
+
+def _task(request: CurveRequest, draw: Callable[[tuple[Curve, ...]], None]) -> Task:
+    def work(report: Callable[[TaskProgress], None]) -> tuple[Curve, ...]:
+        def report_curves(curves: tuple[Curve, ...], share: float) -> None:
+            report(TaskProgress(share, curves or None))
+
+        return measure_curves(request, report_curves)
+
+    return Task(
+        name=TASK,
+        key=("curves", request),
+        work=work,
+        label="Compute the curves",
+        starts_itself=True,
+        draw_partial=draw,
+        interval=2.0 if NETWORKS[request.recipes[0].network].slow else 1.0,
+        subject="The curves",
     )
-    if found is None:
-        return
-    draw(found)
-    for one in beside:
-        place = (
-            f"{one.compression:g}x compression"
-            if one.compression
-            else f"{one.macs:.1%} of the MACs"
-        )
-        st.caption(
-            f"{one.source}: {one.accuracy:.2%} at {place}, dense {one.base:.2%}; {one.remark}."
-        )
-    _tables(asked, found)
 
 
-def _work(asked: bundle.Bundle, report) -> tuple[Line, ...]:
-    return bundle.measure(asked, lambda lines, share: report((lines, share)))
+def _labels(curves: tuple[Curve, ...]) -> list[str]:
+    return [recipe_label(curve.recipe, with_seed=False) for curve in curves]
 
 
-def _draw(found: tuple[Line, ...], x: str, y: str, stars: tuple) -> None:
-    names = [name_of(line.recipe, seed=False) for line in found]
-    figure = figures.bundle(found, names, x=x, y=y, published=stars)
-    follow_opened()  # here, too: while points still come, this is all that runs
+def _draw_curves(
+    curves: tuple[Curve, ...], x: str, y: str, published: list[PublishedResult]
+) -> None:
+    follow_opened_recipe()  # a run of the fragment alone can be the first one after a click
+    labels = _labels(curves)
     st.plotly_chart(
-        figure,
-        key="bundle",
-        on_select=partial(_open, found),
+        tradeoff_curves(curves, labels, x=x, y=y, published=published),
+        key=CHART_KEY,
+        on_select=partial(_open_clicked_point, curves),
         selection_mode="points",
+        alt=alt_of_tradeoff_curves(curves, labels, x=x, y=y),
         **CHART,
-        alt=figures.alt(found, names, x=x, y=y),
     )
-    st.caption(
-        "A click on a point opens it on Explore, of several seeds the first."
-        + (
-            " A band is one standard deviation over the seeds."
-            if any(len(line.runs) > 1 for line in found)
-            else ""
+    note = "Click on a point to open its recipe on Explore; of several seeds, the first."
+    if any(len(curve.runs) > 1 for curve in curves):
+        note += " The bands are one standard deviation over the seeds."
+    st.caption(note)
+
+
+def _open_clicked_point(curves: tuple[Curve, ...]) -> None:
+    for point in st.session_state[CHART_KEY].selection.points:
+        position = point.get("customdata")
+        if isinstance(position, list | tuple) and len(position) == 2:
+            curve, index = position
+            open_on_explore(curves[curve].points[index][0].recipe.on_all_images)
+
+
+def _draw_published(published: list[PublishedResult]) -> None:
+    for result in published:
+        if result.compression:
+            position = f"{result.compression:g}x compression"
+        else:
+            position = f"{result.macs:.1%} of the MACs"
+        st.caption(
+            f"{result.source}: {result.accuracy:.2%} at {position}, dense {result.base:.2%}; "
+            f"{result.remark}."
         )
-    )
 
 
-def _open(found: tuple[Line, ...]) -> None:
-    """A click on a point."""
-    for point in st.session_state["bundle"].selection.points:
-        if isinstance(told := point.get("customdata"), list | tuple) and len(told) == 2:
-            line, place = told
-            open_on_explore(replace(found[line].points[place][0].recipe, images=None))
-
-
-def _tables(asked: bundle.Bundle, found: tuple[Line, ...]) -> None:
-    st.markdown("##### Area under each curve")
-    areas = pd.DataFrame(
-        {
-            "recipe": [name_of(line.recipe, seed=False) for line in found],
-            "area": [line.area for line in found],
-            "from": [min(figures.removed(p) for run in line.runs for p in run) for line in found],
-            "to": [max(figures.removed(p) for run in line.runs for p in run) for line in found],
-            "seeds": [len(line.runs) for line in found],
-            "images": [min(p.tally.images for run in line.runs for p in run) for line in found],
-        }
-    )
+def _draw_tables(request: CurveRequest, curves: tuple[Curve, ...]) -> None:
+    st.markdown("##### Mean accuracy of each curve")
+    percent = partial(st.column_config.NumberColumn, format="percent")
     st.dataframe(
-        areas.sort_values("area", ascending=False),
+        _areas(curves),
         hide_index=True,
         column_config={
             "recipe": st.column_config.TextColumn(width="medium"),
-            "area": st.column_config.NumberColumn("mean accuracy", format="percent"),
-            "from": st.column_config.NumberColumn("from sparsity", format="percent"),
-            "to": st.column_config.NumberColumn("to sparsity", format="percent"),
-            "images": st.column_config.NumberColumn("images a point, at least", format="localized"),
+            "area": percent("mean accuracy"),
+            "from": percent("from sparsity"),
+            "to": percent("to sparsity"),
+            "images": st.column_config.NumberColumn("images per point (min.)", format="localized"),
         },
     )
     st.caption(
-        "The area under accuracy against sparsity (of pixels: the share of pixels), divided by its width. Only areas over the "
-        "same range can be compared."
+        "Area under accuracy against sparsity, divided by its width; for pixels, against the share "
+        "of pixels. Only values over the same range can be compared."
     )
-    table = bundle.table(found)
+    table = curves_table(curves)
     with st.expander("All points"):
-        st.dataframe(table, hide_index=True)
-    names = [name_of(line.recipe, seed=False) for line in found]
-    one, two, three = st.columns(3)
-    more = {"on_click": "ignore", "width": "stretch", "icon": ":material/download:"}
-    one.download_button(
-        "Points as CSV", table.to_csv(index=False), "curves.csv", "text/csv", **more
-    )
-    two.download_button(
-        "Points as JSON",
-        lambda: json.dumps(bundle.to_dict(asked, found), indent=1),
-        "curves.json",
-        "application/json",
-        **more,
-    )
-    three.download_button(
-        "Pictures as HTML",
-        lambda: as_page(
-            "Curves",
-            {
-                f"{y} against {AXES[x]}": figures.bundle(found, names, x=x, y=y)
-                for x in AXES
-                for y in SHOWN
-            },
-        ),
-        "curves.html",
-        "text/html",
-        **more,
+        st.dataframe(table, hide_index=True, column_config=column_config(table))
+    download_row(
+        "curves",
+        {
+            "Points as CSV": ("csv", "text/csv", table.to_csv(index=False)),
+            "Points as JSON": (
+                "json",
+                "application/json",
+                lambda: json.dumps(curves_to_dict(request, curves), indent=1),
+            ),
+            "Figures as HTML": ("html", "text/html", lambda: _html_page(curves)),
+        },
     )
 
 
-shown(page)
+def _areas(curves: tuple[Curve, ...]) -> pd.DataFrame:
+    rows = []
+    for label, curve in zip(_labels(curves), curves, strict=True):
+        removed = [evaluation.removed for evaluation in curve.evaluations]
+        images = [evaluation.tally.images for evaluation in curve.evaluations]
+        row = {
+            "recipe": label,
+            "area": curve.area,
+            "from": min(removed),
+            "to": max(removed),
+            "seeds": len(curve.runs),
+            "images": min(images),
+        }
+        rows.append(row)
+    return pd.DataFrame(rows).sort_values("area", ascending=False)
+
+
+def _html_page(curves: tuple[Curve, ...]) -> str:
+    labels, figures = _labels(curves), {}
+    for x, x_label in X_LABELS.items():
+        for y, y_label in Y_LABELS.items():
+            title = f"{y_label.capitalize()} against {x_label}"
+            figures[title] = tradeoff_curves(curves, labels, x=x, y=y)
+    return html_page("Curves", figures)
+
+
+render_page(page)

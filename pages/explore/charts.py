@@ -1,162 +1,231 @@
-"""Pictures with the controls that belong to them, each with its words for those who cannot see it."""
+"""Figures of a pruned network with the controls that belong to them."""
 
+from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
+import plotly.graph_objects as go
 import streamlit as st
 
-from pages.explore.unit_inspector import clicked, take_click
-from pages.state.session import CHART, choice, keep, segments
+from pages.explore.unit_inspector import selected_unit, take_click
+from pages.state.session import SessionState, session
+from pages.state.url import ALL_LAYERS
+from pages.state.widgets import CHART, persistent, segments, select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.engine import prune as experiment
-from pruning.figures import heatmap, histogram, mask
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.figures.heatmap import alt_of_removal_heatmap, removal_heatmap
+from pruning.figures.histogram import alt_of_histogram, histogram
+from pruning.figures.image_mask import alt_of_image_mask, image_mask
+from pruning.figures.layer_scores import ScoredLayer, alt_of_layer_scores, layer_scores
+from pruning.figures.mask import alt_of_layer_mask, layer_mask
+from pruning.figures.pixel_scores import alt_of_pixel_scores, pixel_scores
+from pruning.figures.pixel_sparsity import alt_of_pixel_sparsity, pixel_sparsity
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import prunable
-from pruning.recipe.recipe import Recipe
+
+WEIGHTS, SCORES = "Weights", "Scores"
+INPUT = "input"
+"""Name of the mask of the input image."""
+HISTOGRAM_CHART = "histogram of weights"
+HEATMAP_CHART = "heatmap"
+MASK_CHART = "mask of a layer"
 
 
-def show_histogram(recipe: Recipe) -> None:
-    """The weights of the network, or the scores of the step's units."""
-    usual = ["Weights", "Scores"] if recipe.method == "weight" else ["Scores", "Weights"]
-    if "shown" not in st.session_state or st.session_state.get("shown for") != recipe.method:
-        st.session_state.update({"shown": usual[0], "shown for": recipe.method})
-    scores = (
-        segments("Histogram of", ["Weights", "Scores"], "shown", label_visibility="collapsed")
-        == "Scores"
+def draw_histogram(pruned: PrunedNetwork) -> None:
+    """Draw the distribution of the weights, or of the scores of the last step.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    """
+    method = pruned.recipe.last_step.method
+    if session.histogram_of is None or session.histogram_method != method:
+        session.histogram_of = WEIGHTS if method == "weight" else SCORES
+        session.histogram_method = method
+    heading, control = st.columns([3, 2], vertical_alignment="center")
+    heading.markdown("##### Distribution")
+    chosen = segments(
+        "Histogram of",
+        [WEIGHTS, SCORES],
+        SessionState.histogram_of.key,
+        control,
+        label_visibility="collapsed",
     )
-    unit = METHODS[recipe.method].unit
-    if scores and not experiment.ranking(recipe):
-        st.caption("Earlier steps have left no unit that this step could score.")
-        return
-    if scores and recipe.method == "layer":
-        [(group, ranked)] = experiment.ranking(recipe).items()
-        kept, label = (
-            ~experiment.select(recipe)[group].removed(ranked).numpy(),
-            experiment.groups_of(recipe)[group].label,
-        )
-        named = {label(i): (float(ranked.scores[i]), bool(kept[i])) for i in sorted(ranked.order)}
-        st.plotly_chart(
-            histogram.bars(named, title=f"score of the {unit}"),
-            key="histogram of weights",
-            alt=histogram.alt_of_bars(named),
-            **CHART,
-        )
-        return
-    names = (
-        list(experiment.ranking(recipe))
-        if scores
-        else list(prunable(experiment.pruned(recipe).model))
+    if chosen == WEIGHTS:
+        _draw_histogram_of_weights(pruned)
+    elif not pruned.ranking:
+        st.caption("Earlier steps have removed all units that this step could score.")
+    elif method == "layer":
+        _draw_layer_scores(pruned)
+    else:
+        _draw_histogram_of_scores(pruned)
+
+
+def _draw_histogram_of_weights(pruned: PrunedNetwork) -> None:
+    layer, log = _draw_histogram_controls(list(prunable(pruned.model)))
+    step = pruned.recipe.last_step
+    has_weight_threshold = step.method == "weight" and step.criterion == "magnitude"
+    values, kept = pruned.weights(layer)
+    figure = histogram(
+        values,
+        kept,
+        log=log,
+        threshold=_common_threshold(pruned, layer) if has_weight_threshold else None,
+        mirrored=True,
+        title="weight",
     )
+    alt = alt_of_histogram(values, kept, layer or ALL_LAYERS, "weights")
+    st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)
+
+
+def _draw_histogram_of_scores(pruned: PrunedNetwork) -> None:
+    layer, log = _draw_histogram_controls(list(pruned.ranking))
+    unit = METHODS[pruned.recipe.last_step.method].unit
+    values, kept = pruned.scores(layer)
+    figure = histogram(
+        values,
+        kept,
+        log=log,
+        threshold=_common_threshold(pruned, layer),
+        mirrored=False,
+        title=f"score of the {unit}",
+    )
+    alt = alt_of_histogram(values, kept, layer or ALL_LAYERS, f"{unit} scores")
+    st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)
+
+
+def _draw_histogram_controls(names: list[str]) -> tuple[str | None, bool]:
+    """Draw the choice of a layer, None for all of them, and of a log scale."""
     left, right = st.columns([3, 2], vertical_alignment="center")
     with left:
-        shown = choice(
+        chosen = select(
             "Layers of the histogram",
-            ["all layers", *names],
-            "histogram",
+            [ALL_LAYERS, *names],
+            SessionState.histogram.key,
             label_visibility="collapsed",
         )
-    log = right.toggle("Log counts", **keep("log"))
-    only = None if shown == "all layers" else shown
-    values, kept = experiment.scores(recipe, only) if scores else experiment.weights(recipe, only)
-    thresholds = {
-        cut.threshold for name, cut in experiment.select(recipe).items() if only in (None, name)
-    }
-    known = len(thresholds) == 1 and (
-        scores or recipe.method == "weight" and recipe.criterion == "magnitude"
-    )
-    st.plotly_chart(
-        histogram.histogram(
-            values,
-            kept,
-            log=log,
-            threshold=thresholds.pop() if known else None,
-            mirrored=not scores,
-            title=f"score of the {unit}" if scores else "weight",
-        ),
-        key="histogram of weights",
-        alt=histogram.alt(values, kept, shown, f"{unit} scores" if scores else "weights"),
-        **CHART,
-    )
+    log = right.toggle("Log counts", **persistent(SessionState.log.key))
+    return None if chosen == ALL_LAYERS else chosen, log
 
 
-def show_heatmap(recipe: Recipe) -> None:
-    click = {
-        "on_select": partial(take_click, "heatmap"),
-        "selection_mode": "points",
-        "key": "heatmap",
-    }
-    if recipe.method == "feature" and experiment.ranking(recipe):
+def _common_threshold(pruned: PrunedNetwork, group: str | None) -> float | None:
+    """Return the threshold of a group, or of all groups if they have the same."""
+    thresholds = set()
+    for name, group_selection in pruned.selection.items():
+        if group in (None, name):
+            thresholds.add(group_selection.threshold)
+    return thresholds.pop() if len(thresholds) == 1 else None
+
+
+def _draw_layer_scores(pruned: PrunedNetwork) -> None:
+    [(group, ranked)] = pruned.ranking.items()
+    removed = pruned.removed_units_of(group)
+    layers = {}
+    for unit in sorted(ranked.order):
+        name = pruned.groups[group].label(unit)
+        layers[name] = ScoredLayer(float(ranked.scores[unit]), not removed[unit])
+    figure = layer_scores(layers, title="score of the layer")
+    alt = alt_of_layer_scores(layers)
+    st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)
+
+
+def draw_heatmap(pruned: PrunedNetwork) -> None:
+    """Draw the share removed of each unit; of pixels their scores.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    """
+    if pruned.recipe.last_step.method == "feature" and pruned.ranking:
         st.markdown("##### Score of each pixel")
-        [(group, ranked)] = experiment.ranking(recipe).items()
-        scores = np.where(np.isfinite(ranked.scores), ranked.scores, np.nan).reshape(
-            experiment.groups_of(recipe)[group].shape
-        )
-        st.plotly_chart(
-            heatmap.pixels(scores),
-            alt=f"Scores of the input pixels by {CRITERIA[recipe.criterion].label}, from "
-            f"{np.nanmin(scores):.3g} to {np.nanmax(scores):.3g}.",
-            **click,
-            **CHART,
-        )
+        _draw_pixel_scores(pruned)
         return
-    st.markdown("##### Share removed, unit by unit")
-    shares = experiment.shares(recipe)
-    st.plotly_chart(heatmap.heatmap(shares, clicked()), alt=heatmap.alt(shares), **click, **CHART)
+    st.markdown("##### Share removed of each unit")
+    shares = pruned.removed_share_by_unit
+    figure = removal_heatmap(shares, selected_unit())
+    _draw_clickable(figure, HEATMAP_CHART, alt_of_removal_heatmap(shares))
 
 
-def show_mask(recipe: Recipe) -> None:
-    state, data = experiment.pruned(recipe), DATASETS[recipe.dataset]
-    names = list(prunable(state.model))
-    has_input = "input" in state.masks
-    st.markdown(
-        "##### Mask of a layer" if not has_input else "##### Mask of a layer or of the image"
-    )
-    if has_input and st.session_state.get("mask") not in ["input", *names]:
-        st.session_state["mask"] = "input"
-    parts = [
-        layer
-        for group in experiment.groups_of(recipe).values()
-        for layer in group.layers
-        if layer in names
-    ]
-    name = choice(
+def _draw_pixel_scores(pruned: PrunedNetwork) -> None:
+    [(group, ranked)] = pruned.ranking.items()
+    scores = np.where(np.isfinite(ranked.scores), ranked.scores, np.nan)
+    scores = scores.reshape(pruned.groups[group].shape)
+    criterion = CRITERIA[pruned.recipe.last_step.criterion].label
+    _draw_clickable(pixel_scores(scores), HEATMAP_CHART, alt_of_pixel_scores(scores, criterion))
+
+
+def draw_mask(pruned: PrunedNetwork) -> None:
+    """Draw the mask of a layer, or of the image.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    """
+    options = _mask_options(pruned)
+    has_input = INPUT in options.names
+    heading = "Mask of a layer or of the image" if has_input else "Mask of a layer"
+    st.markdown(f"##### {heading}")
+    name = select(
         "Layer of the mask",
-        ["input", *names] if has_input else names,
-        "mask",
+        options.names,
+        SessionState.mask.key,
         label_visibility="collapsed",
-        otherwise=names.index(parts[0]) if parts else 0,
+        default=options.default,
     )
-    if name == "input":
-        kept = state.masks["input"].numpy()
-        pixels = datasets.load(recipe.dataset, "test").pixels[0].numpy()
-        st.plotly_chart(
-            mask.image(pixels, kept),
-            key="mask of a layer",
-            on_select=partial(take_click, "mask of a layer"),
-            selection_mode="points",
-            alt=f"A test image under the mask of its pixels: {1 - kept.mean():.1%} removed (orange).",
-            **CHART,
-        )
-        return
-    kept = state.masks.complete(state.model)[f"{name}.weight"].numpy()
-    reads_image = (
-        kept.ndim == 2 and name == names[0] and kept.shape[1] == data.channels * data.size**2
-    )
+    if name == INPUT:
+        _draw_image_mask(pruned)
+    else:
+        _draw_layer_mask(pruned, name)
+
+
+@dataclass(frozen=True)
+class _MaskOptions:
+    names: list[str]
+    default: int
+
+
+def _mask_options(pruned: PrunedNetwork) -> _MaskOptions:
+    """List the masks: the image, if it has one, is the default, else the first layer of a group."""
+    layers = list(prunable(pruned.model))
+    if INPUT in pruned.masks:
+        return _MaskOptions([INPUT, *layers], 0)
+    for group in pruned.groups.values():
+        for layer in group.layers:
+            if layer in layers:
+                return _MaskOptions(layers, layers.index(layer))
+    return _MaskOptions(layers, 0)
+
+
+def _draw_image_mask(pruned: PrunedNetwork) -> None:
+    kept = pruned.masks[INPUT].numpy()
+    pixels = datasets.load(pruned.recipe.dataset, "test").pixels[0].numpy()
+    _draw_clickable(image_mask(pixels, kept), MASK_CHART, alt_of_image_mask(kept))
+
+
+def _draw_layer_mask(pruned: PrunedNetwork, name: str) -> None:
+    data = DATASETS[pruned.recipe.dataset]
+    kept = pruned.masks.complete(pruned.model)[f"{name}.weight"].numpy()
+    is_first = name == next(iter(prunable(pruned.model)))
+    pixel_count = data.channels * data.size**2
+    reads_image = is_first and kept.ndim == 2 and kept.shape[1] == pixel_count
     columns = st.columns([3, 2]) if reads_image else [st.container()]
-    columns[0].plotly_chart(
-        mask.mask(kept, name),
-        key="mask of a layer",
-        alt=mask.alt(kept, name),
-        on_select=partial(take_click, "mask of a layer"),
-        selection_mode="points",
-        **CHART,
-    )
+    with columns[0]:
+        _draw_clickable(layer_mask(kept, name), MASK_CHART, alt_of_layer_mask(kept, name))
     if reads_image:
-        columns[1].plotly_chart(
-            mask.pixels(kept, data.channels, data.size),
-            key="pixels",
-            alt=f"Share of removed weights of {name} at each input pixel",
-            **CHART,
-        )
+        figure = pixel_sparsity(kept, data.channels, data.size)
+        columns[1].plotly_chart(figure, key="pixels", alt=alt_of_pixel_sparsity(name), **CHART)
+
+
+def _draw_clickable(figure: go.Figure, key: str, alt: str) -> None:
+    """Draw a figure; a click on a unit opens it in the unit inspector."""
+    options: dict[str, Any] = {
+        "on_select": partial(take_click, key),
+        "selection_mode": "points",
+    }
+    st.plotly_chart(figure, key=key, alt=alt, **options, **CHART)

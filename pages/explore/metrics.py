@@ -1,118 +1,241 @@
-"""The numbers that matter, in one row, and the table behind them."""
+"""The numbers that matter, in one row, and the table of layers."""
+
+from collections.abc import Callable
+from typing import Any
 
 import streamlit as st
 
-from pages.state.session import draw_again
-from pruning.engine.prune import Outcome
+from pages.state.background_task import Task, TaskProgress
+from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.inference.accuracy import Accuracy
 from pruning.methods.units import METHODS
-from pruning.runtime.jobs import Job
+from pruning.models import NETWORKS
+
+FIRST_ESTIMATE_IMAGES = 1_000
+"""Test images for the estimate that a slow network shows first."""
+UNCHANGED_POINTS = 0.005
+"""Percentage points below which an accuracy is shown as unchanged."""
+QUIET: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
+"""Options of a delta that is neither good nor bad."""
 
 
-def show_numbers(outcome: Outcome) -> None:
-    accuracy, dense = outcome.accuracy, outcome.dense
-    change = 100 * (accuracy.value - outcome.dense_accuracy)
-    if (
-        not accuracy.complete
-    ):  # the first images may be easier than all: no change is told from them
-        delta = {
-            "delta": f"dense: {outcome.dense_accuracy:.2%}",
-            "delta_color": "off",
-            "delta_arrow": "off",
-        }
-    elif abs(change) < 0.005:
-        delta = {"delta": "as dense", "delta_color": "off", "delta_arrow": "off"}
-    else:
-        delta = {"delta": f"{change:+.2f} points against dense"}
+def accuracy_task(pruned: PrunedNetwork) -> Task:
+    """Return the task that measures the accuracy of a pruned network.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+
+    Returns
+    -------
+    Task
+        Its result and its partial results are an `Evaluation`.
+    """
+    recipe = pruned.recipe
+
+    def work(report: Callable[[TaskProgress], None]) -> Evaluation:
+        def report_partial(progress: EvaluationProgress) -> None:
+            report(TaskProgress(progress.share, progress.evaluations[0]))
+
+        return evaluate([recipe], report=report_partial)[0]
+
+    def draw_partial(evaluation: Evaluation) -> None:
+        draw_metrics(pruned, evaluation)
+
+    return Task(
+        name="accuracy",
+        key=("accuracy", recipe),
+        work=work,
+        label="Measure the accuracy",
+        starts_itself=True,
+        draw_partial=draw_partial,
+        subject="The accuracy",
+        bar_first=False,
+    )
+
+
+def is_estimate_ready(evaluation: Evaluation) -> bool:
+    """Return whether an estimate can be shown before all images are classified.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+        Of the first images.
+
+    Returns
+    -------
+    bool
+        Always False for a fast network, whose result is awaited.
+    """
+    is_slow = NETWORKS[evaluation.recipe.network].slow
+    return is_slow and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
+
+
+def draw_metrics(pruned: PrunedNetwork, evaluation: Evaluation) -> None:
+    """Draw accuracy, sparsity, parameters and MACs.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    evaluation : Evaluation
+        Its accuracy, of all test images or of the first ones.
+    """
     columns = st.columns(4)
-    columns[0].metric(
-        "Test accuracy",
-        f"{'' if accuracy.complete else '≈ '}{accuracy.value:.2%}",
-        **delta,
-        help=f"Correct / total on the test set. Dense: {outcome.dense_accuracy:.2%}.",
-    )
-    quiet = {"delta_color": "off", "delta_arrow": "off"}
-    last = outcome.units[-1]
-    what = (
-        f"{outcome.removed:,} weights removed"
-        if last.method == "weight" or len(outcome.units) > 1
-        else f"{last.removed:,} of {last.total:,} {METHODS[last.method].unit}s removed"
-    )
-    columns[1].metric(
-        "Sparsity",
-        f"{outcome.sparsity:.2%}",
-        what,
-        **quiet,
-        help=f"Removed / all {dense.prunable_weights:,} prunable weights, as achieved.",
-    )
-    columns[2].metric(
-        "Parameters left",
-        short(outcome.parameters),
-        f"{outcome.compression:.2f}x compression",
-        **quiet,
-        help=f"{outcome.parameters:,} of {dense.parameters:,}, biases and batch norm included.",
-    )
-    columns[3].metric(
-        "MACs left",
-        short(outcome.macs),
-        f"of {short(dense.macs)} per image",
-        **quiet,
-        help=f"{outcome.macs:,} of {dense.macs:,} multiply-accumulates for one image; FLOPs = 2 x MACs. "
-        "In theory: ordinary kernels do not skip single zero weights.",
-    )
-    if accuracy.complete:
-        st.caption(
-            f"{accuracy.correct:,} of all {accuracy.images:,} test images are classified correctly."
-        )
+    with columns[0]:
+        _draw_accuracy(evaluation)
+    with columns[1]:
+        _draw_sparsity(pruned)
+    with columns[2]:
+        _draw_parameters(pruned)
+    with columns[3]:
+        _draw_macs(pruned)
+    st.caption(f"{_removed_text(pruned)}. {_accuracy_text(evaluation.accuracy)}.")
+    for result in pruned.step_results:
+        if result.note:
+            st.caption(result.note)
+    for warning in pruned.warnings:
+        st.warning(warning, icon=":material/warning:")
+
+
+def _draw_accuracy(evaluation: Evaluation) -> None:
+    accuracy, dense = evaluation.accuracy, evaluation.dense_accuracy
+    help_text = f"Correct / all images of the test set. Dense: {dense:.2%}."
+    if not accuracy.complete:  # the first images may be easier than all: no comparison
+        text, delta = f"≈ {accuracy.value:.2%}", f"dense: {dense:.2%}"
+        st.metric("Test accuracy", text, delta, **QUIET, help=help_text)
+        return
+    text, change = f"{accuracy.value:.2%}", 100 * (accuracy.value - dense)
+    if abs(change) < UNCHANGED_POINTS:
+        st.metric("Test accuracy", text, "as dense", **QUIET, help=help_text)
     else:
-        low, high = accuracy.interval
-        st.caption(
-            f"Estimate from the first {accuracy.images:,} of {accuracy.total:,} test images, 95% interval "
-            f"{low:.1%} to {high:.1%}; measuring the rest ..."
+        st.metric("Test accuracy", text, f"{change:+.2f} points against dense", help=help_text)
+
+
+def _draw_sparsity(pruned: PrunedNetwork) -> None:
+    weights = pruned.dense.prunable_weights
+    st.metric(
+        "Sparsity",
+        f"{pruned.sparsity:.2%}",
+        f"of the {weights:,} prunable weights",
+        **QUIET,
+        help=f"Removed / all {weights:,} prunable weights, as achieved: weights of convolution "
+        "and linear layers, without biases and batch norm.",
+    )
+
+
+def _removed_text(pruned: PrunedNetwork) -> str:
+    last = pruned.step_results[-1]
+    if last.method == "weight" or len(pruned.step_results) > 1:
+        weights = pruned.dense.prunable_weights - sum(pruned.kept_weights.values())
+        return f"{weights:,} weights removed"
+    return f"{last.removed:,} of {last.total:,} {METHODS[last.method].unit}s removed"
+
+
+def _draw_parameters(pruned: PrunedNetwork) -> None:
+    masked, effective, dense = pruned.masked, pruned.effective, pruned.dense
+    ratio = dense.parameters / max(1, masked.parameters)
+    delta = f"{ratio:.2f}x compression"
+    if effective != masked:
+        delta = f"effective {format_count(effective.parameters)}; {delta}"
+    st.metric(
+        "Parameters left",
+        format_count(masked.parameters),
+        delta,
+        **QUIET,
+        help=f"Masked: {masked.parameters:,} of {dense.parameters:,}, biases and batch norm "
+        f"included. {_effective_help(effective.parameters)}",
+    )
+
+
+def _draw_macs(pruned: PrunedNetwork) -> None:
+    masked, effective, dense = pruned.masked, pruned.effective, pruned.dense
+    delta = f"of {format_count(dense.macs)} per image"
+    if effective != masked:
+        delta = f"effective {format_count(effective.macs)}; {delta}"
+    st.metric(
+        "MACs left",
+        format_count(masked.macs),
+        delta,
+        **QUIET,
+        help=f"Masked: {masked.macs:,} of {dense.macs:,} multiply-accumulates for one image; "
+        "FLOPs = 2 x MACs. In theory: ordinary kernels do not skip single zero weights. "
+        f"{_effective_help(effective.macs)}",
+    )
+
+
+def _effective_help(count: int) -> str:
+    return (
+        f"Effective: {count:,}, without the weights connected to a channel whose output is "
+        "always zero or unused."
+    )
+
+
+def _accuracy_text(accuracy: Accuracy) -> str:
+    if accuracy.complete:
+        return (
+            f"{accuracy.correct:,} of all {accuracy.images:,} test images are classified correctly"
         )
-    for step in outcome.units:
-        if step.note:
-            st.caption(step.note)
-    for text in outcome.warnings:
-        st.warning(text, icon=":material/warning:")
+    low, high = accuracy.interval
+    return (
+        f"Estimate from the first {accuracy.images:,} of {accuracy.total:,} test images, "
+        f"95% interval {low:.1%} to {high:.1%}"
+    )
 
 
-def short(count: int) -> str:
+def format_count(count: int) -> str:
+    """Format a number of parameters or MACs.
+
+    Parameters
+    ----------
+    count : int
+        Any number.
+
+    Returns
+    -------
+    str
+        In millions from one million on.
+    """
     return f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count:,}"
 
 
-@st.fragment(run_every=1.0)
-def live_numbers(job: Job) -> None:
-    """The estimate, as it is refined in the background; the page is drawn anew once it is final."""
-    if job.done:
-        draw_again()
-    show_numbers(job.progress)
+def draw_table(pruned: PrunedNetwork) -> None:
+    """Draw the table of layers, and a button that downloads it.
 
-
-def show_table(outcome: Outcome) -> None:
-    layers = outcome.layers
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    """
+    table = pruned.layer_table
     heading, button = st.columns([8, 3], vertical_alignment="center")
     heading.markdown("##### Layers")
     button.download_button(
         "Download CSV",
-        layers.to_csv(index=False),
-        f"{outcome.recipe.network}-layers.csv",
+        table.to_csv(index=False),
+        f"{pruned.recipe.network}-layers.csv",
         "text/csv",
         icon=":material/download:",
         width="stretch",
         on_click="ignore",
     )
+    column = st.column_config
     st.dataframe(
-        layers,
+        table,
         hide_index=True,
+        placeholder="–",  # noqa: RUF001
         column_config={
-            "name": st.column_config.TextColumn("layer", width="medium"),
-            "sparsity": st.column_config.ProgressColumn(
+            "name": column.TextColumn("layer", width="medium"),
+            "sparsity": column.ProgressColumn(
                 "sparsity", format="percent", min_value=0, max_value=1
             ),
-            "threshold": st.column_config.NumberColumn("threshold (score)", format="%.5f"),
-            "weights": st.column_config.NumberColumn(format="localized"),
-            "kept": st.column_config.NumberColumn(format="localized"),
-            "macs": st.column_config.NumberColumn("MACs", format="localized"),
-            "macs_left": st.column_config.NumberColumn("MACs left", format="localized"),
+            "threshold": column.NumberColumn("threshold (score)", format="%.5f"),
+            "weights": column.NumberColumn(format="localized"),
+            "kept": column.NumberColumn(format="localized"),
+            "macs": column.NumberColumn("MACs", format="localized"),
+            "macs_left": column.NumberColumn("MACs left", format="localized"),
         },
     )

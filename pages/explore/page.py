@@ -1,67 +1,97 @@
 """Explore: one network, one recipe, and everything that follows from it."""
 
 import time
-from functools import partial
 
 import streamlit as st
 
-from pages.controls import scoring
-from pages.controls import sidebar as controls
-from pages.explore.charts import show_heatmap, show_histogram, show_mask
-from pages.explore.curve import show_curve, visit
-from pages.explore.metrics import live_numbers, show_numbers, show_table
-from pages.explore.unit_inspector import show_why
-from pages.state.session import FIRST, jobs, only, say, shown, visitor
-from pruning.engine import prune as experiment
-from pruning.models import NETWORKS
+from pages.controls.amount import draw_summary
+from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
+from pages.controls.sidebar import Sidebar, draw_sidebar
+from pages.explore.charts import draw_heatmap, draw_histogram, draw_mask
+from pages.explore.curve import draw_curve, remember_visited
+from pages.explore.metrics import accuracy_task, draw_metrics, draw_table, is_estimate_ready
+from pages.explore.unit_inspector import draw_unit_inspector
+from pages.state.background_task import draw_task, partial_result, start, wait_for
+from pages.state.messages import render_page, show_pending_message
+from pages.state.session import session
+from pages.state.visitor import set_active_work
+from pruning.engine.prune import prune
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.recipe.recipe import Recipe
+
+ALONE_AFTER_S = 0.35
+DEBOUNCE_S = 0.15
 
 
 def page() -> None:
-    only("point", "curve", "scores")
-    recipe = controls.recipe()
-    say()
-    if recipe is None:
+    """Draw the page."""
+    set_active_work("accuracy", "curve", "scores")
+    sidebar = draw_sidebar()
+    unscored = _request_scores(sidebar)
+    st.title("Explore")
+    show_pending_message()
+    if sidebar is None:
         return
-    if scoring.missing(recipe):
+    if unscored is not None:
+        draw_scoring(unscored)
         return
-    let_newer_pass()
-    job = jobs().subscribe((visitor(), "point"), recipe.key, partial(experiment.run, recipe.key))
-    numbers = st.container(key="numbers")
-    with st.container(key="pictures"):  # drawn while the job measures
-        left, right = st.columns(2)
-        with left:
-            show_histogram(recipe)
-        with right:
-            show_heatmap(recipe)
-        left, right = st.columns(2)
-        with left:
-            show_mask(recipe)
-    slow = NETWORKS[recipe.network].slow
-    job.wait(lambda outcome: slow and outcome.accuracy.images >= FIRST)
-    with numbers:
-        if job.done:
-            outcome = job.result
-            visit(recipe)
-            show_numbers(outcome)
+    cancel_scoring()
+    debounce()
+    pruned = prune(sidebar.recipe)
+    with sidebar.summary_slot:
+        draw_summary(_active_step_of(pruned, sidebar))
+    _draw_panels(pruned)
+
+
+def _request_scores(sidebar: Sidebar | None) -> Recipe | None:
+    """Request the scores of the steps behind the one that the sidebar shows."""
+    if sidebar is None:
+        return None
+    return sidebar.unscored or request_scores(sidebar.recipe)
+
+
+def _active_step_of(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
+    """Return the network after the step that the sidebar shows."""
+    is_last = sidebar.active_step == len(sidebar.recipe.steps) - 1
+    return pruned if is_last else prune(sidebar.active_recipe)
+
+
+def _draw_panels(pruned: PrunedNetwork) -> None:
+    task = accuracy_task(pruned)
+    start(task)
+    metrics = st.container(key="numbers")
+    with st.container(key="pictures"):  # drawn while the accuracy is measured
+        top_left, top_right = st.columns(2)
+        with top_left:
+            draw_histogram(pruned)
+        with top_right:
+            draw_heatmap(pruned)
+        bottom_left, curve_slot = st.columns(2)
+        with bottom_left:
+            draw_mask(pruned)
+    evaluation = wait_for(task, None, enough=is_estimate_ready)
+    with metrics:
+        if evaluation is not None:
+            remember_visited(evaluation)
+            draw_metrics(pruned, evaluation)
         else:
-            outcome = job.progress
-            live_numbers(job)
-    with right:
-        show_curve(recipe, outcome)
-    show_why(recipe)
-    show_table(outcome)
+            draw_task(task)
+    with curve_slot:
+        draw_curve(pruned, evaluation or partial_result(task))
+    draw_unit_inspector(pruned)
+    draw_table(pruned)
 
 
-def let_newer_pass() -> None:
-    """In a quick run of moves only the last is measured and drawn; a browser that draws them all falls behind.
+def debounce() -> None:
+    """Skip superseded slider positions: only the last of a quick series is measured and drawn.
 
-    A move that comes alone does not wait. Where a newer one came meanwhile, this run ends at its next element.
+    A single move does not wait. A newer move ends this run at its next element.
     """
     now = time.monotonic()
-    alone = now - st.session_state.get("last move", 0.0) > 0.35
-    st.session_state["last move"] = now
-    if not alone:
-        time.sleep(0.15)
+    is_alone = now - session.last_move > ALONE_AFTER_S
+    session.last_move = now
+    if not is_alone:
+        time.sleep(DEBOUNCE_S)
 
 
-shown(page)
+render_page(page)

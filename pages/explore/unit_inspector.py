@@ -1,142 +1,186 @@
-"""Why this one? Click a unit in a picture, or choose it, and see what decided on it."""
+"""The unit inspector: what decided on one unit, clicked in a figure or chosen here."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import streamlit as st
 
-from pages.state.session import CHART, choice, keep
-from pruning.engine import prune as experiment
-from pruning.experiments.unit_explanation import Why, explain
-from pruning.figures import unit_inspector as figures
+from pages.state.session import SessionState, session
+from pages.state.widgets import CHART, persistent, select
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.experiments.unit_explanation import UnitExplanation, explain_unit
+from pruning.figures.unit_activations import alt_of_unit_activations, unit_activations
+from pruning.figures.unit_weights import alt_of_unit_weights, unit_weights
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS, UnitGroup, layers_in
-from pruning.recipe.recipe import Recipe
 
 
-def clicked() -> tuple[str, int] | None:
-    """The layer and output unit that a picture was last clicked at."""
-    return st.session_state.get("clicked") if st.session_state.get("why") else None
+def selected_unit() -> tuple[str, int] | None:
+    """Return the layer and the output unit of the last click, if the inspector is open.
+
+    Returns
+    -------
+    tuple of (str, int) or None
+        To be marked in figures.
+    """
+    return session.clicked if session.why else None
 
 
-def take_click(key: str) -> None:
-    """A point of the chart with this key was clicked: its custom data is [layer, output unit]."""
-    points = st.session_state[key]["selection"]["points"]
-    if points and "customdata" in points[0]:
-        layer, unit = points[0]["customdata"][:2]
-        st.session_state.update({"clicked": (str(layer), int(unit)), "why": True, "take": True})
+def take_click(chart: str) -> None:
+    """Remember a click in a figure; a callback.
 
-
-def show_why(recipe: Recipe) -> None:
-    open_ = st.toggle(
-        "Why this one? Click a unit in the heatmap or the mask, or choose one here.", **keep("why")
-    )
-    ranked = experiment.ranking(recipe)
-    if not open_ or not ranked:
+    Parameters
+    ----------
+    chart : str
+        Key of the chart; the custom data of its points are [layer, output unit].
+    """
+    points = st.session_state[chart]["selection"]["points"]
+    if not points or "customdata" not in points[0]:
         return
-    found = {name: group for name, group in experiment.groups_of(recipe).items() if name in ranked}
-    if st.session_state.pop("take", False) and not _take(
-        recipe, found, *st.session_state["clicked"]
-    ):
-        st.caption(f"{st.session_state['clicked'][0]} takes no part in this step.")
+    layer, unit = points[0]["customdata"][:2]
+    session.clicked = (str(layer), int(unit))
+    session.why = True
+    session.click_pending = True
+
+
+def draw_unit_inspector(pruned: PrunedNetwork) -> None:
+    """Draw the inspector, if it is open.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    """
+    is_open = st.toggle(
+        "Why this unit? Click a unit in the heatmap or the mask, or choose one here.",
+        **persistent(SessionState.why.key),
+    )
+    if not is_open or not pruned.ranking:
+        return
+    groups = {name: group for name, group in pruned.groups.items() if name in pruned.ranking}
+    _show_click(pruned, groups)
     columns = st.columns(3)
     with columns[0]:
-        name = choice("Layer", list(found), "why group")
-    unit = _unit(recipe, found[name], columns)
-    why = explain(recipe, name, unit)
-    _numbers(recipe, why)
-    left, right = st.columns(2)
-    what = f"{METHODS[recipe.method].unit} {found[name].label(unit)} of {name}"
-    if why.weights is not None:
-        left.plotly_chart(
-            figures.weights(why.weights),
-            key="weights of the unit",
-            **CHART,
-            alt=f"The weights of {what}, from {why.weights.min():.3g} to {why.weights.max():.3g}.",
-        )
-    right.plotly_chart(
-        figures.activations(why.images, why.activations),
-        key="activations of the unit",
-        **CHART,
-        alt=f"What {what} does on {len(why.images)} calibration images: on average "
-        f"{', '.join(f'{a.mean():.3g}' for a in why.activations)}.",
-    )
+        name = select("Layer", list(groups), SessionState.unit_group.key)
+    unit = _draw_unit(pruned, groups[name], columns)
+    explanation = explain_unit(pruned, name, unit)
+    _draw_explanation(pruned, explanation)
+    _draw_figures(pruned, explanation, f"{groups[name].label(unit)} of {name}")
 
 
-def _take(recipe: Recipe, found: dict[str, UnitGroup], layer: str, unit: int) -> bool:
-    """Put the clicked unit into the widgets; False where it takes no part."""
-    for name, group in found.items():
-        if layer in group.layers or layer == name:
-            st.session_state["why group"] = name
-            if recipe.method == "layer":
-                model = experiment.before(recipe).model
-                unit = next(
-                    i for i, block in enumerate(group.names) if layer in layers_in(model, block)
-                )
-                st.session_state["why unit"] = group.names[unit]
-            elif recipe.method == "feature":
-                st.session_state["why row"], st.session_state["why column"] = divmod(
-                    unit, group.shape[-1]
-                )
-            else:
-                st.session_state["why unit"] = unit
-            return True
-    return False
-
-
-def _unit(recipe: Recipe, group: UnitGroup, columns: list) -> int:
-    """The index of the chosen unit in its group."""
-    if recipe.method == "layer":
-        with columns[1]:
-            return group.names.index(choice("Unit", list(group.names), "why unit"))
-    if recipe.method == "feature":
-        row = _number(columns[1], "Row", "why row", group.shape[1])
-        column = _number(columns[2], "Column", "why column", group.shape[2])
-        channel = (
-            _number(columns[0], "Channel", "why channel", group.shape[0])
-            if group.shape[0] > 1
-            else 0
-        )
-        return (channel * group.shape[1] + row) * group.shape[2] + column
-    if recipe.method == "weight":
-        inputs = group.units // group.shape[0]
-        output = _number(columns[1], "Output unit", "why unit", group.shape[0])
-        return output * inputs + _number(columns[2], "Input weight", "why input", inputs)
-    return _number(columns[1], METHODS[recipe.method].unit.capitalize(), "why unit", group.units)
-
-
-def _number(place, label: str, key: str, count: int) -> int:
-    now = st.session_state.get(key)
-    st.session_state[key] = min(now, count - 1) if isinstance(now, int) else 0
-    return int(place.number_input(f"{label} (0 to {count - 1})", 0, count - 1, **keep(key)))
-
-
-def _numbers(recipe: Recipe, why: Why) -> None:
-    unit = METHODS[recipe.method].unit
-    if why.score is None:
-        st.info(f"An earlier step has removed this {unit} already.")
+def _show_click(pruned: PrunedNetwork, groups: Mapping[str, UnitGroup]) -> None:
+    """Let the widgets show a unit that was clicked since the last run."""
+    if not session.click_pending or session.clicked is None:
         return
+    session.click_pending = False
+    layer, unit = session.clicked
+    for name, group in groups.items():
+        if layer in group.layers or layer == name:
+            session.unit_group = name
+            _show_unit(pruned, group, layer, unit)
+            return
+    st.caption(f"{layer} takes no part in this step.")
+
+
+def _show_unit(pruned: PrunedNetwork, group: UnitGroup, layer: str, unit: int) -> None:
+    method = pruned.recipe.last_step.method
+    if method == "feature":
+        session.unit_row, session.unit_column = divmod(unit, group.shape[-1])
+    elif method == "layer":
+        model = pruned.before_step.model
+        session.unit = next(block for block in group.names if layer in layers_in(model, block))
+    else:
+        session.unit = unit
+
+
+def _draw_unit(pruned: PrunedNetwork, group: UnitGroup, columns: Sequence[Any]) -> int:
+    """Draw the choice of a unit and return its index in its group."""
+    method = pruned.recipe.last_step.method
+    if method == "layer":
+        with columns[1]:
+            name = select("Unit", list(group.names), SessionState.unit.key)
+        return group.names.index(name)
+    if method == "feature":
+        return _draw_pixel(group, columns)
+    if method == "weight":
+        inputs = group.units // group.shape[0]
+        output = _draw_index(columns[1], "Output unit", SessionState.unit.key, group.shape[0])
+        position = _draw_index(columns[2], "Input weight", SessionState.unit_input.key, inputs)
+        return output * inputs + position
+    label = METHODS[method].unit.capitalize()
+    return _draw_index(columns[1], label, SessionState.unit.key, group.units)
+
+
+def _draw_pixel(group: UnitGroup, columns: Sequence[Any]) -> int:
+    channels, height, width = group.shape
+    row = _draw_index(columns[1], "Row", SessionState.unit_row.key, height)
+    column = _draw_index(columns[2], "Column", SessionState.unit_column.key, width)
+    channel = 0
+    if channels > 1:
+        channel = _draw_index(columns[0], "Channel", SessionState.unit_channel.key, channels)
+    return (channel * height + row) * width + column
+
+
+def _draw_index(container: Any, label: str, key: str, count: int) -> int:
+    current = st.session_state.get(key)
+    st.session_state[key] = min(current, count - 1) if isinstance(current, int) else 0
+    full_label = f"{label} (0 to {count - 1})"
+    return int(container.number_input(full_label, 0, count - 1, **persistent(key)))
+
+
+def _draw_explanation(pruned: PrunedNetwork, explanation: UnitExplanation) -> None:
+    step = pruned.recipe.last_step
+    unit = METHODS[step.method].unit
+    if explanation.score is None:
+        st.info(f"An earlier step has already removed this {unit}.")
+        return
+    has_threshold = not math.isnan(explanation.threshold)
+    threshold = f"{explanation.threshold:.4g}" if has_threshold else "–"  # noqa: RUF001
     columns = st.columns(4)
-    columns[0].metric("Score", f"{why.score:.4g}", help=CRITERIA[recipe.criterion].help)
+    columns[0].metric("Score", f"{explanation.score:.4g}", help=CRITERIA[step.criterion].help)
     columns[1].metric(
         "Rank",
-        f"{why.rank:,} of {why.units:,}",
+        f"{explanation.rank:,} of {explanation.units:,}",
         help="1 is the lowest score of the layer; ties by index.",
     )
     columns[2].metric(
-        "Percentile", f"{why.percentile:.1f}%", help="Share of the layer's units that score lower."
+        "Percentile",
+        f"{explanation.percentile:.1f}%",
+        help="Share of the layer's units with a lower score.",
     )
-    no_threshold = why.threshold != why.threshold
-    columns[3].metric(
-        "Threshold", "–" if no_threshold else f"{why.threshold:.4g}", help="Of this layer."
-    )
-    if no_threshold:
-        reason = "the rule goes by its place among its neighbours"
-    elif why.removed:
-        reason = (
-            "its score is below the threshold"
-            if why.score < why.threshold
-            else "of equal scores the first go"
+    columns[3].metric("Threshold", threshold, help="Of this layer.")
+    verdict = "Removed" if explanation.removed else "Kept"
+    st.markdown(f"**{verdict}**: {_reason(explanation, unit)}.")
+
+
+def _reason(explanation: UnitExplanation, unit: str) -> str:
+    if math.isnan(explanation.threshold):
+        return "the rule depends on its position among its neighbours"
+    assert explanation.score is not None
+    is_below = explanation.score < explanation.threshold
+    if explanation.removed:
+        if is_below:
+            return "its score is below the threshold"
+        return "units of equal scores are removed in the order of their index"
+    if is_below:
+        return f"its score is below the threshold, but one {unit} of each layer is always kept"
+    return "its score is not below the threshold"
+
+
+def _draw_figures(pruned: PrunedNetwork, explanation: UnitExplanation, name: str) -> None:
+    unit = f"{METHODS[pruned.recipe.last_step.method].unit} {name}"
+    left, right = st.columns(2)
+    if explanation.weights is not None:
+        left.plotly_chart(
+            unit_weights(explanation.weights),
+            key="weights of the unit",
+            alt=alt_of_unit_weights(explanation.weights, unit),
+            **CHART,
         )
-    elif why.score < why.threshold:
-        reason = f"its score is below the threshold, but one {unit} of each layer always stays"
-    else:
-        reason = "its score is not below the threshold"
-    st.markdown(f"**{'Removed' if why.removed else 'Kept'}**: {reason}.")
+    right.plotly_chart(
+        unit_activations(explanation.images, explanation.activations),
+        key="activations of the unit",
+        alt=alt_of_unit_activations(explanation.activations, unit),
+        **CHART,
+    )

@@ -1,155 +1,188 @@
-"""What the numbers mean: the words, the formulas, and where networks and data come from."""
+"""What the numbers mean: terms, formulas, and where networks and data come from."""
+
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
 import pandas as pd
 import streamlit as st
 
-from pages.state.session import only
-from pruning.cost.macs import cost
+from pages.state.messages import escape_markdown, render_page, sentence, show_pending_message
+from pages.state.visitor import set_active_work
+from pruning.cost.macs import dense_cost
 from pruning.data import datasets
-from pruning.data.datasets import DATASETS
-from pruning.experiments import reference_table as regression
+from pruning.data.datasets import DATASETS, Dataset
+from pruning.experiments.reference_table import read_table
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, SCOPES
+from pruning.methods.criteria.base import Criterion
+from pruning.methods.rules import RULES, SCOPES, Rule
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS, checkpoints
+from pruning.models.checkpoints import Card
 from pruning.runtime.errors import PrunescopeError
 
-WORDS = {
-    "Sparsity": "Removed / all **prunable weights**: the weights of convolution and linear layers. Biases and batch norm "
-    "are never counted. Always as achieved, not as asked, and over the whole network even where only some "
-    "layers take part.",
-    "Test accuracy": "Correct / total on the full test set. A slow network first shows an estimate from the first 1,000 "
-    "test images with its 95% interval (Wilson), and measures the rest while you look.",
-    "Compression": "All parameters / parameters left. It counts numbers, not bytes: a file of a masked network is only "
-    "smaller if it stores the zeros cleverly.",
-    "Effective": "Parameters and MACs that still make a difference: weights that write or read a channel which says nothing, "
-    "or that nobody reads, are not counted. It is what is not zero after removal. Compare, Curves and the "
-    "planner use it; Explore counts what the masks leave.",
-    "Estimate": "Accuracy of the first images, in an order that their pixels decide, so that they are a random sample; always "
-    "with their number and Wilson's 95% interval.",
-    "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x MACs. MACs left are "
-    "theoretical: ordinary kernels do not skip single zero weights.",
-    "Masked = removed": "A neuron, filter or residual block is masked with its weights, bias, and batch-norm scale and shift, "
-    "so that it says nothing any more. The weights that read it are still counted as there.",
-    "Calibration images": "Training images, never test images, that criteria look at when they score what units do: 1,024 "
-    "unless another number is chosen. The network does not change meanwhile.",
-    "Steps": "A recipe can have several steps: each scores and prunes what the one before has left.",
-    "Score, criterion": "How important a unit is. A low score goes first, always.",
-    "Threshold": "All units that score below it are removed, none that score above it. For an exact sparsity it is the "
-    "lowest score that was kept.",
-    "σ": "The standard deviation (population) of all weights of a layer.",
-    "Dense": "The network before pruning. Every mask is made from the dense weights, so moving the slider back and forth "
-    "never adds up.",
+TERMS = {
+    "Sparsity": "Removed / all **prunable weights**: the weights of convolution and linear layers; "
+    "biases and batch norms are never counted. Always as achieved, not as requested, and over the "
+    "whole network even if only some layers take part.",
+    "Test accuracy": "Correct / total on the full test set. For a slow network, an estimate from "
+    "the first 1,000 test images with its 95% interval (Wilson) is shown first, while the other "
+    "images are classified.",
+    "Compression": "All parameters / parameters left. It counts numbers, not bytes: the file of a "
+    "masked network is smaller only if zeros are encoded compactly.",
+    "Effective": "Parameters and MACs without the weights connected to a channel whose output is "
+    "always zero or unused (Vysogorets and Kempe 2023): what is nonzero after removal. Compare, "
+    "Curves and the planner use it; Explore counts what the masks keep.",
+    "Estimate": "Accuracy on the first images, in an order that follows from their pixels, so that "
+    "they are a random sample; always with their number and Wilson's 95% interval.",
+    "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x "
+    "MACs. MACs left are theoretical: ordinary kernels do not skip single zero weights.",
+    "Masked and removed": "A neuron, filter or residual block is masked with its weights, its "
+    "bias, and the scale and shift of its batch norm, so that its output is zero, as if it were "
+    "removed. The weights of the next layer that are connected to it are still counted.",
+    "Calibration images": "Training images, never test images, on which criteria measure "
+    "activations and gradients: 1,024 by default. The network does not change meanwhile.",
+    "Steps": "A recipe can have several steps: each one scores and prunes the network that the "
+    "previous steps left.",
+    "Score, criterion": "How important a unit is. Low scores are always removed first.",
+    "Threshold": "All units with a lower score are removed, none with a higher one. For an exact "
+    "sparsity it is the lowest score that was kept.",
+    "\N{GREEK SMALL LETTER SIGMA}": "Population standard deviation of all weights of a layer.",
+    "Dense": "The network before pruning. Every mask is made from the dense weights, so the result "
+    "does not depend on earlier positions of the slider.",
 }
 
 
-def formulas(registry) -> None:
-    for entry in registry.values():
-        units = getattr(entry, "applies_to", ())
-        st.markdown(
-            f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*"
-            + (f" For {', '.join(METHODS[name].label.lower() for name in units)}." if units else "")
-        )
+def page() -> None:
+    """Draw the page."""
+    set_active_work()
+    st.title("What the numbers mean")
+    show_pending_message()
+    left, right = st.columns([3, 2], gap="large")
+    with left:
+        _draw_terms()
+        st.markdown("##### Rules")
+        for rule in RULES.values():
+            _draw_formula(rule)
+        _draw_scopes_and_methods()
+    with right:
+        st.markdown("##### Criteria")
+        for criterion in CRITERIA.values():
+            methods = [METHODS[name].label.lower() for name in criterion.applies_to]
+            _draw_formula(criterion, f" For {', '.join(methods)}.")
+    _draw_reference_table()
+    _draw_networks()
+    _draw_datasets()
 
 
-only()
-st.title("What the numbers mean")
-words, choices = st.columns([3, 2], gap="large")
-with words:
-    st.markdown("\n\n".join(f"**{word}.** {meaning}" for word, meaning in WORDS.items()))
-    st.markdown("##### Rules")
-    formulas(RULES)
-    st.markdown("##### Scopes and methods")
+def _draw_terms() -> None:
+    terms = [f"**{term}.** {meaning}" for term, meaning in TERMS.items()]
+    st.markdown("\n\n".join(terms))
+
+
+def _draw_formula(entry: Rule | Criterion, note: str = "") -> None:
     st.markdown(
-        "\n\n".join(
-            [
-                *(f"**{name}**: {text}." for name, text in SCOPES.items()),
-                *(f"**{entry.label}**: {entry.help}" for entry in METHODS.values()),
-            ]
-        )
+        f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*{note}",
     )
-with choices:
-    st.markdown("##### Criteria")
-    formulas(CRITERIA)
-st.markdown("##### Every criterion, without retraining")
-table = pd.DataFrame(regression.read().values())
-if len(table):
+
+
+def _draw_scopes_and_methods() -> None:
+    st.markdown("##### Scopes and methods")
+    entries = [f"**{name}**: {text}." for name, text in SCOPES.items()]
+    entries += [f"**{method.label}**: {method.help}" for method in METHODS.values()]
+    st.markdown("\n\n".join(entries))
+
+
+def _draw_reference_table() -> None:
+    """Draw the accuracy of every criterion, a column per share of units removed."""
+    table = pd.DataFrame(read_table().values())
+    if table.empty:
+        return
+    st.markdown("##### Every criterion, without retraining")
     table = table.astype({"share": float, "accuracy": float})
-    for column, registry in (
-        ("network", NETWORKS),
-        ("dataset", DATASETS),
-        ("method", METHODS),
-        ("criterion", CRITERIA),
-    ):
-        table[column] = table[column].map(lambda name, registry=registry: registry[name].label)
-    wide = table.pivot_table(
-        "accuracy", ["network", "dataset", "method", "criterion", "scope"], "share", sort=False
-    ).reset_index()
-    wide.columns = [
-        f"{name:.0%} removed" if isinstance(name, float) else name for name in wide.columns
-    ]
+    registries: dict[str, Mapping[str, Any]] = {
+        "network": NETWORKS,
+        "dataset": DATASETS,
+        "method": METHODS,
+        "criterion": CRITERIA,
+    }
+    for name, registry in registries.items():
+        labels = {key: entry.label for key, entry in registry.items()}
+        table[name] = table[name].map(labels)
+    index = [*registries, "scope"]
+    wide = table.pivot_table("accuracy", index, "share", sort=False)
+    wide.columns = [f"{share:.0%} removed" for share in wide.columns]
+    percent = st.column_config.NumberColumn(format="percent")
     st.dataframe(
-        wide,
+        wide.reset_index(),
         hide_index=True,
-        column_config={
-            name: st.column_config.NumberColumn(format="percent")
-            for name in wide.columns
-            if "removed" in name
-        },
+        column_config=dict.fromkeys(wide.columns, percent),
     )
     st.caption(
-        "Test accuracy on the full test set, one seed; share of the units that take part. `python -m pruning table` "
-        "makes it anew."
+        "Accuracy on the full test set, one seed; share of the units that take part. "
+        "`python -m pruning table` measures it again."
     )
-st.markdown("##### Networks")
-try:
-    cards = [checkpoints.card(*pair) for pair in checkpoints.shipped()]
-except PrunescopeError as error:
-    st.error(str(error))
-    cards = []
-st.dataframe(
-    pd.DataFrame(
-        [
-            {
-                "network": NETWORKS[card.network].label,
-                "dataset": DATASETS[card.dataset].label,
-                "test accuracy": card.test_accuracy,
-                "parameters": cost(card.network, card.dataset).parameters,
-                "prunable weights": cost(card.network, card.dataset).prunable_weights,
-                "MACs per image": cost(card.network, card.dataset).macs,
-                "epochs": card.epochs,
-                "source": NETWORKS[card.network].source,
-            }
-            for card in cards
-        ]
-    ),
-    hide_index=True,
-    column_config={
-        "test accuracy": st.column_config.NumberColumn(format="percent"),
-        **{
-            name: st.column_config.NumberColumn(format="localized")
-            for name in ("parameters", "prunable weights", "MACs per image")
+
+
+def _draw_networks() -> None:
+    st.markdown("##### Networks")
+    try:
+        rows = [_network_row(checkpoints.card(*pair)) for pair in checkpoints.shipped()]
+    except PrunescopeError as error:
+        st.error(escape_markdown(sentence(error)))
+        return
+    count = partial(st.column_config.NumberColumn, format="localized")
+    st.dataframe(
+        pd.DataFrame(rows),
+        hide_index=True,
+        column_config={
+            "test accuracy": st.column_config.NumberColumn(format="percent"),
+            "parameters": count(),
+            "prunable weights": count(),
+            "MACs per image": count(),
         },
-    },
-)
-st.markdown("##### Data")
-st.dataframe(
-    pd.DataFrame(
-        [
-            {
-                "dataset": d.label,
-                "source": d.source,
-                "training": d.train_images - d.validation_images,
-                "validation": d.validation_images,
-                "test": d.test_images,
-                "where": "built in"
-                if not d.download_bytes
-                else "here"
-                if datasets.available(d.name)
-                else "not downloaded yet",
-            }
-            for d in DATASETS.values()
-        ]
-    ),
-    hide_index=True,
-)
+    )
+
+
+def _network_row(card: Card) -> dict[str, str | int | float]:
+    cost = dense_cost(card.network, card.dataset)
+    return {
+        "network": NETWORKS[card.network].label,
+        "dataset": DATASETS[card.dataset].label,
+        "test accuracy": card.test_accuracy,
+        "parameters": cost.parameters,
+        "prunable weights": cost.prunable_weights,
+        "MACs per image": cost.macs,
+        "epochs": card.epochs,
+        "source": NETWORKS[card.network].source,
+    }
+
+
+def _draw_datasets() -> None:
+    st.markdown("##### Data")
+    count = partial(st.column_config.NumberColumn, format="localized")
+    st.dataframe(
+        pd.DataFrame([_dataset_row(dataset) for dataset in DATASETS.values()]),
+        hide_index=True,
+        column_config={"training": count(), "validation": count(), "test": count()},
+    )
+
+
+def _dataset_row(dataset: Dataset) -> dict[str, str | int]:
+    if not dataset.download_bytes:
+        state = "built in"
+    elif datasets.available(dataset.name):
+        state = "downloaded"
+    else:
+        state = "not downloaded"
+    return {
+        "dataset": dataset.label,
+        "source": dataset.source,
+        "training": dataset.train_images - dataset.validation_images,
+        "validation": dataset.validation_images,
+        "test": dataset.test_images,
+        "state": state,
+    }
+
+
+render_page(page)

@@ -1,189 +1,169 @@
 """Sensitivity: every layer pruned alone, and a plan of sparsities that follows from it."""
 
-from functools import partial
+from collections.abc import Callable
 
-import pandas as pd
 import streamlit as st
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.controls import sidebar as controls
-from pages.state.background_task import at_once
-from pages.state.session import CHART, keep, only, plain, say, shown
-from pages.state.url import follow_opened, open_on_explore
+from pages.controls.sidebar import draw_recipe
+from pages.sensitivity import planner
+from pages.sensitivity.planner import MAX_LOSS, draw_planner
+from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.messages import render_page, report_bad_link, show_pending_message
+from pages.state.session import SessionState, session
+from pages.state.tables import download_row
+from pages.state.url import follow_opened_recipe, is_history_navigation
+from pages.state.visitor import set_active_work
+from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
-from pruning.experiments import sensitivity
-from pruning.experiments.sensitivity import Plan, Scan
-from pruning.figures import sensitivity as figures
-from pruning.figures.html_page import page as as_page
+from pruning.experiments.sensitivity import SensitivityScan, layerwise, scan_layers
+from pruning.experiments.sparsity_plan import SparsityPlan
+from pruning.figures.html_page import html_page
+from pruning.figures.sensitivity_curves import alt_of_sensitivity_curves, sensitivity_curves
+from pruning.figures.sensitivity_heatmap import alt_of_sensitivity_heatmap, sensitivity_heatmap
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import parse_float
 
-COARSE = 0.02  # precision of a slow network's scan
-MOST_LOSS = 50.0  # points that a plan may lose
+TASK = "scan"
+METHODS_WITH_LAYERS = ("weight", "neuron", "filter")
+COARSE_PRECISION = 0.02  # of the scan of a slow network
+SLOW_VALIDATION_IMAGES = 1000
+DEFAULT_LOSS = 1.0
+MAX_NAMED_LAYERS = 12
 
 
 def page() -> None:
-    only("scan", "plan")
-    follow_opened()
-    if "lose" not in st.session_state or get_script_run_ctx().is_history_navigation:
-        st.session_state["lose"] = _lose_of_link()
-    recipe = controls.recipe(amount=False, view=("lose",))
-    say()
+    """Draw the page."""
+    set_active_work(TASK, planner.TASK)
+    st.title("Sensitivity")
+    follow_opened_recipe()
+    if not SessionState.lose.is_set() or is_history_navigation():
+        _read_max_loss()
+    recipe = draw_recipe(view=("lose",))
+    show_pending_message()
     if recipe is None:
         return
-    unit = METHODS[recipe.method].unit
-    if recipe.method not in ("weight", "neuron", "filter"):
+    step = recipe.last_step
+    if step.method not in METHODS_WITH_LAYERS:
         st.info(
-            f"A scan goes layer by layer, and {unit}s have no layers to choose from: choose weights, neurons or filters."
+            f"A scan goes layer by layer, and {METHODS[step.method].unit}s have no layers to "
+            "choose from: choose weights, neurons or filters."
         )
         return
-    slow = NETWORKS[recipe.network].slow and DATASETS[recipe.dataset].validation_images > 1000
-    precision = COARSE if slow else None
-    st.caption(
-        f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: in each row one layer alone loses its "
-        f"{unit}s, lowest scores first. Accuracy on {'the first' if slow else 'all'} validation images"
-        + (f", until it is known to ± {100 * precision:g} points." if slow else ".")
-        + " The sidebar's rule, scope and choice of layers make no difference here."
-        + (" *Dense* is what the earlier steps have left." if recipe.earlier else "")
-    )
-    asked = sensitivity.layerwise(recipe).key
-    found = at_once(
-        "scan",
-        ("scan", asked, precision),
-        partial(_scan, asked, precision),
-        _draw,
-        "Scan the layers",
-        every=2.0 if slow else 1.0,
-    )
-    if found is None:
+    precision = _precision(recipe)
+    _draw_description(recipe, precision)
+    task = _task(layerwise(recipe), precision)
+    scan = wait_for(task)
+    if scan is None:
+        draw_task(task)
         return
-    pictures = st.container()
-    planned = _plan(found)
-    with pictures:
-        _draw(found, planned)
-    _tables(found)
+    figures = st.container()
+    plan = draw_planner(scan)
+    with figures:
+        _draw_figures(scan, plan)
+    _draw_downloads(scan)
 
 
-def _lose_of_link() -> float:
-    text = st.query_params.get("lose", "1.0")
+def _read_max_loss() -> None:
+    """Follow the link, or report what is wrong with it."""
+    session.lose = DEFAULT_LOSS
+    if "lose" not in st.query_params:
+        return
+    text = st.query_params["lose"]
     try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if 0 <= value <= MOST_LOSS:
-        return value
-    st.session_state["message"] = (
-        f"The link could not be followed: lose must be from 0 to {MOST_LOSS:g} points, not {plain(text)}."
+        session.lose = _parse_max_loss(text)
+    except ValueError as error:
+        report_bad_link(error)
+
+
+def _parse_max_loss(text: str) -> float:
+    value = parse_float("lose", text)
+    if not 0 <= value <= MAX_LOSS:
+        raise ValueError(f"lose must be from 0 to {MAX_LOSS:g} points, not {text[:30]}")
+    return value
+
+
+def _precision(recipe: Recipe) -> float | None:
+    has_many_images = DATASETS[recipe.dataset].validation_images > SLOW_VALIDATION_IMAGES
+    return COARSE_PRECISION if NETWORKS[recipe.network].slow and has_many_images else None
+
+
+def _draw_description(recipe: Recipe, precision: float | None) -> None:
+    network, dataset = NETWORKS[recipe.network], DATASETS[recipe.dataset]
+    unit = METHODS[recipe.last_step.method].unit
+    if precision is None:
+        images = "all validation images."
+    else:
+        images = f"the first validation images, until it is known to ± {100 * precision:g} points."
+    text = (
+        f"{network.label} on {dataset.label}: each row is one layer that alone loses its {unit}s, "
+        f"lowest scores first. Accuracy on {images} The rule, the scope and the layers of the "
+        "sidebar make no difference here."
     )
-    return 1.0
+    if recipe.previous_steps:
+        text += " *Dense* is the network after the previous steps."
+    st.caption(text)
 
 
-def _scan(recipe: Recipe, precision: float | None, report) -> Scan:
-    return sensitivity.scan(recipe, lambda scan, share: report((scan, share)), precision=precision)
-
-
-def _draw(found: Scan, planned: Plan | None = None) -> None:
-    chosen = dict(planned.plan.recipe.values) if planned else None
-    st.plotly_chart(
-        figures.heatmap(found, chosen), key="scan heatmap", alt=figures.alt(found), **CHART
-    )
-    st.plotly_chart(figures.curves(found), key="scan curves", alt=figures.alt(found), **CHART)
-    if all(p for row in found.points for p in row):
-        order = found.order
-        st.caption(
-            f"Most sensitive first, by mean accuracy: {', '.join(order[:12])}{' ...' if len(order) > 12 else ''}."
+def _task(recipe: Recipe, precision: float | None) -> Task:
+    def work(report: Callable[[TaskProgress], None]) -> SensitivityScan:
+        return scan_layers(
+            recipe, lambda scan, share: report(TaskProgress(share, scan)), precision=precision
         )
 
-
-def _plan(found: Scan) -> Plan | None:
-    """The planner's controls, and its answer."""
-    st.markdown("##### Planner")
-    narrow, _ = st.columns([2, 3])
-    lose = narrow.number_input(
-        "Lose at most this many points of validation accuracy",
-        0.0,
-        MOST_LOSS,
-        step=0.5,
-        **keep("lose"),
+    return Task(
+        name=TASK,
+        key=("scan", recipe, precision),
+        work=work,
+        label="Scan the layers",
+        starts_itself=True,
+        draw_partial=_draw_figures,
+        interval=1.0 if precision is None else 2.0,
+        subject="The scan",
     )
-    planned = at_once(
-        "plan",
-        ("plan", found.recipe, found.levels, lose, found.dense.tally.images),
-        partial(_work, found, lose),
-        lambda nothing: None,
-        "Make a plan",
-    )
-    if planned is None:
-        return None
-    dense = 100 * planned.dense_validation
-    st.dataframe(
-        planned.table(),
-        hide_index=True,
-        column_config={
-            "plan": st.column_config.TextColumn("sparsities", width="medium"),
-            "effective_parameters": st.column_config.NumberColumn(
-                "effective parameters", format="localized"
-            ),
-            "effective_macs": st.column_config.NumberColumn("effective MACs", format="localized"),
-            "compression": st.column_config.NumberColumn(format="%.2fx"),
-            "validation_accuracy": st.column_config.NumberColumn(
-                "validation accuracy", format="percent"
-            ),
-            "test_accuracy": st.column_config.NumberColumn("test accuracy", format="percent"),
-        },
-    )
-    values = dict(planned.plan.recipe.values)
-    st.caption(
-        f"Dense: {dense:.2f}% on validation. Chosen on validation images; the test images only report, all of them. The plan "
-        "is marked in the heatmap: "
-        + ", ".join(f"{name} {values.get(name, 0.0):.0%}" for name in found.layers)
-        + "."
-    )
-    for one in planned.beside:
-        gap = abs(one.parameters / max(1, planned.plan.parameters) - 1)
-        if gap > 0.02:
-            st.caption(f"{one.name}: its steps are coarse, the nearest size differs by {gap:.1%}.")
-    st.button(
-        "Open the plan on Explore",
-        icon=":material/tune:",
-        on_click=open_on_explore,
-        args=[planned.plan.recipe],
-    )
-    return planned
 
 
-def _work(found: Scan, lose: float, report) -> Plan:
-    return sensitivity.plan(found, lose, lambda share: report((None, share)))
+def _draw_figures(scan: SensitivityScan, plan: SparsityPlan | None = None) -> None:
+    chosen = dict(plan.plan.recipe.last_step.values) if plan else None
+    st.plotly_chart(
+        sensitivity_heatmap(scan, chosen),
+        key="sensitivity_heatmap",
+        alt=alt_of_sensitivity_heatmap(scan),
+        **CHART,
+    )
+    st.plotly_chart(
+        sensitivity_curves(scan),
+        key="sensitivity_curves",
+        alt=alt_of_sensitivity_curves(scan),
+        **CHART,
+    )
+    if scan.is_complete:
+        layers = ", ".join(scan.order[:MAX_NAMED_LAYERS])
+        dots = ", ..." if len(scan.order) > MAX_NAMED_LAYERS else ""
+        st.caption(f"Most sensitive first, by mean accuracy: {layers}{dots}")
 
 
-def _tables(found: Scan) -> None:
-    table = found.table()
-    one, two, three = st.columns(3)
-    more = {"on_click": "ignore", "width": "stretch", "icon": ":material/download:"}
-    one.download_button(
-        "Scan as CSV", table.to_csv(index=False), "sensitivity.csv", "text/csv", **more
-    )
-    two.download_button(
-        "Scan as JSON",
-        lambda: pd.DataFrame(table).to_json(orient="records"),
-        "sensitivity.json",
-        "application/json",
-        **more,
-    )
-    three.download_button(
-        "Pictures as HTML",
-        lambda: as_page(
+def _draw_downloads(scan: SensitivityScan) -> None:
+    table = scan.table()
+
+    def figures() -> str:
+        return html_page(
             "Sensitivity",
             {
-                "Accuracy by layer and level": figures.heatmap(found),
-                "Accuracy of each layer": figures.curves(found),
+                "Accuracy by layer and sparsity": sensitivity_heatmap(scan),
+                "Accuracy of each layer": sensitivity_curves(scan),
             },
-        ),
-        "sensitivity.html",
-        "text/html",
-        **more,
+        )
+
+    download_row(
+        "sensitivity",
+        {
+            "Scan as CSV": ("csv", "text/csv", table.to_csv(index=False)),
+            "Scan as JSON": ("json", "application/json", lambda: table.to_json(orient="records")),
+            "Figures as HTML": ("html", "text/html", figures),
+        },
     )
 
 
-shown(page)
+render_page(page)

@@ -1,89 +1,275 @@
-"""Long work, with its progress and a way to end it: begun with a button, or at once."""
+"""Work in the background: one way to begin it, to follow its progress and to cancel it.
 
-from collections.abc import Callable
+Beginning and drawing are separate: `start` and `wait_for` belong to the logic of a page,
+`draw_task` only draws.
+"""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Any
 
 import streamlit as st
 
-from pages.state.session import draw_again, gone, jobs, plain, visitor
+from pages.state.messages import escape_markdown, rerun_keeping_message
+from pages.state.session import session
+from pages.state.visitor import is_disconnected, jobs, subscriber
+from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job
 
-
-def wanted(owner: str, key: tuple, work: Callable, label: str) -> Any:
-    """The result of work that begins with a button; None until it is there. Its progress is the share that is done."""
-    known, running = jobs().cached_result(key), jobs().subscription((visitor(), owner))
-    if known is not None:
-        return known
-    if running and running.key != key:
-        jobs().unsubscribe((visitor(), owner))
-        running = None
-    if running is None and st.button(label, key=f"begin {owner}", icon=":material/play_arrow:"):
-        jobs().subscribe((visitor(), owner), key, work)
-        st.rerun()
-    if running:
-        st.fragment(_live, run_every=1.0)(running, owner, lambda progress: None)
-    return None
+DEFAULT_INTERVAL_S = 1.0
+LONG_S = 90
 
 
-def at_once(
-    owner: str,
-    key: tuple,
-    work: Callable,
-    show: Callable[[Any], None],
-    label: str,
-    every: float = 1.0,
-) -> Any:
-    """The result of work that begins by itself; until it is there, None, and what there is of it is shown,
-    ``every`` so many seconds.
+@dataclass(frozen=True)
+class TaskProgress:
+    """Progress that the work of a task reports.
 
-    Its progress is a pair: what there is, and the share that is done. It goes on while its visitor looks at other pages,
-    and after a reload; cancelled, it waits for a button.
+    Parameters
+    ----------
+    share : float
+        Share of the work that is done, from 0 to 1.
+    partial : object
+        Partial result to show, or None.
     """
-    if (known := jobs().cached_result(key)) is not None:
-        return known
-    if st.session_state.get(f"no {owner}") == key:
-        st.button(
-            label,
-            key=f"begin {owner}",
-            icon=":material/play_arrow:",
-            on_click=st.session_state.pop,
-            args=[f"no {owner}", None],
-        )
-        if (kept := st.session_state.get(f"kept {owner}")) and kept[0] == key:
-            show(kept[1])  # what there was when it was cancelled
+
+    share: float
+    partial: Any = None
+
+
+def _draw_nothing(partial: Any) -> None:
+    """Draw nothing of a partial result."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """Work in the background.
+
+    Parameters
+    ----------
+    name : str
+        Name of the task; a visitor has one work of each name at a time.
+    key : hashable
+        Key of the work: it is done once for all visitors who ask for it.
+    work : callable
+        ``work(report)`` calls ``report(TaskProgress(...))`` often and returns the result.
+    label : str
+        Label of the button that begins the work.
+    starts_itself : bool
+        Whether the work begins without a click, unless it was cancelled or has failed.
+    draw_partial : callable
+        Draws a partial result.
+    interval : float
+        Seconds between two updates of the progress.
+    subject : str
+        Subject of the message about a failure, such as "The curve".
+    bar_first : bool
+        Whether the progress bar stands above the partial result.
+    """
+
+    name: str
+    key: Hashable
+    work: Callable[[Callable[[TaskProgress], None]], Any]
+    label: str
+    starts_itself: bool = False
+    draw_partial: Callable[[Any], None] = _draw_nothing
+    interval: float = DEFAULT_INTERVAL_S
+    subject: str = "The result"
+    bar_first: bool = True
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether this work was cancelled by its visitor, or has failed."""
+        return session.stopped_tasks.get(self.name) == self.key
+
+
+def start(task: Task) -> Job | None:
+    """Begin the work of a task that starts by itself, or continue to follow it.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+
+    Returns
+    -------
+    Job or None
+        None if the work has to be begun by a click.
+    """
+    if task.is_stopped:
         return None
-    job = jobs().subscribe((visitor(), owner), key, work)
-    if job.wait(timeout=0.3) and not job.failed:
+    job = _followed_job(task)
+    if job is not None and _has_failed(job):  # the work failed while another page was shown
+        _remember_failure(task, job)
+        rerun_keeping_message()
+    if task.starts_itself:
+        return _follow(task)
+    if job is None:  # the last work was for other choices
+        jobs().unsubscribe(subscriber(task.name))
+        return None
+    if job.done:
+        return None if job.failed else job
+    return job if subscriber(task.name) in job.subscribers else None
+
+
+def wait_for(
+    task: Task,
+    seconds: float | None = 0.0,
+    enough: Callable[[Any], bool] | None = None,
+) -> Any | None:
+    """Return the result of a task, begun if it starts by itself.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    seconds : float or None
+        Time to wait for a result that is not there yet; None for no limit.
+    enough : callable, optional
+        ``enough(partial)`` is whether a partial result ends the wait.
+
+    Returns
+    -------
+    object or None
+        None if the work has not ended, even if ``enough`` ended the wait (see `partial_result`),
+        or if it has failed.
+    """
+    result = jobs().cached_result(task.key)
+    if result is not None:
+        _stop_following_other_work(task)
+        return result
+    job = start(task)
+    if job is None:
+        return None
+    _wait(job, seconds, enough)
+    if not job.done:
+        return None
+    if not job.failed:
         return job.result
-    if job.failed:
-        st.session_state[f"no {owner}"] = key
-        st.error(plain(str(job.error)))
-        return None
-    st.fragment(_live, run_every=every)(job, owner, show)
+    if _has_failed(job):
+        _remember_failure(task, job)
+        rerun_keeping_message()
     return None
 
 
-def _live(job: Job, owner: str, show: Callable[[Any], None]) -> None:
+def _wait(job: Job, seconds: float | None, enough: Callable[[Any], bool] | None) -> None:
+    def is_enough(progress: TaskProgress) -> bool:
+        return enough is not None and progress.partial is not None and enough(progress.partial)
+
+    job.wait(is_enough, timeout=seconds)
+
+
+def draw_task(task: Task) -> None:
+    """Draw what there is of a task without a result: a button, or its progress.
+
+    Parameters
+    ----------
+    task : Task
+        The task, after `wait_for`.
+    """
+    job = None if task.is_stopped else _followed_job(task)
+    if job is not None and subscriber(task.name) in job.subscribers:
+        st.fragment(_draw_progress, run_every=task.interval)(task, job)
+        return
+    if not task.bar_first:
+        _draw_partial(task, partial_result(task))
+    icon = ":material/play_arrow:"
+    st.button(task.label, key=f"begin {task.name}", icon=icon, on_click=_begin, args=[task])
+    if task.bar_first:
+        _draw_partial(task, partial_result(task))
+
+
+def partial_result(task: Task) -> Any | None:
+    """Return what is known of a task that has no result yet.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+
+    Returns
+    -------
+    object or None
+        The partial result of the running work, or of the work before it was cancelled.
+    """
+    job = _followed_job(task)
+    if job is not None and job.progress is not None and job.progress.partial is not None:
+        return job.progress.partial
+    key, partial = session.partial_results.get(task.name, (None, None))
+    return partial if key == task.key else None
+
+
+def _draw_partial(task: Task, partial: Any | None) -> None:
+    if partial is not None:
+        task.draw_partial(partial)
+
+
+def _followed_job(task: Task) -> Job | None:
+    """Return the last job of a task, if it is for the same work."""
+    job = session.followed_jobs.get(task.name)
+    return job if job is not None and job.key == task.key else None
+
+
+def _follow(task: Task) -> Job:
+    job = jobs().subscribe(subscriber(task.name), task.key, task.work)
+    session.followed_jobs[task.name] = job
+    return job
+
+
+def _stop_following_other_work(task: Task) -> None:
+    job = jobs().subscription(subscriber(task.name))
+    if job is not None and job.key != task.key:
+        jobs().unsubscribe(subscriber(task.name))
+
+
+def _has_failed(job: Job) -> bool:
+    """Return whether the work of a job has raised an error; a cancelled job has not failed."""
+    return job.done and job.failed and not isinstance(job.error, Cancelled)
+
+
+def _begin(task: Task) -> None:
+    """Begin the work after a click."""
+    session.stopped_tasks.pop(task.name, None)
+    session.partial_results.pop(task.name, None)
+    _follow(task)
+
+
+def _draw_progress(task: Task, job: Job) -> None:
     if job.done:
-        if job.failed:
-            st.session_state.update({"message": plain(str(job.error)), f"no {owner}": job.key})
-        draw_again()
-    found, share = job.progress if isinstance(job.progress, tuple) else (None, job.progress or 0.0)
-    left = job.seconds_left(share)
+        if _has_failed(job):
+            _remember_failure(task, job)
+        rerun_keeping_message()
+    progress = job.progress or TaskProgress(0.0)
+    if not task.bar_first:
+        _draw_partial(task, progress.partial)
     bar, stop = st.columns([4, 1], vertical_alignment="center")
-    bar.progress(
-        share, f"{share:.0%}" + (f", about {_time(left)} left" if left is not None else "")
-    )
-    if stop.button("Cancel", key=f"cancel {owner}", width="stretch"):
-        st.session_state.update(
-            {f"no {owner}": job.key, f"kept {owner}": (job.key, found) if found else None}
-        )
-        jobs().unsubscribe((visitor(), owner))
-        jobs().unsubscribe_where(gone, job.key)
+    bar.progress(min(1.0, progress.share), _progress_text(job, progress.share))
+    if stop.button("Cancel", key=f"cancel {task.name}", width="stretch"):
+        _cancel(task, job)
         st.rerun()
-    if found:
-        show(found)
+    if task.bar_first:
+        _draw_partial(task, progress.partial)
 
 
-def _time(seconds: float) -> str:
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+def _progress_text(job: Job, share: float) -> str:
+    text = f"{share:.0%}"
+    seconds = job.seconds_left(share)
+    if seconds is None:
+        return text
+    duration = f"{seconds:.0f} s" if seconds < LONG_S else f"{seconds / 60:.0f} min"
+    return f"{text}, about {duration} left"
+
+
+def _cancel(task: Task, job: Job) -> None:
+    session.stopped_tasks[task.name] = task.key
+    partial = job.progress.partial if job.progress else None
+    if partial is not None:
+        session.partial_results[task.name] = (task.key, partial)
+    jobs().unsubscribe(subscriber(task.name))
+    jobs().unsubscribe_where(is_disconnected, task.key)
+
+
+def _remember_failure(task: Task, job: Job) -> None:
+    """Report once that work has failed; it begins again by a click only."""
+    session.stopped_tasks[task.name] = task.key
+    problem = escape_markdown(str(job.error))
+    session.message = f"{task.subject} could not be computed: {problem}"

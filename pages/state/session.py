@@ -1,165 +1,210 @@
-"""What a visitor's session is made of: who they are, the work they follow, and what all pages do alike."""
+"""The state of a visitor's session: one typed class whose fields are the keys of the session."""
 
-import gc
-import logging
-import re
-import time
-import uuid
-from collections.abc import Callable
-from functools import partial
-from urllib.parse import urlsplit
+from collections.abc import Callable, Hashable
+from typing import Any, Generic, TypeVar, overload
 
 import streamlit as st
-from cachetools import LRUCache
-from streamlit import runtime
-from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pruning.data import datasets
-from pruning.models import checkpoints
-from pruning.runtime.errors import Cancelled, PrunescopeError
-from pruning.runtime.jobs import Jobs
-from pruning.runtime.registry import Registry
+from pruning.recipe.recipe import Recipe
+from pruning.runtime.jobs import Job
 
-CHART = {"config": {"displaylogo": False}}  # of every picture
-FIRST = 1_000  # images, for the estimate that a slow network shows first
-AWAY = 120.0  # seconds after which work for a browser that was closed ends
-LONG = ("bundle", "scan", "plan")  # work that goes on while its visitor looks at another page
+T = TypeVar("T")
 
 
-@st.cache_resource
-def jobs() -> Jobs:
-    """Measurements, of all visitors."""
-    return Jobs()
+class Field(Generic[T]):
+    """A field of `SessionState`: a key of ``st.session_state`` with a type and a default.
 
-
-@st.cache_resource
-def downloads() -> Jobs:
-    """Downloads, of all visitors; they do not wait for measurements, nor measurements for them."""
-    return Jobs()
-
-
-@st.cache_resource
-def settle() -> None:
-    """Take what is imported out of the garbage collector's sight, once.
-
-    Streamlit collects garbage after every run of a page or fragment: over the 300,000 objects of the libraries that is
-    half a second in which no other thread of the server can do anything.
+    Parameters
+    ----------
+    default : callable
+        ``default()`` gives the value of a new session.
     """
-    import sklearn.datasets  # noqa: F401 - what pages would import later
 
-    gc.collect()
-    gc.freeze()
+    def __init__(self, default: Callable[[], T]) -> None:
+        self._default = default
+        self.key = ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.key = name
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> "Field[T]": ...
+
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+
+    def __get__(self, instance: object | None, owner: type) -> "Field[T] | T":
+        if instance is None:
+            return self
+        if self.key not in st.session_state:
+            st.session_state[self.key] = self._default()
+        return st.session_state[self.key]
+
+    def __set__(self, instance: object, value: T) -> None:
+        st.session_state[self.key] = value
+
+    def __delete__(self, instance: object) -> None:
+        st.session_state.pop(self.key, None)
+
+    def is_set(self) -> bool:
+        """Return whether the session has a value of this field.
+
+        Returns
+        -------
+        bool
+            False until the field is first read or set.
+        """
+        return self.key in st.session_state
+
+    def of(self, *parts: object) -> str:
+        """Return the key of one member of a family of widgets, such as those of one column.
+
+        Parameters
+        ----------
+        *parts : object
+            What distinguishes the member.
+
+        Returns
+        -------
+        str
+            A key of ``st.session_state``.
+        """
+        return ", ".join([self.key, *(str(part) for part in parts)])
 
 
-def only(*wanted: str) -> None:
-    """On this page the visitor wants this work and no other: what nobody follows any more ends.
+def optional() -> Any:
+    """Make a field that is None in a new session.
 
-    Until app.py has run once, a new server runs a page of a link by itself, without its frame: then go back to the door.
+    Returns
+    -------
+    Field
+        The field.
     """
-    if "entered" not in st.session_state:
-        st.session_state["wanted"] = (
-            urlsplit(st.context.url or "").path.strip("/"),
-            st.query_params.to_dict(),
-        )
-        st.switch_page("app.py")
-    settle()
-    jobs().unsubscribe_where(partial(gone, seconds=AWAY))
-    mine = jobs().subscribers_where(
-        lambda owner: isinstance(owner, tuple) and owner[0] == visitor()
-    )
-    for owner in mine:
-        if owner[1] not in (*wanted, *LONG):
-            jobs().unsubscribe(owner)
+    return Field(lambda: None)
 
 
-def visitor() -> str:
-    name = st.session_state.setdefault("visitor", uuid.uuid4().hex)
-    sessions()[name] = get_script_run_ctx().session_id, time.monotonic()
-    return name
+class SessionState:
+    """What is remembered of a visitor between two runs of a page, one field per key.
 
-
-def gone(owner: tuple, seconds: float = 0.0) -> bool:
-    """Whether an owner's browser is not there any more, and was last here so long ago; after a reload it has another name."""
-    session, seen = sessions().get(owner[0], (None, 0.0))
-    return (
-        runtime.exists()
-        and session is not None
-        and time.monotonic() - seen > seconds
-        and not runtime.get_instance().is_active_session(session)
-    )
-
-
-@st.cache_resource
-def sessions() -> LRUCache:
-    """The server's name for each visitor's session, and when they were last here; of the last ones."""
-    return LRUCache(10_000)
-
-
-def shown(page: Callable[[], None]) -> None:
-    """Draw a page; what it cannot do is said in a sentence, and nothing if a newer run takes over."""
-    try:
-        page()
-    except Cancelled:
-        pass
-    except (PrunescopeError, ValueError) as error:
-        if not isinstance(error, PrunescopeError):
-            logging.getLogger(__name__).warning("a page was not drawn", exc_info=error)
-        st.error(plain(str(error)))
-
-
-def say() -> None:
-    """Show what a link or a piece of work got wrong."""
-    st.session_state["said"] = st.session_state.pop("message", None)
-    if message := st.session_state["said"]:
-        st.warning(message)
-
-
-def draw_again() -> None:
-    """The page anew because work has ended, not because its visitor did something: what it said stays."""
-    st.session_state.setdefault("message", st.session_state.get("said"))
-    st.rerun()
-
-
-def plain(text: str) -> str:
-    """Text that may come from a link, as Markdown that shows it and does nothing else."""
-    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", text[:600])
-
-
-def keep(key: str) -> dict:
-    """For a widget that several pages show, or that is to survive a change of page.
-
-    On another page its value is set anew: the browser would begin there with the widget's own default, and send that.
+    Fields that belong to a widget have the widget's key. A field whose name ends in ``_widgets``
+    is a family: ``SessionState.column_widgets.of(column, "method")``.
     """
-    page = get_script_run_ctx().page_script_hash
-    if key in st.session_state and st.session_state.get(f"page of {key}") != page:
-        st.session_state[key] = st.session_state[key]
-    st.session_state[f"page of {key}"] = page
-    return {"key": key, "persist_state": "session"}
+
+    # The visitor
+    visitor: Field[str] = Field(str)
+    """Random name of the visitor, the first part of every subscription."""
+    message: Field[str | None] = optional()
+    """Message to show in the next run of a page."""
+    shown_message: Field[str | None] = optional()
+    """Message that the current run of the page has shown."""
+    widget_pages: Field[dict[str, str]] = Field(dict)
+    """Page on which each persistent widget was last drawn, by key."""
+
+    # Work in the background
+    stopped_tasks: Field[dict[str, Hashable]] = Field(dict)
+    """Key of the work that was cancelled or failed, by the name of the task."""
+    partial_results: Field[dict[str, tuple[Hashable, Any]]] = Field(dict)
+    """Key and partial result of cancelled work, by the name of the task."""
+    followed_jobs: Field[dict[str, Job]] = Field(dict)
+    """Last job of each task, by the name of the task."""
+    last_move: Field[float] = Field(float)
+    """Time of the last run of Explore, for debouncing."""
+    downloads: Field[dict[str, Any]] = Field(dict)
+    """Last download job of each dataset."""
+
+    # The recipe of Explore, Sensitivity and Agreement
+    recipe: Field[Recipe | None] = optional()
+    opened_recipe: Field[Recipe | None] = optional()
+    """Recipe that a click on another page opens on Explore."""
+    active_step: Field[int] = Field(int)
+    """Index of the step that the sidebar shows."""
+    visited: Field[list[Any]] = Field(list)
+    """Settings that were evaluated on Explore (`VisitedPoint`), for its curve."""
+
+    # Widgets of the sidebar
+    network: Field[str | None] = optional()
+    dataset: Field[str | None] = optional()
+    method: Field[str | None] = optional()
+    criterion: Field[str | None] = optional()
+    measure: Field[str | None] = optional()
+    grouping: Field[str | None] = optional()
+    rule: Field[str | None] = optional()
+    scope: Field[str | None] = optional()
+    alike: Field[str | None] = optional()
+    """Scope of rules that compare each score by itself: ``global`` or ``custom``."""
+    layer_widgets: Field[None] = optional()
+    """Family: layers that take part, by network, method and grouping."""
+    pattern: Field[str | None] = optional()
+    value: Field[float | None] = optional()
+    """Value of the plain slider."""
+    step: Field[float | None] = optional()
+    """Value of the slider with uneven steps."""
+    slider_shape: Field[Any] = optional()
+    """Rule, scores and range that the slider was made for."""
+    table: Field[Any] = optional()
+    """Values of single layers, before they are edited."""
+    table_shape: Field[Any] = optional()
+    table_version: Field[int] = Field(int)
+    table_widgets: Field[None] = optional()
+    """Family: the editor of single layers, by version."""
+    calibration: Field[int | None] = optional()
+    seed: Field[int | None] = optional()
+
+    # Widgets of Explore
+    histogram: Field[str | None] = optional()
+    histogram_of: Field[str | None] = optional()
+    histogram_method: Field[str | None] = optional()
+    """Method for which ``histogram_of`` was chosen."""
+    log: Field[bool] = Field(bool)
+    mask: Field[str | None] = optional()
+    why: Field[bool] = Field(bool)
+    clicked: Field[tuple[str, int] | None] = optional()
+    """Layer and output unit of the last click in a figure."""
+    click_pending: Field[bool] = Field(bool)
+    """Whether the click has yet to be shown by the widgets of the unit inspector."""
+    unit_group: Field[str | None] = optional()
+    unit: Field[Any] = optional()
+    unit_input: Field[Any] = optional()
+    unit_channel: Field[Any] = optional()
+    unit_row: Field[Any] = optional()
+    unit_column: Field[Any] = optional()
+
+    # Compare
+    comparison: Field[list[Recipe]] = Field(list)
+    column_ids: Field[list[str]] = Field(list)
+    column_widgets: Field[None] = optional()
+    """Family: widgets of one column, by the column's id and a name."""
+    column_slider_shapes: Field[dict[str, Any]] = Field(dict)
+    budget: Field[str | None] = optional()
+    share_widgets: Field[None] = optional()
+    """Family: the slider that drives all columns, by kind of budget."""
+    uploads: Field[int] = Field(int)
+    """Number of files that were opened: the key of the next uploader."""
+    upload_widgets: Field[None] = optional()
+    """Family: the uploader, by number."""
+
+    # Curves
+    curve_recipes: Field[list[Recipe]] = Field(list)
+    """Recipes that a link asked for."""
+    curve_names_widgets: Field[None] = optional()
+    """Family: names of the chosen recipes, by network and dataset."""
+    curve_spacing: Field[str | None] = optional()
+    curve_points: Field[int] = Field(lambda: 11)
+    curve_seeds: Field[int] = Field(lambda: 3)
+    curve_precision_widgets: Field[None] = optional()
+    """Family: precision of a point, by the speed of the network."""
+    curves_x: Field[str | None] = optional()
+    curves_y: Field[str | None] = optional()
+    curves_published: Field[bool] = Field(bool)
+
+    # Sensitivity
+    lose: Field[float] = Field(lambda: 1.0)
+
+    # Agreement
+    agreement_widgets: Field[None] = optional()
+    """Family: the criteria to compare, by method."""
+    agreement_sparsity: Field[float] = Field(lambda: 50.0)
 
 
-def choice(label: str, options: list[str], key: str, *, otherwise: int = 0, **more) -> str:
-    """A selectbox that keeps its value over pages and links; a value that is no option becomes another."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = options[otherwise]
-    return st.selectbox(label, options, **keep(key), **more)
-
-
-def segments(label: str, options: list[str], key: str, place=st, **more) -> str:
-    """The same as buttons in a row."""
-    if st.session_state.get(key) not in options:
-        st.session_state[key] = options[0]
-    return place.segmented_control(label, options, required=True, **keep(key), **more)
-
-
-def registered(label: str, options: list[str], key: str, registry: Registry, **more) -> str:
-    """The same, of names in a registry."""
-    return choice(label, options, key, format_func=lambda name: registry[name].label, **more)
-
-
-def there() -> dict[str, list[str]]:
-    """The networks that can be shown, each with the datasets that are there and that it was trained on."""
-    found: dict[str, list[str]] = {}
-    for network, dataset in checkpoints.shipped():
-        if datasets.available(dataset):
-            found.setdefault(network, []).append(dataset)
-    return found
+session = SessionState()
+"""The session of the visitor for whom the current thread runs a page."""

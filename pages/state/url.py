@@ -1,107 +1,267 @@
-"""The recipe that a visitor looks at: in their session, in the widgets, and in the link."""
+"""The address bar: one codec for the links of all pages, and the recipe that the session shows."""
 
+from collections.abc import Collection
 from dataclasses import replace
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.state.session import plain, there
+from pages.state.messages import report_bad_link, report_unknown_keys
+from pages.state.session import SessionState, session
+from pages.state.step_widgets import SIDEBAR_STEP
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.models import NETWORKS
+from pruning.models import NETWORKS, checkpoints
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import query_keys, recipe_from_query, recipe_to_query
 
-VIEW = ("histogram", "mask", "log")  # what is looked at on Explore, besides the recipe
-
-
-def current() -> Recipe | None:
-    """The recipe of the last run; in a new session, or after the browser's Back button, that of the link."""
-    if "recipe" not in st.session_state or get_script_run_ctx().is_history_navigation:
-        st.session_state["recipe"] = _from_link()
-    return st.session_state["recipe"]
+EXPLORE = "pages/explore/page.py"
+DEFAULT_NETWORK = "lenet5"
+ALL_LAYERS = "all layers"
+EXPLORE_VIEW = ("histogram", "mask", "log")
+"""What is looked at on Explore besides the recipe: keys of links and fields of the session."""
 
 
-def put_link(recipe: Recipe, view: tuple[str, ...] = VIEW) -> None:
-    """Let the address bar say what is shown: the recipe, and what else is looked at."""
-    view = {
-        name: str(value)
-        for name in view
-        if not (
-            (value := st.session_state.get(name)) is None or value is False or value == "all layers"
-        )
-    }
-    query = view | recipe.to_query()
+def available_checkpoints() -> dict[str, list[str]]:
+    """Return the networks that can be shown.
+
+    Returns
+    -------
+    dict of str to list of str
+        The datasets on which each network was trained and that are on this machine.
+    """
+    found: dict[str, list[str]] = {}
+    for network, dataset in checkpoints.shipped():
+        if datasets.available(dataset):
+            found.setdefault(network, []).append(dataset)
+    return found
+
+
+def default_pair() -> tuple[str, str]:
+    """Return the network and the dataset of a new session.
+
+    Returns
+    -------
+    tuple of str
+        Names in ``NETWORKS`` and ``DATASETS``.
+    """
+    found = available_checkpoints()
+    network = DEFAULT_NETWORK if DEFAULT_NETWORK in found else next(iter(found))
+    return network, found[network][-1]
+
+
+def check_available(network: str, dataset: str) -> None:
+    """Check that a trained network and its data are on this machine.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+
+    Raises
+    ------
+    ValueError
+        One of them is not; the message says which pairs are.
+    """
+    found = available_checkpoints()
+    if dataset in found.get(network, []):
+        return
+    label = DATASETS[dataset].label
+    if not datasets.available(dataset):
+        problem = f"{label} is not on this machine"
+    else:
+        problem = f"{label} has no checkpoint for {NETWORKS[network].label}"
+    pairs = []
+    for name, names_of_datasets in found.items():
+        pairs += [f"{name} on {dataset_name}" for dataset_name in names_of_datasets]
+    raise ValueError(f"{problem}: choose from {', '.join(pairs)}")
+
+
+def is_history_navigation() -> bool:
+    """Return whether the visitor came here by the browser's Back or Forward button.
+
+    Returns
+    -------
+    bool
+        True if the link decides what is shown, not the session.
+    """
+    context = get_script_run_ctx()
+    return bool(context and context.is_history_navigation)
+
+
+def read_query(known: Collection[str]) -> dict[str, str]:
+    """Return the fields of the link; the visitor is told of keys without a meaning.
+
+    Parameters
+    ----------
+    known : collection of str
+        Keys that have a meaning on this page.
+
+    Returns
+    -------
+    dict of str to str
+        Texts by key.
+    """
+    query = st.query_params.to_dict()
+    report_unknown_keys([key for key in query if key not in known])
+    return query
+
+
+def set_query(query: dict[str, str]) -> None:
+    """Let the address bar say what is shown; the browser's history gets an entry if it differs.
+
+    Parameters
+    ----------
+    query : dict of str to str
+        Texts by key.
+    """
     if st.query_params.to_dict() != query:
         st.query_params.from_dict(query)
 
 
-def _from_link() -> Recipe | None:
-    """What the address bar asks for; what it gets wrong is said, and the page opens with the defaults."""
-    found, query = there(), st.query_params.to_dict()
-    if not found:
-        st.error("There is no checkpoint: train one with `python -m pruning train lenet5 digits`.")
-        return None
-    network = "lenet5" if "lenet5" in found else next(iter(found))
-    default = Recipe(network=network, dataset=found[network][-1])
-    try:
-        asked = Recipe.from_query(query, default)
-        if "dataset" not in query and asked.dataset not in found.get(asked.network, []):
-            asked = replace(asked, dataset=found.get(asked.network, [asked.dataset])[-1])
-        if asked.dataset not in found.get(asked.network, []):
-            reason = (
-                "is not on this machine"
-                if not datasets.available(asked.dataset)
-                else f"has no checkpoint for {NETWORKS[asked.network].label}"
+def current_recipe(view: tuple[str, ...] = EXPLORE_VIEW) -> Recipe | None:
+    """Return the recipe that the session shows; in a new session that of the link.
+
+    Parameters
+    ----------
+    view : tuple of str
+        Keys of links that have a meaning on this page besides those of a recipe.
+
+    Returns
+    -------
+    Recipe or None
+        None, and an error is shown, if there is no checkpoint at all.
+    """
+    if session.recipe is None or is_history_navigation():
+        if not available_checkpoints():
+            st.error(
+                "There is no checkpoint: train one with `python -m pruning train lenet5 digits`."
             )
-            raise ValueError(f"{DATASETS[asked.dataset].label} {reason}")
+            return None
+        show_recipe(_recipe_of_link(view))
+    return session.recipe
+
+
+def _recipe_of_link(view: tuple[str, ...]) -> Recipe:
+    query = read_query({*query_keys(), *view})
+    network, dataset = default_pair()
+    default = Recipe(network, dataset)
+    for name in EXPLORE_VIEW:
+        if name in query:
+            st.session_state[name] = query[name] == "True" if name == "log" else query[name]
+    try:
+        recipe = recipe_from_query(query, default)
+        if "dataset" not in query:
+            recipe = _on_available_dataset(recipe)
+        check_available(recipe.network, recipe.dataset)
     except ValueError as error:
-        st.session_state["message"] = (
-            f"The link could not be followed: {plain(str(error))}. This is the default instead."
-        )
-        asked = default
-    show(asked)
-    st.session_state.update({name: query[name] for name in ("histogram", "mask") if name in query})
-    st.session_state["log"] = query.get("log") == "True"
-    return asked
+        report_bad_link(error)
+        return default
+    _show_sampling(query)
+    return recipe
 
 
-def show(recipe: Recipe) -> None:
-    """Let Explore and its widgets show a recipe."""
-    st.session_state.update(
-        {
-            "recipe": recipe,
-            "network": recipe.network,
-            "dataset": recipe.dataset,
-            "active": len(recipe.earlier),
-            "calibration": recipe.calibration,
-            "seed": recipe.seed,
-        }
-    )
+def _show_sampling(query: dict[str, str]) -> None:
+    """Let the widgets show the numbers of a link, also where the criterion does not use them."""
+    if "calibration" in query:
+        session.calibration = int(query["calibration"])
+    if "seed" in query:
+        session.seed = int(query["seed"])
+
+
+def _on_available_dataset(recipe: Recipe) -> Recipe:
+    """Take the last available dataset of the network, if the link does not name one."""
+    available = available_checkpoints().get(recipe.network, [])
+    if not available or recipe.dataset in available:
+        return recipe
+    return replace(recipe, dataset=available[-1])
+
+
+def put_recipe_link(recipe: Recipe, view: tuple[str, ...] = EXPLORE_VIEW) -> None:
+    """Let the address bar say what is shown: the recipe, and what else is looked at.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    view : tuple of str
+        Fields of the session that the link carries, if they differ from their defaults.
+    """
+    query = {}
+    for name in view:
+        value = st.session_state.get(name)
+        if value not in (None, False, ALL_LAYERS):
+            query[name] = str(value)
+    set_query(query | recipe_to_query(recipe))
+
+
+def show_recipe(recipe: Recipe) -> None:
+    """Let the session and the widgets of the sidebar show a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    """
+    session.recipe = recipe
+    session.network, session.dataset = recipe.network, recipe.dataset
+    session.active_step = len(recipe.previous_steps)
+    if recipe.uses_calibration or session.calibration is None:
+        session.calibration = recipe.calibration
+    if recipe.is_random or session.seed is None:
+        session.seed = recipe.seed
     show_step(recipe)
 
 
-def open_on_explore(recipe: Recipe) -> None:
-    """In a callback, before the widgets are drawn, which it changes; `follow_opened` then goes there."""
-    show(recipe)
-    st.session_state["opened"] = recipe
-
-
-def follow_opened() -> None:
-    if recipe := st.session_state.pop("opened", None):
-        st.switch_page("pages/explore/page.py", query_params=recipe.to_query())
-
-
 def show_step(recipe: Recipe) -> None:
-    """Let the widgets of a step say what the recipe's last step does."""
-    for name in ("method", "criterion", "measure", "grouping", "scope", "rule"):
-        st.session_state[name] = getattr(recipe, name)
-    st.session_state["alike"] = "custom" if recipe.scope == "custom" else "global"
-    if isinstance(recipe.value, str):
-        st.session_state["pattern"] = recipe.value
+    """Let the widgets of the step form show the last step of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    """
+    step = recipe.last_step
+    SIDEBAR_STEP.show(step)
+    if isinstance(step.value, str):
+        session.pattern = step.value
     st.session_state[layers_key(recipe)] = list(recipe.chosen_layers)
-    for name in ("slider shape", "table shape"):  # so that slider and table take the step's values
-        st.session_state.pop(name, None)
+    session.slider_shape = None  # slider and table take the values of the step
+    session.table_shape = None
 
 
 def layers_key(recipe: Recipe) -> str:
-    return f"layers of {recipe.network}, {recipe.method}, {recipe.grouping}"
+    """Return the key of the widget of the layers that take part.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+
+    Returns
+    -------
+    str
+        One key for each network, method and grouping.
+    """
+    step = recipe.last_step
+    return SessionState.layer_widgets.of(recipe.network, step.method, step.grouping)
+
+
+def open_on_explore(recipe: Recipe) -> None:
+    """Show a recipe on Explore, in a callback: before the widgets are drawn, which it changes.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe; `follow_opened_recipe` then goes to the page.
+    """
+    show_recipe(recipe)
+    session.opened_recipe = recipe
+
+
+def follow_opened_recipe() -> None:
+    """Go to Explore if a callback has opened a recipe there."""
+    recipe = session.opened_recipe
+    if recipe is not None:
+        session.opened_recipe = None
+        st.switch_page(EXPLORE, query_params=recipe_to_query(recipe))

@@ -1,1 +1,1 @@
-"""The command line, a module for each kind of command."""
+"""The command line: a file for each command."""

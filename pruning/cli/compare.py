@@ -1,50 +1,61 @@
-"""compare: several recipes at the same budget."""
+"""The command ``compare``: several recipes at the same budget."""
 
-import json
 from pathlib import Path
+from typing import Any
 
 import click
 
-from pruning.cli.options import data_dir, get_data, objects, score
+from pruning.cli.options import (
+    FILE,
+    TorchCommand,
+    csv_option,
+    data_dir_option,
+    fetch_dataset,
+    images_option,
+    json_option,
+    print_json,
+    read_recipes,
+    score_with_progress,
+    write_csv,
+)
 
 
-@click.command()
-@click.argument("recipes", nargs=-1, required=True, type=click.Path(dir_okay=False, path_type=Path))
+@click.command(cls=TorchCommand)
+@click.argument("recipes", nargs=-1, required=True, type=FILE)
 @click.option(
     "--budget",
     default="own",
     show_default=True,
-    help="macs=0.5 or parameters=0.25 (shares left), accuracy=0.98 (kept on validation images), or own.",
+    help="macs=0.5 or parameters=0.25 (share that remains), accuracy=0.98 (to keep on validation "
+    "images), or own (each recipe as it is).",
 )
-@click.option("--images", type=int, help="Classify the first N test images [default: all].")
-@data_dir
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@click.option(
-    "--csv",
-    type=click.Path(dir_okay=False, path_type=Path),
-    metavar="FILE",
-    help="Write the table.",
-)
+@images_option
+@data_dir_option
+@json_option
+@csv_option
 def compare(
     recipes: tuple[Path, ...], budget: str, images: int | None, as_json: bool, csv: Path | None
 ) -> None:
-    """Recipes from JSON files side by side, each as strong as the budget asks."""
-    from pruning.experiments import comparison as comparing
-    from pruning.recipe.recipe import Recipe
-    from pruning.runtime.atomic_write import atomic_write
+    """Compare recipes at an equal budget.
 
-    asked = comparing.Budget.read(budget)
-    read = [
-        Recipe.from_dict({**one, **({} if images is None else {"images": images})})
-        for path in recipes
-        for one in objects(path)
-    ]
-    comparing.check(read)
-    get_data(read[0].dataset)
-    for recipe in read:
-        score(recipe)
-    found = comparing.Comparison.of(read, asked)
-    if csv:
-        with atomic_write(csv) as temporary:
-            found.table().to_csv(temporary, index=False)
-    click.echo(json.dumps(found.to_dict(), indent=1) if as_json else found.as_text())
+    RECIPES are JSON files; each holds a recipe, a list of steps, or a comparison. The strength of
+    the last step of each recipe is adapted to the budget.
+    """
+    from pruning.experiments.budgets import Budget
+    from pruning.experiments.comparison import Comparison, check_comparable
+
+    common_budget = Budget.from_text(budget)
+    overrides: dict[str, Any] = {} if images is None else {"images": images}
+    compared = []
+    for path in recipes:
+        compared += read_recipes(path, **overrides)
+    check_comparable(compared)
+    fetch_dataset(compared[0].dataset)
+    for recipe in compared:
+        score_with_progress(recipe)
+    comparison = Comparison.of(compared, common_budget)
+    write_csv(comparison.table(), csv)
+    if as_json:
+        print_json(comparison.to_dict())
+    else:
+        click.echo(comparison.to_text())

@@ -1,19 +1,87 @@
-"""What commands share: options, recipe files, data that is fetched, slow scores with a bar."""
+"""What commands share: options, recipe files, progress bars and output."""
 
 import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
+
+from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.installation import check_torch
+from pruning.runtime.json_reader import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from pruning.recipe.recipe import Recipe
+
+FILE = click.Path(dir_okay=False, path_type=Path)
+FOLDER = click.Path(file_okay=False, path_type=Path)
+
+Report = Callable[[float], None]
+
+
+class TorchCommand(click.Command):
+    """A command that needs PyTorch; its help does not."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Check the installation, then run the command."""
+        check_torch()
+        return super().invoke(ctx)
+
+
+class Precision(click.ParamType):
+    """``full``, or the half-width of a 95% interval."""
+
+    name = "full|number"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float | None:
+        """Convert the text of the option; None stands for ``full``."""
+        if value is None or value == "full":
+            return None
+        try:
+            return float(value)
+        except ValueError:
+            self.fail(f"must be full or a number such as 0.01, not {value!r}", param, ctx)
 
 
 def _set_data_dir(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
-        import os
-
         os.environ["PRUNESCOPE_DATA"] = value
 
 
-data_dir = click.option(
+network_option = click.option("--network", default="lenet5", show_default=True)
+dataset_option = click.option("--dataset", default="mnist", show_default=True)
+criterion_option = click.option(
+    "--criterion",
+    help="How units are scored [default: the first one that applies; see `list criteria`].",
+)
+calibration_option = click.option(
+    "--calibration",
+    type=int,
+    help="Number of training images that criteria may use [default: 1024].",
+)
+images_option = click.option(
+    "--images", type=int, help="Classify only the first N test images [default: all]."
+)
+seed_option = click.option(
+    "--seed", type=int, default=0, show_default=True, help="Seed of random criteria."
+)
+precision_option = click.option(
+    "--precision",
+    type=Precision(),
+    default="full",
+    show_default=True,
+    help="Stop classifying for a point once the half-width of its 95% interval is below this "
+    "number, such as 0.01.",
+)
+data_dir_option = click.option(
     "--data-dir",
     type=click.Path(file_okay=False),
     callback=_set_data_dir,
@@ -21,54 +89,151 @@ data_dir = click.option(
     is_eager=True,
     help="Folder of the datasets [default: PRUNESCOPE_DATA, else the user's cache].",
 )
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+csv_option = click.option("--csv", type=FILE, metavar="FILE", help="Write the table as CSV.")
 
 
-def flag(name: str) -> str:
+def to_flag(name: str) -> str:
+    """Return the flag of an option.
+
+    Parameters
+    ----------
+    name : str
+        Name of the parameter, such as ``max_over_n``.
+
+    Returns
+    -------
+    str
+        Such as ``--max-over-n``.
+    """
     return f"--{name.replace('_', '-')}"
 
 
-def read_json(path: Path):
+def given_options() -> set[str]:
+    """Return the names of the options that the user has given.
+
+    Returns
+    -------
+    set of str
+        Names of parameters of the current command.
+    """
+    context = click.get_current_context()
+    given = set()
+    for name in context.params:
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            given.add(name)
+    return given
+
+
+def read_recipes(path: Path, **overrides: Any) -> list["Recipe"]:
+    """Read the recipes of a JSON file.
+
+    Parameters
+    ----------
+    path : Path
+        A file with a recipe, a list of steps, or a comparison with its columns.
+    **overrides
+        JSON fields that replace those of the file.
+
+    Returns
+    -------
+    list of Recipe
+        One recipe, or one for each column of a comparison.
+
+    Raises
+    ------
+    ValueError
+        The file is not JSON, or its content is not valid.
+    OSError
+        The file cannot be read.
+    """
+    contents = _recipe_contents(read_json(path), path)
+    return [recipe_of_file(path, {**content, **overrides}) for content in contents]
+
+
+def recipe_of_file(path: Path, content: dict[str, Any]) -> "Recipe":
+    """Make a recipe of the content of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, for messages.
+    content : dict
+        Fields of a recipe.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    ValueError
+        The content is not a recipe.
+    """
+    from pruning.recipe.serialization import recipe_from_dict
+
     try:
-        return json.loads(path.read_text())
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
-        raise ValueError(f"{path} is not JSON ({error})") from None
+        return recipe_from_dict(content)
+    except RecursionError:  # a message quotes a value that is nested almost too deeply to be read
+        raise ValueError(f"{path} is nested too deeply") from None
 
 
-def objects(path: Path) -> list[dict]:
-    """Of a recipe file: a recipe, a list of steps, or a comparison with its columns."""
-    read = read_json(path)
-    if isinstance(read, dict) and isinstance(read.get("columns"), list):
-        return [
-            column["recipe"]
-            for column in read["columns"]
-            if isinstance(column, dict) and isinstance(column.get("recipe"), dict)
-        ]
-    if isinstance(read, list):
-        return [{"steps": read}]
-    if not isinstance(read, dict):
+def _recipe_contents(content: object, path: Path) -> list[dict[str, Any]]:
+    from pruning.experiments.comparison import read_comparison
+    from pruning.recipe.serialization import recipe_to_dict
+
+    if isinstance(content, list):
+        return [{"steps": content}]
+    if not isinstance(content, dict):
         raise ValueError(f"{path} must hold a recipe, a list of steps or a comparison")
-    return [read]
+    if "columns" not in content:
+        return [content]
+    recipes, _ = read_comparison(content)
+    return [recipe_to_dict(recipe) for recipe in recipes]
 
 
-def score(recipe) -> None:
-    """Scores that are slow to come by, with a progress bar."""
+@contextmanager
+def progress_bar(description: str, delay: float = 0.0) -> Iterator[Report]:
+    """Show a progress bar on stderr, if it is a terminal.
+
+    Parameters
+    ----------
+    description : str
+        Text in front of the bar.
+    delay : float
+        Seconds until the bar is shown.
+
+    Yields
+    ------
+    callable
+        Takes the share of the work that is done.
+    """
     from tqdm import tqdm
 
-    from pruning.engine import prune as experiment
-    from pruning.methods.criteria import CRITERIA
+    with tqdm(total=100, unit="%", desc=description, disable=None, delay=delay) as bar:
 
-    if recipe.before:
-        score(recipe.before)
-    if not CRITERIA[recipe.criterion].needs_data:
-        return
-    with tqdm(
-        total=100, unit="%", desc=f"scoring by {recipe.criterion}", disable=None, delay=1
-    ) as bar:
-        experiment.ranking(recipe, lambda share: bar.update(round(100 * share) - bar.n))
+        def report(share: float) -> None:
+            bar.update(round(100 * share) - bar.n)
+
+        yield report
 
 
-def get_data(name: str) -> None:
-    """Download what is not there, with a progress bar."""
+def fetch_dataset(name: str) -> None:
+    """Download a dataset that is not available, with a progress bar.
+
+    Parameters
+    ----------
+    name : str
+        Name in ``DATASETS``.
+
+    Raises
+    ------
+    ValueError
+        The name is not registered.
+    DatasetError
+        The dataset cannot be downloaded.
+    """
     from tqdm import tqdm
 
     from pruning.data import datasets, download
@@ -76,9 +241,55 @@ def get_data(name: str) -> None:
     if datasets.available(name):
         return
     dataset = datasets.DATASETS[name]
-    with tqdm(
-        total=dataset.download_bytes, unit="B", unit_scale=True, desc=dataset.label, disable=None
-    ) as bar:
-        download.download(
-            name, lambda share: bar.update(int(share * dataset.download_bytes) - bar.n)
-        )
+    size = dataset.download_bytes
+    with tqdm(total=size, unit="B", unit_scale=True, desc=dataset.label, disable=None) as bar:
+
+        def report(share: float) -> None:
+            bar.update(int(share * size) - bar.n)
+
+        download.download(name, report)
+
+
+def score_with_progress(recipe: "Recipe") -> None:
+    """Compute the scores of a recipe that need data, with a progress bar if it takes a second.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe; the scores of all its steps are cached afterwards.
+    """
+    from pruning.engine.prune import rank_units
+    from pruning.methods.criteria import CRITERIA
+
+    for prefix in recipe.prefixes():
+        criterion = CRITERIA[prefix.last_step.criterion]
+        if criterion.needs_data:
+            with progress_bar(f"scoring by {criterion.name}", delay=1) as report:
+                rank_units(prefix, report)
+
+
+def print_json(content: object) -> None:
+    """Print JSON on stdout.
+
+    Parameters
+    ----------
+    content : object
+        JSON values.
+    """
+    click.echo(json.dumps(content, indent=1))
+
+
+def write_csv(table: "pd.DataFrame", path: Path | None) -> None:
+    """Write a table, if a file was given for it.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        The table; its index is not written.
+    path : Path or None
+        The file.
+    """
+    if path is None:
+        return
+    with atomic_write(path) as temporary:
+        table.to_csv(temporary, index=False)

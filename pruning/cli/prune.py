@@ -1,255 +1,232 @@
-"""prune: one recipe, from start to end."""
+"""The command ``prune``: one recipe, from its options to its result."""
 
-import json
-from functools import partial
+import time
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from pruning.cli.options import data_dir, flag, get_data, read_json, score
+from pruning.cli.options import (
+    FILE,
+    TorchCommand,
+    calibration_option,
+    criterion_option,
+    data_dir_option,
+    dataset_option,
+    fetch_dataset,
+    given_options,
+    images_option,
+    json_option,
+    network_option,
+    print_json,
+    recipe_of_file,
+    score_with_progress,
+    seed_option,
+    to_flag,
+)
+from pruning.cli.prune_output import add_removal, removal_to_text, to_dict, to_text
+from pruning.runtime.installation import check_torch
+from pruning.runtime.json_reader import read_json
+
+if TYPE_CHECKING:
+    from pruning.recipe.recipe import Recipe
+
+RECIPE_OPTIONS = ("network", "dataset", "calibration", "images", "seed")
+STEP_OPTIONS = ("method", "criterion", "measure", "grouping", "scope", "layers", "values")
+
+Options = dict[str, Any]
 
 
-def _rule_options(command):
+class PruneCommand(TorchCommand):
+    """A command with an option for each registered rule, behind ``--scope``."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        """Return the parameters; those of the rules are added here, as they import PyTorch."""
+        parameters = super().get_params(ctx)
+        names = [parameter.name for parameter in parameters]
+        position = names.index("scope") + 1
+        return [*parameters[:position], *_rule_options(), *parameters[position:]]
+
+
+@cache
+def _rule_options() -> tuple[click.Option, ...]:
+    check_torch()
     from pruning.methods.rules import RULES
 
-    for rule in reversed(list(RULES.values())):
-        command = click.option(
-            flag(rule.name), rule.name, type=str if rule.patterns else float, help=rule.help
-        )(command)
-    return command
+    options = []
+    for rule in RULES.values():
+        value_type = str if rule.patterns else float
+        flag = to_flag(rule.name)
+        options.append(click.Option([flag, rule.name], type=value_type, help=rule.help))
+    return tuple(options)
 
 
-def _outputs(command):
-    for name, text in (
-        ("program", "the masked network as a torch.export program"),
-        ("weights", "the masked state dict"),
-        ("masks", "the masks, uint8, 1 = kept"),
-    ):
-        path = click.Path(dir_okay=False, path_type=Path)
-        command = click.option(f"--{name}", type=path, metavar="FILE", help=f"Write {text}.")(
-            command
-        )
-    return command
-
-
-@click.command()
-@click.option("--network", default="lenet5", show_default=True)
-@click.option("--dataset", default="mnist", show_default=True)
-@click.option("--method", default="weight", show_default=True)
+@click.command(cls=PruneCommand)
+@network_option
+@dataset_option
 @click.option(
-    "--criterion", help="What scores the units [default: the first that can; see `list criteria`]."
+    "--method",
+    default="weight",
+    show_default=True,
+    help="What is removed: weight, filter, neuron, layer or feature.",
 )
+@criterion_option
 @click.option(
     "--measure",
     default="",
-    help="Variant of the criterion, such as l2 for magnitude [default: the first].",
+    help="Variant of the criterion, such as l2 for magnitude [default: the first one].",
 )
 @click.option(
     "--grouping",
     default="",
-    help="inside or across additions (filter, neuron); position or channel (feature).",
+    help="inside or across residual additions (filter, neuron); position or channel (feature) "
+    "[default: the first one].",
 )
-@click.option("--scope", default="global", show_default=True)
-@_rule_options
-@click.option("--layers", help="Layers that take part, comma-separated [default: all].")
+@click.option(
+    "--scope",
+    default="global",
+    show_default=True,
+    help="What competes: global (all layers together), layer, erk or custom.",
+)
+@click.option(
+    "--layers", help="Names of the layers that take part, comma-separated [default: all]."
+)
 @click.option(
     "--values",
     default="",
-    help="With --scope custom: values of single layers, as conv1=0.3,fc1=0.9.",
+    help="With --scope custom: values of single layers, such as conv1=0.3,fc1=0.9.",
 )
 @click.option(
     "--steps",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FILE,
     metavar="FILE",
-    help="JSON: a list of steps, or a whole recipe, instead of the options above.",
+    help="JSON file with a list of steps or a whole recipe, instead of the options above.",
 )
-@click.option(
-    "--calibration", type=int, help="Training images that criteria look at [default: 1024]."
-)
-@click.option("--images", type=int, help="Classify the first N test images [default: all].")
-@click.option("--seed", type=int, default=0, show_default=True)
-@data_dir
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@calibration_option
+@images_option
+@seed_option
+@data_dir_option
+@json_option
 @click.option(
     "--remove",
     is_flag=True,
-    help="Take out what was pruned: smaller files, measured size and latency.",
+    help="Remove pruned units physically: smaller files, measured size and latency.",
 )
-@_outputs
+@click.option(
+    "--masks", type=FILE, metavar="FILE", help="Write the masks as safetensors: uint8, 1 = kept."
+)
+@click.option(
+    "--weights", type=FILE, metavar="FILE", help="Write the masked state dict as safetensors."
+)
+@click.option(
+    "--program",
+    type=FILE,
+    metavar="FILE",
+    help="Write the masked network as a torch.export program.",
+)
 def prune(
     as_json: bool,
+    remove: bool,
     masks: Path | None,
     weights: Path | None,
     program: Path | None,
-    remove: bool,
-    **options,
+    **options: Any,
 ) -> None:
-    """Prune a trained network and measure what is left."""
-    from pruning.cost import report as ledger
+    """Prune a trained network and measure the result.
+
+    Give one rule with its value, such as --sparsity 0.9, or a file with --steps.
+    """
     from pruning.engine import export
-    from pruning.engine import prune as experiment
+    from pruning.engine.evaluate import evaluate
+    from pruning.engine.prune import prune as prune_network
+    from pruning.experiments.removal_report import report_removal
 
-    recipe = _recipe(options)
-    get_data(recipe.dataset)
-    score(recipe)
-    outcome = experiment.run(recipe)
-    for path, save in (
-        (masks, export.save_masks),
-        (weights, partial(export.save_weights, removed=remove)),
-        (program, partial(export.save_program, removed=remove)),
-    ):
-        if path:
-            save(recipe, path)
-    book = ledger.ledger(recipe) if remove else None
+    recipe = _read_recipe(options)
+    fetch_dataset(recipe.dataset)
+    score_with_progress(recipe)
+
+    start = time.perf_counter()
+    pruned = prune_network(recipe)
+    [evaluation] = evaluate([recipe])
+    seconds = time.perf_counter() - start
+
+    if masks is not None:
+        export.save_masks(pruned, masks)
+    if weights is not None:
+        export.save_weights(pruned, weights, compact=remove)
+    if program is not None:
+        export.save_program(pruned, program, compact=remove)
+    report = report_removal(recipe) if remove else None
     if as_json:
-        click.echo(
-            json.dumps(
-                _as_json(outcome) if book is None else _with_removed(_as_json(outcome), book),
-                indent=1,
-            )
-        )
+        content = to_dict(pruned, evaluation, seconds)
+        if report is not None:
+            add_removal(content, report)
+        print_json(content)
     else:
-        click.echo(_as_text(outcome) + ("" if book is None else _removed_as_text(book)))
+        click.echo(to_text(pruned, evaluation))
+        if report is not None:
+            click.echo(removal_to_text(report))
 
 
-def _recipe(options: dict):
-    """What the options ask for; those that describe a step do not go with a file of steps."""
+def _read_recipe(options: Options) -> "Recipe":
     from pruning.methods.rules import RULES
-    from pruning.recipe.recipe import STEP, Recipe, criteria_for, read_values
 
-    rules = {name: value for name in RULES if (value := options.pop(name)) is not None}
-    about = {
-        name: options[name]
-        for name in ("network", "dataset", "images", "seed", "calibration")
-        if options[name] is not None
-    }
-    given = {
-        name
-        for name in options
-        if click.get_current_context().get_parameter_source(name).name == "COMMANDLINE"
-    }
-    if options["steps"]:
-        if rules or given & set(STEP):
-            raise ValueError(
-                "--steps says what the steps are: leave out "
-                + ", ".join(sorted({flag(name) for name in (*rules, *given & set(STEP))}))
-            )
-        read = read_json(options["steps"])
-        if isinstance(read, list):
-            return Recipe.from_dict({**about, "steps": read})
-        if not isinstance(read, dict):
-            raise ValueError(f"{options['steps']} must hold a list of steps or a recipe")
-        return Recipe.from_dict(
-            {**about, **read, **{name: about[name] for name in about if name in given}}
-        )
-    if len(rules) != 1:
-        raise ValueError(f"give one of {', '.join(map(flag, RULES))}")
-    [(rule, value)] = rules.items()
-    step = {name: options[name] for name in ("method", "criterion", "measure", "grouping", "scope")}
-    step["criterion"] = step["criterion"] or criteria_for(about["network"], step["method"])[0]
-    layers = options["layers"]
-    chosen = (
-        None if layers is None else [name.strip() for name in layers.split(",") if name.strip()]
-    )
-    return Recipe.from_dict(
-        {
-            **about,
-            **step,
-            "layers": chosen,
-            "values": read_values(options["values"]),
-            "rule": rule,
-            "value": value,
-        }
-    )
+    rule_values = {name: options[name] for name in RULES if options[name] is not None}
+    if options["steps"] is not None:
+        _refuse_step_options(list(rule_values))
+        return _recipe_of_steps_file(options)
+    if len(rule_values) != 1:
+        raise ValueError(f"give one of {', '.join(to_flag(name) for name in RULES)}")
+    [(rule, value)] = rule_values.items()
+    return _recipe_of_options(options, rule, value)
 
 
-def _as_json(outcome) -> dict:
-    low, high = outcome.accuracy.interval
-    layers = outcome.layers[["name", "weights", "kept", "sparsity", "threshold"]].astype(object)
-    return {
-        "recipe": outcome.recipe.to_dict(),
-        "dense": {
-            "accuracy": outcome.dense_accuracy,
-            "parameters": outcome.dense.parameters,
-            "prunable_weights": outcome.dense.prunable_weights,
-            "macs": outcome.dense.macs,
-        },
-        "pruned": {
-            "accuracy": outcome.accuracy.value,
-            "accuracy_low": low,
-            "accuracy_high": high,
-            "images": outcome.accuracy.images,
-            "sparsity": outcome.sparsity,
-            "parameters": outcome.parameters,
-            "macs": outcome.macs,
-        },
-        "units": [
-            {
-                "method": step.method,
-                "total": step.total,
-                "removed": step.removed,
-                "note": step.note or None,
-            }
-            for step in outcome.units
-        ],
-        "layers": layers.where(layers.notna(), None).to_dict("records"),
-        "warnings": list(outcome.warnings),
-        "seconds": round(outcome.seconds, 4),
-    }
+def _recipe_of_options(options: Options, rule: str, value: float | str) -> "Recipe":
+    from pruning.recipe.compatibility import criteria_for
+    from pruning.recipe.serialization import parse_values, recipe_from_dict
+
+    content = _recipe_fields(options)
+    for name in ("method", "measure", "grouping", "scope"):
+        content[name] = options[name]
+    default_criterion = criteria_for(options["network"], options["method"])[0]
+    content["criterion"] = options["criterion"] or default_criterion
+    content["layers"] = _parse_layers(options["layers"])
+    content["values"] = parse_values(options["values"])
+    content["rule"] = rule
+    content["value"] = value
+    return recipe_from_dict(content)
 
 
-def _with_removed(told: dict, book) -> dict:
-    told["pruned"] |= {"parameters": book.removed.parameters, "macs": book.removed.macs}
-    forms = {"dense": book.dense, "masked": book.masked, "removed": book.removed}
-    told["removed"] = {
-        "max_logit_difference": book.difference,
-        "images_compared": book.checked,
-        "bytes": {name: entry.bytes for name, entry in forms.items()},
-        "encoding": {name: entry.encoding for name, entry in forms.items()},
-        "latency_ms": {
-            f"batch_{dense.batch}": {
-                name: {
-                    "median": round(1000 * one.median, 4),
-                    "low": round(1000 * one.low, 4),
-                    "high": round(1000 * one.high, 4),
-                    "runs": one.runs,
-                }
-                for name, one in (("dense", dense), ("removed", removed))
-            }
-            for dense, removed in zip(book.dense.latency, book.removed.latency)
-        },
-    }
-    return told
+def _recipe_fields(options: Options) -> dict[str, Any]:
+    """Fields of a recipe other than its steps, as far as they are known."""
+    return {name: options[name] for name in RECIPE_OPTIONS if options[name] is not None}
 
 
-def _removed_as_text(book) -> str:
-    same = "the same" if book.agrees else "NOT THE SAME"
-    return "\n".join(
-        [
-            "\n",
-            book.table().to_string(index=False),
-            f"\nlogits of masked and removed: {same}, largest difference {book.difference:.1e} on {book.checked:,} test images",
-            *book.remarks,
-        ]
-    )
+def _parse_layers(text: str | None) -> list[str] | None:
+    if text is None:
+        return None
+    names = [name.strip() for name in text.split(",")]
+    return [name for name in names if name]
 
 
-def _as_text(outcome) -> str:
-    low, high = outcome.accuracy.interval
-    interval = "" if outcome.accuracy.complete else f" (95% interval {low:.2%} to {high:.2%})"
-    lines = [
-        f"accuracy    {outcome.accuracy.value:.2%} of {outcome.accuracy.images:,} test images{interval}; "
-        f"dense {outcome.dense_accuracy:.2%}",
-        f"sparsity    {outcome.sparsity:.2%} of {outcome.dense.prunable_weights:,} prunable weights",
-        f"parameters  {outcome.parameters:,} of {outcome.dense.parameters:,} left, {outcome.compression:.2f}x smaller",
-        f"MACs        {outcome.macs:,} of {outcome.dense.macs:,} left",
-        *(
-            f"{step.method + 's':11} {step.removed:,} of {step.total:,} removed{'; ' if step.note else ''}{step.note}"
-            for step in outcome.units
-        ),
-        "",
-        outcome.layers[["name", "shape", "weights", "kept", "sparsity", "threshold"]].to_string(
-            index=False, formatters={"sparsity": "{:.2%}".format, "threshold": "{:.6f}".format}
-        ),
-    ]
-    return "\n".join([*lines, *(f"\nwarning: {text}" for text in outcome.warnings)])
+def _refuse_step_options(rules: list[str]) -> None:
+    """Refuse options that describe a step: the file already does."""
+    refused = rules + [name for name in given_options() if name in STEP_OPTIONS]
+    if refused:
+        flags = sorted(to_flag(name) for name in refused)
+        raise ValueError(f"--steps already defines the steps: leave out {', '.join(flags)}")
+
+
+def _recipe_of_steps_file(options: Options) -> "Recipe":
+    """Read a list of steps, or a recipe; other options replace the fields of the recipe."""
+    path = options["steps"]
+    fields = _recipe_fields(options)
+    content = read_json(path)
+    if isinstance(content, list):
+        return recipe_of_file(path, {**fields, "steps": content})
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a list of steps or a recipe")
+    given = given_options()
+    overrides = {name: value for name, value in fields.items() if name in given}
+    return recipe_of_file(path, {**fields, **content, **overrides})

@@ -1,4 +1,7 @@
-"""Bytes of real files: written, measured, deleted. A masked network is only smaller if its zeros are stored cleverly."""
+"""File sizes of a network's state, dense and in encodings that use the zeros of pruned weights.
+
+Every size is that of a real file, which is written, measured and deleted.
+"""
 
 import gzip
 import tempfile
@@ -13,98 +16,128 @@ State = Mapping[str, torch.Tensor]
 
 
 def safetensors_size(state: State) -> int:
-    """Of a safetensors file with every number."""
+    """Measure the size of a dense safetensors file.
+
+    Parameters
+    ----------
+    state
+        Tensors by name, as ``nn.Module.state_dict`` returns them.
+
+    Returns
+    -------
+    int
+        Size of the file in bytes.
+    """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "weights.safetensors"
-        save_file({name: tensor.contiguous() for name, tensor in state.items()}, path)
+        save_file(_contiguous(state), path)
         return path.stat().st_size
 
 
-def encodings(state: State) -> dict[str, int]:
-    """Bytes by encoding. Tensors of two dimensions or more are encoded, the others are stored as they are.
+def encoded_sizes(state: State) -> dict[str, int]:
+    """Measure the sizes of files in every encoding.
 
-    ``csr``: values, column indices in the smallest type that fits, and row pointers; ``bitmap``: one bit for each number
-    and the values that are not zero; ``gzip``: the dense file, compressed.
+    Parameters
+    ----------
+    state
+        Tensors by name.
+
+    Returns
+    -------
+    dict of str to int
+        Sizes in bytes, by the encodings of `encode`.
     """
-    return {name: _written(encode(state)) for name, encode in _ENCODINGS.items()}
+    return {encoding: _file_size(encode(state, encoding)) for encoding in ENCODERS}
 
 
-def decoded(content: bytes, encoding: str, like: State) -> dict[str, torch.Tensor]:
-    """The tensors of an encoded file, with the shapes of ``like``: what is counted could really be read."""
-    from safetensors.torch import load
+def encode(state: State, encoding: str) -> bytes:
+    """Encode a state so that its zeros take little or no space.
 
-    tensors = load(gzip.decompress(content) if encoding == "gzip" else content)
-    if encoding == "gzip":
-        return tensors
-    return {
-        name: _DECODERS[encoding](tensors, name, value.shape) if value.ndim > 1 else tensors[name]
-        for name, value in like.items()
-    }
+    ``"csr"`` stores the nonzero values, their column indices in the smallest unsigned type that
+    fits, and row pointers. ``"bitmap"`` stores the nonzero values and one bit for each weight.
+    Both apply to tensors of two or more dimensions, flattened to matrices; the other tensors are
+    stored without change. ``"gzip"`` compresses the dense safetensors file.
+
+    Parameters
+    ----------
+    state
+        Tensors by name.
+    encoding
+        ``"csr"``, ``"bitmap"`` or ``"gzip"``.
+
+    Returns
+    -------
+    bytes
+        Content of the file.
+    """
+    return ENCODERS[encoding](state)
 
 
-def encoded(state: State, encoding: str) -> bytes:
-    return _ENCODINGS[encoding](state)
+def _encode_csr(state: State) -> bytes:
+    return _encode_matrices(state, _to_csr)
 
 
-def _written(content: bytes) -> int:
+def _encode_bitmap(state: State) -> bytes:
+    return _encode_matrices(state, _to_bitmap)
+
+
+def _encode_gzip(state: State) -> bytes:
+    return gzip.compress(save(_contiguous(state)), compresslevel=6, mtime=0)
+
+
+ENCODERS: dict[str, Callable[[State], bytes]] = {
+    "csr": _encode_csr,
+    "bitmap": _encode_bitmap,
+    "gzip": _encode_gzip,
+}
+
+
+def _contiguous(state: State) -> dict[str, torch.Tensor]:
+    return {name: tensor.contiguous() for name, tensor in state.items()}
+
+
+def _file_size(content: bytes) -> int:
     with tempfile.NamedTemporaryFile() as file:
         file.write(content)
         file.flush()
         return Path(file.name).stat().st_size
 
 
-def _sparse(state: State, encode: Callable[[np.ndarray], dict[str, np.ndarray]]) -> bytes:
+def _encode_matrices(
+    state: State, encode_matrix: Callable[[np.ndarray], dict[str, np.ndarray]]
+) -> bytes:
+    """Write a safetensors file in which every matrix ``name`` is stored as ``name.<part>``."""
     tensors = {}
     for name, tensor in state.items():
-        if tensor.ndim > 1:
-            parts = encode(tensor.detach().contiguous().flatten(1).numpy())
-            tensors |= {
-                f"{name}.{part}": torch.from_numpy(np.ascontiguousarray(value))
-                for part, value in parts.items()
-            }
-        else:
-            tensors[name] = tensor.detach().contiguous()
+        tensor = tensor.detach().contiguous()
+        if tensor.ndim < 2:
+            tensors[name] = tensor
+            continue
+        parts = encode_matrix(tensor.flatten(1).numpy())
+        for part, array in parts.items():
+            tensors[f"{name}.{part}"] = torch.from_numpy(np.ascontiguousarray(array))
     return save(tensors)
 
 
-def _csr(matrix: np.ndarray) -> dict[str, np.ndarray]:
+def _to_csr(matrix: np.ndarray) -> dict[str, np.ndarray]:
     rows, columns = matrix.nonzero()
-    pointers = np.searchsorted(rows, np.arange(len(matrix) + 1)).astype(np.uint32)
-    small = (
-        np.uint8
-        if matrix.shape[1] <= 2**8
-        else np.uint16
-        if matrix.shape[1] <= 2**16
-        else np.uint32
-    )
-    return {"values": matrix[rows, columns], "columns": columns.astype(small), "rows": pointers}
+    row_pointers = np.searchsorted(rows, np.arange(len(matrix) + 1))
+    return {
+        "values": matrix[rows, columns],
+        "columns": columns.astype(_index_type(matrix.shape[1])),
+        "rows": row_pointers.astype(np.uint32),
+    }
 
 
-def _from_csr(tensors: State, name: str, shape: torch.Size) -> torch.Tensor:
-    pointers = tensors[f"{name}.rows"].to(torch.int64)
-    matrix = torch.zeros(shape[0], shape.numel() // shape[0], dtype=tensors[f"{name}.values"].dtype)
-    rows = torch.repeat_interleave(torch.arange(shape[0]), pointers.diff())
-    matrix[rows, tensors[f"{name}.columns"].to(torch.int64)] = tensors[f"{name}.values"]
-    return matrix.view(shape)
+def _index_type(count: int) -> type[np.unsignedinteger]:
+    """Return the smallest unsigned type for the indices 0 to ``count - 1``."""
+    if count <= 2**8:
+        return np.uint8
+    if count <= 2**16:
+        return np.uint16
+    return np.uint32
 
 
-def _bitmap(matrix: np.ndarray) -> dict[str, np.ndarray]:
-    kept = matrix != 0
-    return {"values": matrix[kept], "bits": np.packbits(kept)}
-
-
-def _from_bitmap(tensors: State, name: str, shape: torch.Size) -> torch.Tensor:
-    kept = np.unpackbits(tensors[f"{name}.bits"].numpy(), count=shape.numel()).astype(bool)
-    flat = torch.zeros(shape.numel(), dtype=tensors[f"{name}.values"].dtype)
-    flat[torch.from_numpy(kept)] = tensors[f"{name}.values"]
-    return flat.view(shape)
-
-
-_ENCODINGS: dict[str, Callable[[State], bytes]] = {
-    "csr": lambda state: _sparse(state, _csr),
-    "bitmap": lambda state: _sparse(state, _bitmap),
-    "gzip": lambda state: gzip.compress(
-        save({name: tensor.contiguous() for name, tensor in state.items()}), 6, mtime=0
-    ),
-}
-_DECODERS = {"csr": _from_csr, "bitmap": _from_bitmap}
+def _to_bitmap(matrix: np.ndarray) -> dict[str, np.ndarray]:
+    nonzero = matrix != 0
+    return {"values": matrix[nonzero], "bits": np.packbits(nonzero)}

@@ -1,4 +1,4 @@
-"""How long networks really take, and how much memory their activations need."""
+"""Measured latency of networks on this machine."""
 
 import statistics
 import time
@@ -8,18 +8,30 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from pruning.models.resnet import ResidualBlock
-
 
 @dataclass(frozen=True)
 class Latency:
-    """Seconds for one batch: the median of ``runs``, and the quartiles."""
+    """Seconds of one forward pass.
+
+    Parameters
+    ----------
+    batch
+        Number of images of the forward pass.
+    median, low, high
+        Median, lower quartile and upper quartile of the measured times, in seconds.
+    runs
+        Number of measured forward passes.
+    """
 
     batch: int
     median: float
     low: float
     high: float
     runs: int
+
+
+def _no_report() -> None:
+    """Ignore the end of a round."""
 
 
 def latencies(
@@ -29,76 +41,52 @@ def latencies(
     batch: int,
     *,
     seconds: float = 1.0,
-    least: int = 15,
-    report: Callable[[], None] = lambda: None,
+    min_runs: int = 15,
+    report: Callable[[], None] = _no_report,
 ) -> dict[str, Latency]:
-    """Each network on the same random images, in turns, so that a noisy machine hits them all.
+    """Measure the latency of several networks on the same random images.
 
-    At least ``least`` runs each, and more until ``seconds`` are over. ``report`` is called between turns; what it raises
-    ends the work.
+    The networks run in turns, so that disturbances of the machine affect all of them alike.
+
+    Parameters
+    ----------
+    networks
+        Networks in eval mode, by name.
+    channels, size
+        Channels, and height and width, of the images.
+    batch
+        Number of images of a forward pass.
+    seconds
+        Minimum duration of the measurement, all networks together.
+    min_runs
+        Minimum number of forward passes of each network.
+    report
+        Called after each round; an exception that it raises ends the measurement.
+
+    Returns
+    -------
+    dict of str to Latency
+        The latency of each network, by name.
     """
     generator = torch.Generator().manual_seed(0)
-    x = torch.randn(batch, channels, size, size, generator=generator).to(
-        memory_format=torch.channels_last
-    )
-    taken: dict[str, list[float]] = {name: [] for name in networks}
-    until = time.perf_counter() + seconds
+    images = torch.randn(batch, channels, size, size, generator=generator)
+    images = images.to(memory_format=torch.channels_last)
+    times: dict[str, list[float]] = {name: [] for name in networks}
+    rounds = 0
+    deadline = time.perf_counter() + seconds
     with torch.inference_mode():
         for network in networks.values():
-            network(x)  # the first call allocates
-        while len(min(taken.values(), key=len)) < least or time.perf_counter() < until:
+            network(images)  # warm-up: the first forward pass allocates memory
+        while rounds < min_runs or time.perf_counter() < deadline:
             for name, network in networks.items():
-                began = time.perf_counter()
-                network(x)
-                taken[name].append(time.perf_counter() - began)
+                start = time.perf_counter()
+                network(images)
+                times[name].append(time.perf_counter() - start)
+            rounds += 1
             report()
-    return {name: _summary(batch, times) for name, times in taken.items()}
+    return {name: _summarize(batch, values) for name, values in times.items()}
 
 
-def _summary(batch: int, times: list[float]) -> Latency:
+def _summarize(batch: int, times: list[float]) -> Latency:
     low, median, high = statistics.quantiles(times, n=4)
-    return Latency(batch, median, low, high, len(times))
-
-
-def peak_activations(model: nn.Module, channels: int, size: int) -> int:
-    """The most bytes of activations that are needed at once for one image: a step's input and output and, inside a
-    residual block, what waits meanwhile: the block's input for the shortcut, then its own path for the addition."""
-    most, waiting = 0, None  # waiting: the input of the block, then the output of its own path
-
-    def step(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal most
-        live = {
-            t.data_ptr(): t[0].numel() * t.element_size()
-            for t in (*inputs, output, waiting)
-            if t is not None
-        }
-        most = max(most, sum(live.values()))
-
-    def enter(module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> None:
-        nonlocal waiting
-        waiting = inputs[0]
-
-    def turn(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal waiting
-        waiting = output
-
-    def leave(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        nonlocal waiting
-        waiting = None
-
-    hooks = []
-    for module in model.modules():
-        if isinstance(module, ResidualBlock):
-            hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-        if not list(module.children()):
-            hooks.append(module.register_forward_hook(step))
-    hooks += [
-        block.bn2.register_forward_hook(turn)
-        for block in model.modules()
-        if isinstance(block, ResidualBlock)
-    ]  # after `step`
-    with torch.no_grad():
-        model(torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype))
-    for hook in hooks:
-        hook.remove()
-    return most
+    return Latency(batch=batch, median=median, low=low, high=high, runs=len(times))

@@ -1,6 +1,7 @@
-"""What a network costs: parameters and multiply-accumulates (MACs; FLOPs = 2 x MACs)."""
+"""Parameters and multiply-accumulates (MACs) of a network; FLOPs = 2 x MACs."""
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,8 +13,38 @@ from pruning.models import build, prunable
 
 
 @dataclass(frozen=True)
+class Cost:
+    """Totals of a network.
+
+    Parameters
+    ----------
+    parameters
+        Number of all parameters, biases and batch norm included.
+    macs
+        Multiply-accumulates of the convolution and linear layers for one image.
+    """
+
+    parameters: int
+    macs: int
+
+
+@dataclass(frozen=True)
 class LayerCost:
-    """``weights`` of a layer and the ``macs`` that they take part in for one image."""
+    """Cost of one prunable layer.
+
+    Parameters
+    ----------
+    name
+        Qualified name of the layer in its network.
+    kind
+        Name of the module's class, such as ``"Conv2d"``.
+    shape
+        Shape of the weight tensor.
+    weights
+        Number of weights, without the bias.
+    macs
+        Multiply-accumulates for one image.
+    """
 
     name: str
     kind: str
@@ -23,54 +54,115 @@ class LayerCost:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """Of a dense network, for one image. ``parameters`` counts all of them, biases and batch norm too."""
+class CostByLayer:
+    """Cost of a network, layer by layer.
+
+    Parameters
+    ----------
+    parameters
+        Number of all parameters, biases and batch norm included.
+    layers
+        Costs of the prunable layers, in the order of the network.
+    """
 
     parameters: int
     layers: tuple[LayerCost, ...]
 
     @property
     def prunable_weights(self) -> int:
+        """Number of weights of all prunable layers."""
         return sum(layer.weights for layer in self.layers)
 
     @property
     def macs(self) -> int:
+        """Multiply-accumulates of all prunable layers for one image."""
         return sum(layer.macs for layer in self.layers)
 
 
 @lru_cache
-def cost(network: str, dataset: str) -> Cost:
-    """Of an untouched network."""
+def dense_cost(network: str, dataset: str) -> CostByLayer:
+    """Count the cost of a network before pruning.
+
+    Parameters
+    ----------
+    network
+        A key of ``NETWORKS``.
+    dataset
+        A key of ``DATASETS``; its images define the input shape and the number of classes.
+
+    Returns
+    -------
+    CostByLayer
+        The cost, cached for the lifetime of the process.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    """
     data = DATASETS[dataset]
-    return measure_cost(
-        build(network, channels=data.channels, size=data.size, classes=len(data.classes)), dataset
-    )
+    model = build(network, channels=data.channels, size=data.size, classes=len(data.classes))
+    return measure_cost(model, dataset)
 
 
-def measure_cost(model: nn.Module, dataset: str) -> Cost:
-    """Counted on one image and a copy, with hooks of its own: a counter for all modules would count other threads, too."""
+def measure_cost(model: nn.Module, dataset: str) -> CostByLayer:
+    """Count the cost of a given model on one image.
+
+    The hooks are registered on a copy, so that neither the model nor a concurrent forward pass
+    in another thread is affected.
+
+    Parameters
+    ----------
+    model
+        Any network for the images of the dataset; not modified.
+    dataset
+        A key of ``DATASETS``.
+
+    Returns
+    -------
+    CostByLayer
+        The cost of the model as it is, without regard to zeros in its weights.
+
+    Raises
+    ------
+    ValueError
+        If the dataset is unknown.
+    """
     data = DATASETS[dataset]
     model = copy.deepcopy(model).eval()
     layers = prunable(model)
-    positions: dict[
-        str, int
-    ] = {}  # at each of them every weight takes part in one multiply-accumulate
+    positions: dict[str, int] = {}
     for name, layer in layers.items():
-        layer.register_forward_hook(
-            lambda _, __, output, name=name: positions.update({name: output[0, 0].numel()})
-        )
+        layer.register_forward_hook(_position_counter(name, positions))
     with torch.inference_mode():
         model(torch.zeros(1, data.channels, data.size, data.size))
-    return Cost(
-        sum(p.numel() for p in model.parameters()),
-        tuple(
+
+    layer_costs = []
+    for name, layer in layers.items():
+        weight = layer.weight
+        layer_costs.append(
             LayerCost(
-                name,
-                type(layer).__name__,
-                tuple(layer.weight.shape),
-                layer.weight.numel(),
-                layer.weight.numel() * positions[name],
+                name=name,
+                kind=type(layer).__name__,
+                shape=tuple(weight.shape),
+                weights=weight.numel(),
+                macs=weight.numel() * positions[name],
             )
-            for name, layer in layers.items()
-        ),
-    )
+        )
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    return CostByLayer(parameters, tuple(layer_costs))
+
+
+def _position_counter(name: str, positions: dict[str, int]) -> Callable[..., None]:
+    """Return a forward hook that stores the number of output positions of a layer.
+
+    Each weight takes part in one multiply-accumulate per output position: H x W for a
+    convolution, 1 for a linear layer.
+    """
+
+    def count_positions(
+        module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> None:
+        positions[name] = output[0, 0].numel()
+
+    return count_positions

@@ -1,33 +1,50 @@
-"""What each kind of pruning really buys: dense, masked and removed side by side, everything counted or measured."""
+"""What pruning buys: dense, masked and compact networks side by side, all counted or measured."""
 
 import copy
-import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from cachetools import LRUCache, cached
 from torch import nn
 
-from pruning.cost import file_size as storage
-from pruning.cost.latency import Latency, latencies, peak_activations
-from pruning.cost.macs import cost, measure_cost
+from pruning.cost.file_size import encoded_sizes, safetensors_size
+from pruning.cost.latency import Latency, latencies
+from pruning.cost.macs import Cost, measure_cost
+from pruning.cost.memory import peak_memory_bytes
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.engine import prune as experiment
-from pruning.engine.prune import Pruned
-from pruning.methods.removal import largest_difference, remove
-from pruning.recipe.recipe import Recipe
+from pruning.models import prunable
+from pruning.runtime.progress import ignore_progress
 
 BATCHES = (1, 64)
-CHECKED = 1_000  # test images on which masked and removed are compared
+COMPARED_IMAGES = 1_000
+"""Test images on which the logits of masked and compact network are compared."""
+LOGIT_TOLERANCE = 1e-4
+COMPARE_BATCH = 250
+PAPER_GAIN = 1.05
+"""A gain of the masked network above this factor is explained as one on paper only."""
+
+Report = Callable[[], None]
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One form of a network. ``bytes`` is the smallest real file, in the ``encoding`` named; ``activations`` the peak
-    memory in bytes for one image; ``latency`` by batch size, None where this form runs as the dense one does."""
+class NetworkCost:
+    """Cost of one form of a network.
+
+    Parameters
+    ----------
+    prunable_weights, parameters, macs : int
+        Counts; MACs are for one image.
+    bytes : int
+        Size of the smallest real file.
+    encoding : str
+        Encoding of that file.
+    activations : int
+        Peak memory of activations in bytes for one image.
+    latency : tuple of Latency or None
+        One for each batch size of ``BATCHES``; None if this form runs as the dense one.
+    """
 
     prunable_weights: int
     parameters: int
@@ -39,148 +56,234 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Ledger:
-    """``difference``: the largest of masked and removed logits on ``checked`` test images."""
+class CostReport:
+    """Costs of three forms of a network.
 
-    dense: Entry
-    masked: Entry
-    removed: Entry
+    Parameters
+    ----------
+    dense, masked, removed : NetworkCost
+        Before pruning, with masks, and after physical removal.
+    difference : float
+        Largest difference of the logits of masked and compact network.
+    compared_images : int
+        Number of test images on which they were compared.
+    """
+
+    dense: NetworkCost
+    masked: NetworkCost
+    removed: NetworkCost
     difference: float
-    checked: int
+    compared_images: int
 
     @property
     def agrees(self) -> bool:
-        return self.difference < 1e-4
+        """Whether masked and compact network give the same logits, up to rounding."""
+        return self.difference < LOGIT_TOLERANCE
+
+    @property
+    def forms(self) -> dict[str, NetworkCost]:
+        """Costs by the name of the form."""
+        return {"dense": self.dense, "masked": self.masked, "removed": self.removed}
 
     def table(self) -> pd.DataFrame:
-        """A row per quantity, a column per form."""
-        forms = {"dense": self.dense, "masked": self.masked, "removed": self.removed}
-        rows = {
-            "prunable weights": [f"{e.prunable_weights:,}" for e in forms.values()],
-            "all parameters": [f"{e.parameters:,}" for e in forms.values()],
-            "MACs per image": [f"{e.macs:,}" for e in forms.values()],
-            "theoretical speed-up": [
-                f"{self.dense.macs / max(1, e.macs):.2f}x" for e in forms.values()
-            ],
-            "bytes of the file": [f"{e.bytes:,} ({e.encoding})" for e in forms.values()],
-            "peak activations, bytes per image": [f"{e.activations:,}" for e in forms.values()],
+        """Return a row per quantity and a column per form, as text.
+
+        Returns
+        -------
+        pd.DataFrame
+            Columns quantity, dense, masked, removed.
+        """
+        columns = {name: self._texts(cost) for name, cost in self.forms.items()}
+        return pd.DataFrame(columns).rename_axis("quantity").reset_index()
+
+    def _texts(self, cost: NetworkCost) -> dict[str, str]:
+        texts = {
+            "prunable weights": f"{cost.prunable_weights:,}",
+            "all parameters": f"{cost.parameters:,}",
+            "MACs per image": f"{cost.macs:,}",
+            "theoretical speed-up": f"{self._speed_up(cost):.2f}x",
+            "bytes of the file": f"{cost.bytes:,} ({cost.encoding})",
+            "peak activations, bytes per image": f"{cost.activations:,}",
         }
-        for i, batch in enumerate(BATCHES):
-            rows[f"latency, batch {batch}"] = [
-                "as dense"
-                if e.latency is None
-                else f"{1000 * e.latency[i].median:.2f} ms ({1000 * e.latency[i].low:.2f} to "
-                f"{1000 * e.latency[i].high:.2f})"
-                for e in forms.values()
-            ]
-        return pd.DataFrame(rows, list(forms)).T.rename_axis("quantity").reset_index()
+        for index, batch in enumerate(BATCHES):
+            latency = None if cost.latency is None else cost.latency[index]
+            texts[f"latency, batch {batch}"] = _latency_text(latency)
+        return texts
+
+    def _speed_up(self, cost: NetworkCost) -> float:
+        return self.dense.macs / max(1, cost.macs)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """In words, where a theoretical gain is not a real one."""
-        told = []
-        real = self.dense.latency[-1].median / self.removed.latency[-1].median
-        theory = self.dense.macs / max(1, self.masked.macs)
-        if self.removed.macs > 1.05 * self.masked.macs:
-            told.append(
-                f"Masked weights save {theory:.2f}x of the multiply-accumulates on paper only: ordinary kernels multiply "
-                f"zeros as well, so the masked network takes as long as the dense one. What can be taken out for "
-                f"good leaves {self.dense.macs / max(1, self.removed.macs):.2f}x."
+        """Sentences that compare theoretical and measured gains."""
+        assert self.dense.latency is not None and self.removed.latency is not None
+        measured = self.dense.latency[-1].median / self.removed.latency[-1].median
+        removed = self._speed_up(self.removed)
+        remarks = []
+        if self.removed.macs > PAPER_GAIN * self.masked.macs:
+            remarks.append(
+                f"Masked weights save {self._speed_up(self.masked):.2f}x of the "
+                "multiply-accumulates on paper only: ordinary kernels multiply zeros as well, so "
+                "the masked network takes as long as the dense one. What can be removed "
+                f"physically leaves {removed:.2f}x."
             )
-        told.append(
-            f"Measured with {BATCHES[-1]} images at a time, the removed network is {real:.2f}x as fast as the dense one; "
-            f"its multiply-accumulates promise {self.dense.macs / max(1, self.removed.macs):.2f}x."
+        remarks.append(
+            f"Measured with {BATCHES[-1]} images at a time, the removed network is {measured:.2f}x "
+            "as fast as the dense one; its multiply-accumulates promise "
+            f"{removed:.2f}x."
         )
-        return tuple(told)
+        return tuple(remarks)
 
 
-@cached(
-    LRUCache(
-        maxsize=200_000_000,
-        getsizeof=lambda model: 4 * sum(p.numel() for p in model.parameters()) + 1,
-    ),
-    key=lambda recipe: replace(recipe.key, images=None),
-    lock=threading.Lock(),
-)
-def small(recipe: Recipe) -> nn.Sequential:
-    """The network of a recipe with everything taken out that makes no difference; shared, never modified."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    return remove(state.model, state.masks.apply(state.model), data.channels, data.size)
+def _latency_text(latency: Latency | None) -> str:
+    if latency is None:
+        return "as dense"
+    median, low, high = (1000 * value for value in (latency.median, latency.low, latency.high))
+    return f"{median:.2f} ms ({low:.2f} to {high:.2f})"
 
 
-def difference(recipe: Recipe) -> tuple[float, int]:
-    """The largest difference of the masked and the removed network's logits, and on how many test images."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    x = normalise(datasets.load(recipe.dataset, "test").pixels[:CHECKED], data)
-    return largest_difference(_Masked(state), small(recipe), x), len(x)
+def cost_report(
+    dense: nn.Sequential,
+    masked: nn.Module,
+    compact: nn.Sequential,
+    dataset: str,
+    *,
+    masked_weights: int,
+    masked_cost: Cost,
+    input_mask: torch.Tensor | None,
+    report: Report = ignore_progress,
+    seconds: float = 1.0,
+) -> CostReport:
+    """Count and measure three forms of a network.
 
+    Parameters
+    ----------
+    dense, masked, compact : nn.Module
+        The three forms, in eval mode; not modified.
+    dataset : str
+        Name in ``DATASETS``.
+    masked_weights : int
+        Number of prunable weights that the masks keep.
+    masked_cost : Cost
+        Parameters and MACs that the masks keep.
+    input_mask : torch.Tensor or None
+        Mask of the images for the masked network.
+    report : callable
+        Called between measurements; an exception that it raises ends the work.
+    seconds : float
+        Duration of each measurement of latency.
 
-class _Masked(nn.Module):
-    def __init__(self, state: Pruned):
-        super().__init__()
-        self.network = state.copy()
-        self.register_buffer("kept", state.masks.get("input", torch.ones(1, 1, 1)).float())
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return self.network(x * self.kept)
-
-
-def ledger(
-    recipe: Recipe, report: Callable[[], None] = lambda: None, seconds: float = 1.0
-) -> Ledger:
-    """Count and measure. ``report`` is called now and then; what it raises ends the work."""
-    data, state = DATASETS[recipe.dataset], experiment.pruned(recipe)
-    whole, less = copy.deepcopy(experiment.model(recipe)), copy.deepcopy(small(recipe))
-    table = experiment.layer_table(recipe, state)
-    timed = [
-        latencies(
-            {"dense": whole, "removed": less},
-            data.channels,
-            data.size,
-            batch,
-            seconds=seconds,
-            report=report,
+    Returns
+    -------
+    CostReport
+        The costs.
+    """
+    data = DATASETS[dataset]
+    dense, compact = copy.deepcopy(dense), copy.deepcopy(compact)
+    networks = {"dense": dense, "removed": compact}
+    timings = []
+    for batch in BATCHES:
+        timings.append(
+            latencies(networks, data.channels, data.size, batch, seconds=seconds, report=report)
         )
-        for batch in BATCHES
-    ]
-    counted, left = cost(recipe.network, recipe.dataset), measure_cost(less, recipe.dataset)
-    activations = [peak_activations(model, data.channels, data.size) for model in (whole, less)]
-    smallest, encoding = _smallest(
-        whole
-    )  # nothing is pruned here: what it saves, the others save without pruning, too
-    told = "dense" if encoding == "dense" else f"dense; {smallest:,} as {encoding}"
-    dense = Entry(
-        counted.prunable_weights,
-        counted.parameters,
-        counted.macs,
-        storage.safetensors_size(whole.state_dict()),
-        told,
-        activations[0],
-        tuple(t["dense"] for t in timed),
+    dense_activations = peak_memory_bytes(dense, data.channels, data.size)
+    dense_cost = _network_cost(
+        dense, dataset, dense_activations, tuple(timing["dense"] for timing in timings)
     )
-    masked = Entry(
-        int(table["kept"].sum()),
-        state.parameters,
-        int(table["macs_left"].sum()),
-        *_smallest(state.copy()),
-        activations[0],
-        None,
+    removed_cost = _network_cost(
+        compact,
+        dataset,
+        peak_memory_bytes(compact, data.channels, data.size),
+        tuple(timing["removed"] for timing in timings),
     )
-    removed = Entry(
-        left.prunable_weights,
-        left.parameters,
-        left.macs,
-        *_smallest(less),
-        activations[1],
-        tuple(t["removed"] for t in timed),
+    size, encoding = _smallest_file(masked)
+    masked_network_cost = NetworkCost(
+        prunable_weights=masked_weights,
+        parameters=masked_cost.parameters,
+        macs=masked_cost.macs,
+        bytes=size,
+        encoding=encoding,
+        activations=dense_activations,
+        latency=None,
     )
     report()
-    return Ledger(dense, masked, removed, *difference(recipe))
+    images = datasets.load(dataset, "test").pixels[:COMPARED_IMAGES]
+    difference = largest_logit_difference(masked, compact, normalise(images, data), input_mask)
+    return CostReport(
+        _as_dense_file(dense_cost, dense),
+        masked_network_cost,
+        removed_cost,
+        difference,
+        len(images),
+    )
 
 
-def _smallest(model: nn.Module) -> tuple[int, str]:
-    """Bytes of the smallest file of a network's state, and how it is encoded."""
+def largest_logit_difference(
+    masked: nn.Module,
+    compact: nn.Module,
+    images: torch.Tensor,
+    input_mask: torch.Tensor | None = None,
+) -> float:
+    """Compare the logits of a masked network and of the network after physical removal.
+
+    Parameters
+    ----------
+    masked, compact : nn.Module
+        In eval mode.
+    images : torch.Tensor
+        (N, C, H, W), normalised.
+    input_mask : torch.Tensor, optional
+        Mask of the images for the masked network; the compact one has it built in.
+
+    Returns
+    -------
+    float
+        Largest absolute difference.
+    """
+    largest = 0.0
+    with torch.inference_mode():
+        for batch in images.split(COMPARE_BATCH):
+            masked_input = batch if input_mask is None else batch * input_mask
+            difference = (masked(masked_input) - compact(batch)).abs().max()
+            largest = max(largest, float(difference))
+    return largest
+
+
+def _network_cost(
+    model: nn.Module, dataset: str, activations: int, latency: tuple[Latency, ...]
+) -> NetworkCost:
+    cost = measure_cost(model, dataset)
+    size, encoding = _smallest_file(model)
+    return NetworkCost(
+        prunable_weights=sum(layer.weight.numel() for layer in prunable(model).values()),
+        parameters=cost.parameters,
+        macs=cost.macs,
+        bytes=size,
+        encoding=encoding,
+        activations=activations,
+        latency=latency,
+    )
+
+
+def _as_dense_file(cost: NetworkCost, model: nn.Module) -> NetworkCost:
+    """Count the plain file: what an encoding saves of a dense network, it saves of every one."""
+    encoding = "dense"
+    if cost.encoding != "dense":
+        encoding = f"dense; {cost.bytes:,} as {cost.encoding}"
+    return NetworkCost(
+        prunable_weights=cost.prunable_weights,
+        parameters=cost.parameters,
+        macs=cost.macs,
+        bytes=safetensors_size(model.state_dict()),
+        encoding=encoding,
+        activations=cost.activations,
+        latency=cost.latency,
+    )
+
+
+def _smallest_file(model: nn.Module) -> tuple[int, str]:
+    """Size of the smallest file of a network's state, and its encoding."""
     state = {name: tensor.contiguous() for name, tensor in model.state_dict().items()}
-    sizes = {"dense": storage.safetensors_size(state), **storage.encodings(state)}
-    best = min(sizes, key=sizes.get)
-    return sizes[best], best
+    sizes = {"dense": safetensors_size(state), **encoded_sizes(state)}
+    encoding = min(sizes, key=lambda name: sizes[name])
+    return sizes[encoding], encoding

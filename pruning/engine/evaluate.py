@@ -1,260 +1,314 @@
-"""Many recipes at once: each gets an estimate soon, what they have in common is computed once, and all is remembered."""
+"""Recipes to evaluations: the only way from a recipe to an accuracy, always through the store.
+
+Each recipe gets an estimate soon, what several recipes have in common is computed once, and every
+result is stored.
+"""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from pruning.cost.macs import Cost, cost
+from torch import nn
+
+from pruning.cost.macs import Cost
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images
-from pruning.engine import prune as experiment
 from pruning.engine import store
-from pruning.engine.effective_cost import left
-from pruning.engine.prune import Pruned
-from pruning.inference.classify import Accuracy, Tally, batch_of, tallies_of_many
-from pruning.methods.rules import count_removed
-from pruning.models import checkpoints
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.masked_network import MaskedNetwork
+from pruning.engine.prune import prune, score_steps, trained_model
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.engine.stored_result import StoredResult
+from pruning.inference.accuracy import Tally
+from pruning.inference.classify import BatchTally, batch_size, classify
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.progress import ignore_progress
 
-EVERY = 0.02  # seconds between two reports
-MEMORY = (
-    24_000_000  # bytes of masked parameters at a time; the processor has its own copies of them
-)
-SCORING = 0.1  # of the work, about, is finding masks and costs
-KEEP = 5.0  # seconds after which what was found is stored
-
-
-@dataclass(frozen=True)
-class Point:
-    """What a recipe costs and reaches on the first images of a split of ``total``; ``share`` of the units of its last step
-    are removed. ``parameters`` and ``macs`` still make a difference."""
-
-    recipe: Recipe
-    tally: Tally
-    total: int
-    sparsity: float
-    share: float
-    parameters: int
-    macs: int
-
-    @property
-    def accuracy(self) -> Accuracy:
-        return self.tally.accuracy(self.total)
-
-    @property
-    def loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return self.tally.mean_loss
-
-    @property
-    def dense(self) -> Cost:
-        return cost(self.recipe.network, self.recipe.dataset)
-
-    @property
-    def dense_accuracy(self) -> float:
-        """On the full test set: the card's."""
-        return checkpoints.shared_card(self.recipe.network, self.recipe.dataset).test_accuracy
-
-    @property
-    def compression(self) -> float:
-        """All parameters / parameters that still make a difference."""
-        return self.dense.parameters / max(1, self.parameters)
-
-    def to_dict(self) -> dict:
-        """For JSON: the recipe and every number."""
-        low, high = self.accuracy.interval
-        return {
-            "recipe": self.recipe.to_dict(),
-            "sparsity": self.sparsity,
-            "effective_parameters": self.parameters,
-            "effective_macs": self.macs,
-            "compression": self.compression,
-            "accuracy": self.accuracy.value,
-            "accuracy_low": low,
-            "accuracy_high": high,
-            "loss": self.loss,
-            "images": self.tally.images,
-            "of": self.total,
-        }
+REPORT_INTERVAL_S = 0.02
+SAVE_INTERVAL_S = 5.0
+MAX_PARAMETER_BYTES = 24_000_000
+"""Masked parameters that are held at a time; the processor has its own copies of them."""
+SCORING_SHARE = 0.1
+"""Approximate share of the work that masks and costs take."""
 
 
 @dataclass(frozen=True)
-class Progress:
-    """The points so far, in the order asked, None where nothing is known yet, and the share of the work that is done."""
-
-    points: tuple[Point | None, ...]
-    share: float
-
-
-def measure(
-    recipes: Sequence[Recipe],
-    report: Callable[[Progress], None] = lambda progress: None,
-    *,
-    split: str = "test",
-    precision: float | None = None,
-) -> tuple[Point, ...]:
-    """A point for each recipe, from the store where it is known.
+class EvaluationProgress:
+    """Evaluations so far.
 
     Parameters
     ----------
-    report : told of the progress about every 20 ms; what it raises ends the work, and what was found until then is kept
-    split : ``test``, or ``validation`` for choosing
-    precision : a point is done once the half-width of its 95% interval is below; None: all images, or the recipe's number
+    evaluations : tuple of Evaluation or None
+        In the order of the recipes; None until the first images of a recipe are classified.
+    share : float
+        Share of the work that is done.
+    """
+
+    evaluations: tuple[Evaluation | None, ...]
+    share: float
+
+
+Report = Callable[[EvaluationProgress], None]
+"""Called with the progress; an exception that it raises ends the work."""
+
+
+def evaluate(
+    recipes: Sequence[Recipe],
+    split: str = "test",
+    precision: float | None = None,
+    report: Report = ignore_progress,
+) -> tuple[Evaluation, ...]:
+    """Prune and classify, or read from the store what is known.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        One recipe or thousands, of any networks.
+    split : str
+        ``"test"``, or ``"validation"`` where something is chosen by the result.
+    precision : float, optional
+        A recipe is done once the half-width of its 95% interval is below; by default, all images
+        are classified, or as many as the recipe asks for.
+    report : callable
+        Called about every 20 ms. Results are stored even if it raises an exception.
+
+    Returns
+    -------
+    tuple of Evaluation
+        In the order of the recipes.
 
     Raises
     ------
-    ValueError : a precision that is none.
-    CheckpointError, DatasetError : the network or its data cannot be had.
+    ValueError
+        The precision is out of range.
+    CheckpointError, DatasetError
+        A trained network or its data are missing or broken.
     """
     if precision is not None and not 0 < precision < 1:
         raise ValueError(f"precision must be between 0 and 1, such as 0.01, not {precision}")
-    work = _Work(recipes, split, precision)
+    state = _EvaluationState(recipes, split, precision, report)
     try:
-        work.score(report)
-        work.classify(report)
-        report(work.progress)
+        state.load_stored()
+        state.prune_missing()
+        state.classify_open()
+        report(state.progress)
     finally:
-        work.keep()
-    return work.progress.points
+        state.save()
+    return tuple(state.evaluations[recipe] for recipe in recipes)
 
 
-class _Work:
-    """Points as they come about. Every tally is of the first so many images, in whole batches: it can always go on."""
+def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = ignore_progress) -> float:
+    """Return correct / total on the validation images.
 
-    def __init__(self, recipes: Sequence[Recipe], split: str, precision: float | None):
-        self.recipes, self.split, self.precision = recipes, split, precision
-        self.images = {r.dataset: datasets.load(r.dataset, split) for r in recipes}
-        self.asked = {
-            r: min(r.images or len(self.images[r.dataset]), len(self.images[r.dataset]))
-            for r in recipes
-        }
-        known = {r: store.get(r, split) for r in self.asked}
-        self.points = {
-            r: _read(found, r, len(self.images[r.dataset])) for r, found in known.items() if found
-        }
-        self.stored = {r: point.tally.images for r, point in self.points.items()}
-        for recipe, point in self.points.items():
-            if not self._done(recipe) and point.tally.images % batch_of(
-                experiment.model(recipe)
-            ):  # it cannot go on from there
-                self.points[recipe] = replace(point, tally=Tally())
-        self.told = self.kept = time.perf_counter()
+    For choosing, where the test images must not be used.
 
-    @property
-    def open(self) -> list[Recipe]:
-        return [r for r in self.asked if r not in self.points or not self._done(r)]
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+    report : callable
+        Called with the share of the images that are classified.
 
-    def _done(self, recipe: Recipe) -> bool:
-        point = self.points[recipe]
-        return point.tally.images >= self.asked[recipe] or (
-            self.precision is not None
-            and point.tally.images > 0
-            and point.accuracy.half_width < self.precision
-        )
+    Returns
+    -------
+    float
+        Fraction of all validation images.
+    """
 
-    @property
-    def progress(self) -> Progress:
-        done = sum(
-            self.asked[r]
-            if r in self.points and self._done(r)
-            else self.points[r].tally.images
-            if r in self.points
-            else 0
-            for r in self.asked
-        )
-        share = SCORING * len(self.points) / max(1, len(self.asked)) + (1 - SCORING) * done / max(
-            1, sum(self.asked.values())
-        )
-        return Progress(tuple(self._shown(r) for r in self.recipes), share)
+    def report_progress(progress: EvaluationProgress) -> None:
+        report(progress.share)
 
-    def _shown(self, recipe: Recipe) -> Point | None:
-        point = self.points.get(recipe)
-        return point if point and point.tally.images else None
+    [evaluation] = evaluate([recipe], "validation", report=report_progress)
+    return evaluation.accuracy.value
 
-    def tell(self, report: Callable[[Progress], None]) -> None:
-        now = time.perf_counter()
-        if now - self.told >= EVERY:
-            report(self.progress)
-            self.told = time.perf_counter()
-        if now - self.kept >= KEEP:
-            self.keep()
 
-    def score(self, report: Callable[[Progress], None]) -> None:
-        """Masks and costs of those that are not known at all."""
-        for recipe in self.asked:
-            if recipe not in self.points:
-                for steps in range(1, len(recipe.steps) + 1):
-                    experiment.ranking(
-                        recipe.with_steps(recipe.steps[:steps]), lambda share: self.tell(report)
-                    )
-                counts, lost = left(recipe), count_removed(experiment.select(recipe))
-                self.points[recipe] = Point(
-                    recipe,
-                    Tally(),
-                    len(self.images[recipe.dataset]),
-                    experiment.sparsity(recipe),
-                    lost / max(1, experiment.ranking(recipe).units),
-                    counts.parameters,
-                    counts.macs,
-                )
-                self.tell(report)
+class _EvaluationState:
+    """Evaluations in progress.
 
-    def classify(self, report: Callable[[Progress], None]) -> None:
-        """Show images to all that are not done."""
-        groups: dict[tuple, list[tuple[Recipe, Pruned]]] = {}
-        size = 0
-        for recipe in self.open:
-            state = experiment.pruned(recipe)
-            groups.setdefault((state.model, self.asked[recipe]), []).append((recipe, state))
-            size += 4 * state.masks.bytes
-            if size > MEMORY:
-                self._classify(groups, report)
-                groups, size = {}, 0
-        self._classify(groups, report)
+    Every tally is of the first images of the split, in whole batches, so that it can be continued.
+    """
 
-    def _classify(
-        self,
-        groups: Mapping[tuple, list[tuple[Recipe, Pruned]]],
-        report: Callable[[Progress], None],
+    def __init__(
+        self, recipes: Sequence[Recipe], split: str, precision: float | None, report: Report
     ) -> None:
-        """The same, of those that fit in memory: by network and number of images."""
-        for (model, asked), members in groups.items():
-            group, data = [recipe for recipe, _ in members], DATASETS[members[0][0].dataset]
-            every = self.images[data.name]
-            for found in tallies_of_many(
-                model,
-                [state.masks.apply(model) for _, state in members],
-                Images(every.pixels[:asked], every.labels[:asked]),
-                data,
-                seen=[self.points[recipe].tally.images for recipe in group],
-                done=lambda i: self._done(group[i]),
-            ):
-                if found:
-                    point = self.points[group[found[0]]]
-                    self.points[point.recipe] = replace(point, tally=point.tally + found[1])
-                self.tell(report)
+        self.recipes = recipes
+        self.split = split
+        self.precision = precision
+        self.report = report
+        self.images = {name: datasets.load(name, split) for name in _datasets_of(recipes)}
+        self.image_counts = {recipe: self._image_count(recipe) for recipe in recipes}
+        self.evaluations: dict[Recipe, Evaluation] = {}
+        self.stored_images: dict[Recipe, int] = {}
+        self.last_report = self.last_save = time.perf_counter()
 
-    def keep(self) -> None:
+    def _image_count(self, recipe: Recipe) -> int:
+        available = len(self.images[recipe.dataset])
+        if self.split != "test" or recipe.max_test_images is None:
+            return available
+        return min(recipe.max_test_images, available)
+
+    @property
+    def progress(self) -> EvaluationProgress:
+        """What has been computed so far."""
+        classified = sum(self._classified_images(recipe) for recipe in self.image_counts)
+        pruned_share = len(self.evaluations) / max(1, len(self.image_counts))
+        classified_share = classified / max(1, sum(self.image_counts.values()))
+        share = SCORING_SHARE * pruned_share + (1 - SCORING_SHARE) * classified_share
+        return EvaluationProgress(
+            tuple(self._with_images(recipe) for recipe in self.recipes), share
+        )
+
+    def _classified_images(self, recipe: Recipe) -> int:
+        """Images classified; all of them for a recipe that is done."""
+        if recipe not in self.evaluations:
+            return 0
+        if self._is_done(recipe):
+            return self.image_counts[recipe]
+        return self.evaluations[recipe].tally.images
+
+    def _with_images(self, recipe: Recipe) -> Evaluation | None:
+        evaluation = self.evaluations.get(recipe)
+        return evaluation if evaluation and evaluation.tally.images else None
+
+    def _is_done(self, recipe: Recipe) -> bool:
+        evaluation = self.evaluations[recipe]
+        if evaluation.tally.images >= self.image_counts[recipe]:
+            return True
+        if self.precision is None or not evaluation.tally.images:
+            return False
+        return evaluation.accuracy.half_width < self.precision
+
+    def load_stored(self) -> None:
+        """Read what the store has of each recipe."""
+        for recipe in self.image_counts:
+            stored = store.get(recipe, self.split, self.image_counts[recipe])
+            if stored is not None:
+                self._add_stored(recipe, stored)
+
+    def _add_stored(self, recipe: Recipe, stored: StoredResult) -> None:
+        evaluation = Evaluation(
+            recipe=recipe,
+            split=self.split,
+            tally=stored.tally,
+            total=len(self.images[recipe.dataset]),
+            sparsity=stored.sparsity,
+            removed_share=stored.removed_share,
+            masked=stored.masked or self._prune(recipe).masked,
+            known_effective=stored.effective or self._needed_effective(recipe),
+        )
+        self.evaluations[recipe] = evaluation
+        costs = (evaluation.masked, evaluation.known_effective)
+        is_unchanged = (stored.masked, stored.effective) == costs
+        if is_unchanged:  # otherwise it is stored again, with its costs
+            self.stored_images[recipe] = stored.tally.images
+        if self._is_done(recipe):
+            return
+        if stored.tally.images % batch_size(trained_model(recipe)):  # it cannot be continued
+            self.evaluations[recipe] = replace(evaluation, tally=Tally())
+
+    def prune_missing(self) -> None:
+        """Find masks and costs of the recipes that the store does not have."""
+        for recipe in self.image_counts:
+            if recipe not in self.evaluations:
+                self.evaluations[recipe] = self._unclassified(recipe)
+                self._report_sometimes()
+
+    def _needed_effective(self, recipe: Recipe) -> Cost | None:
+        """The effective cost if there are several recipes: their figures need all of them.
+
+        That of a single recipe, as for every move of a slider, is computed on demand.
+        """
+        return self._prune(recipe).effective if len(self.recipes) > 1 else None
+
+    def _prune(self, recipe: Recipe) -> PrunedNetwork:
+        """Prune, with reports while scores that are not cached are computed."""
+        score_steps(recipe, lambda share: self._report_sometimes())
+        return prune(recipe)
+
+    def _unclassified(self, recipe: Recipe) -> Evaluation:
+        pruned = self._prune(recipe)
+        return Evaluation(
+            recipe=recipe,
+            split=self.split,
+            tally=Tally(),
+            total=len(self.images[recipe.dataset]),
+            sparsity=pruned.sparsity,
+            removed_share=pruned.removed_share,
+            masked=pruned.masked,
+            known_effective=self._needed_effective(recipe),
+        )
+
+    def classify_open(self) -> None:
+        """Classify images by all networks that are not done, as many at a time as memory allows."""
+        members: list[_Member] = []
+        size = 0
+        for recipe in self.image_counts:
+            if self._is_done(recipe):
+                continue
+            member = _Member(recipe, self._prune(recipe).network)
+            members.append(member)
+            size += 4 * member.network.masks.bytes
+            if size > MAX_PARAMETER_BYTES:
+                self._classify_members(members)
+                members, size = [], 0
+        self._classify_members(members)
+
+    def _classify_members(self, members: Sequence["_Member"]) -> None:
+        """Classify by networks that fit in memory: together if they share model and images."""
+        groups: dict[tuple[nn.Module, int], list[_Member]] = {}
+        for member in members:
+            key = (member.network.model, self.image_counts[member.recipe])
+            groups.setdefault(key, []).append(member)
+        for (_, image_count), group in groups.items():
+            self._classify_group(group, image_count)
+
+    def _classify_group(self, group: Sequence["_Member"], image_count: int) -> None:
+        recipes = [member.recipe for member in group]
+        data = DATASETS[recipes[0].dataset]
+        images = self.images[data.name]
+        events = classify(
+            group[0].network.model,
+            [member.network.masked_parameters() for member in group],
+            Images(images.pixels[:image_count], images.labels[:image_count]),
+            data,
+            seen=[self.evaluations[recipe].tally.images for recipe in recipes],
+            is_done=lambda member: self._is_done(recipes[member]),
+        )
+        for event in events:
+            if isinstance(event, BatchTally):
+                evaluation = self.evaluations[recipes[event.member]]
+                tally = evaluation.tally + event.tally
+                self.evaluations[evaluation.recipe] = replace(evaluation, tally=tally)
+            self._report_sometimes()
+
+    def _report_sometimes(self) -> None:
+        now = time.perf_counter()
+        if now - self.last_report >= REPORT_INTERVAL_S:
+            self.report(self.progress)
+            self.last_report = time.perf_counter()
+        if now - self.last_save >= SAVE_INTERVAL_S:
+            self.save()
+
+    def save(self) -> None:
         """Store what is new."""
-        new = {
-            r: _written(point, done=self._done(r))
-            for r, point in self.points.items()
-            if point.tally.images > self.stored.get(r, 0)
-        }
-        if new and store.put(new, self.split):
-            self.stored |= {r: self.points[r].tally.images for r in new}
-        self.kept = time.perf_counter()
+        new = []
+        for recipe, evaluation in self.evaluations.items():
+            if evaluation.tally.images > self.stored_images.get(recipe, 0):
+                new.append(evaluation)
+        are_open = [not self._is_done(evaluation.recipe) for evaluation in new]
+        if new and store.put(new, are_open=are_open):
+            for evaluation in new:
+                self.stored_images[evaluation.recipe] = evaluation.tally.images
+        self.last_save = time.perf_counter()
 
 
-def _written(point: Point, done: bool) -> dict:
-    told = {
-        name: getattr(point, name) for name in ("total", "sparsity", "share", "parameters", "macs")
-    }
-    return told | asdict(point.tally) | {"open": not done}
+@dataclass(frozen=True, eq=False)
+class _Member:
+    """One of several networks that classify together."""
+
+    recipe: Recipe
+    network: MaskedNetwork
 
 
-def _read(found: dict, recipe: Recipe, total: int) -> Point:
-    tally = Tally(tuple(found["class_correct"]), found["loss"], found["images"])
-    return Point(
-        recipe, tally, total, *(found[name] for name in ("sparsity", "share", "parameters", "macs"))
-    )
+def _datasets_of(recipes: Sequence[Recipe]) -> set[str]:
+    return {recipe.dataset for recipe in recipes}

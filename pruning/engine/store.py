@@ -1,6 +1,7 @@
-"""Results that outlive the process: SQLite in the user's data directory. What was measured yesterday is there today.
+"""Results that outlive the process: SQLite in the user's data directory.
 
-A result is known by its recipe, the checkpoint's hash, the hash of the images, and how many of them were classified.
+The key of a result is a hash of the format, the recipe without its limit on the test images, the
+split, the checkpoint and the images; the number of classified images is stored beside it.
 """
 
 import csv
@@ -11,143 +12,229 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any, TypeVar
 
 import platformdirs
 
 from pruning.data import datasets
+from pruning.data.datasets import DATASETS
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.stored_result import StoredResult
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
 
-FORMAT = 1  # results of another way of measuring do not count
-FIELDS = {
-    "images",
-    "class_correct",
-    "loss",
-    "total",
-    "sparsity",
-    "share",
-    "parameters",
-    "macs",
-}  # of a result
+FORMAT = 1
+"""Results of another format are ignored."""
 COLUMNS = ("key", "images", "recipe", "split", "checkpoint", "data", "result", "made")
-TABLE = """CREATE TABLE IF NOT EXISTS results (key TEXT, images INTEGER, recipe TEXT, split TEXT, checkpoint TEXT, data TEXT,
-result TEXT, made REAL, PRIMARY KEY (key, images))"""
-_lock = threading.Lock()
+TABLE = """CREATE TABLE IF NOT EXISTS results (
+    key TEXT, images INTEGER, recipe TEXT, split TEXT, checkpoint TEXT, data TEXT, result TEXT,
+    made REAL, PRIMARY KEY (key, images)
+)"""
+INSERT = f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * len(COLUMNS))})"
+BUSY_TIMEOUT_S = 10
+
+Result = TypeVar("Result")
+logger = logging.getLogger(__name__)
 
 
 def path() -> Path:
-    """``PRUNESCOPE_STORE``, else ``results.sqlite`` in the user's data directory."""
-    return Path(
-        os.environ.get("PRUNESCOPE_STORE")
-        or platformdirs.user_data_path("prunescope") / "results.sqlite"
-    ).absolute()
+    """Return where results are stored.
+
+    Returns
+    -------
+    Path
+        ``PRUNESCOPE_STORE``, else ``results.sqlite`` in the user's data directory.
+    """
+    default = platformdirs.user_data_path("prunescope") / "results.sqlite"
+    return Path(os.environ.get("PRUNESCOPE_STORE") or default).absolute()
 
 
-def get(recipe: Recipe, split: str) -> dict | None:
-    """The stored result of a recipe: of its ``images`` if it names a number, else of as many as there are; None if none."""
-    limit = (
-        (
-            datasets.DATASETS[recipe.dataset].test_images
-            if split == "test"
-            else len(datasets.load(recipe.dataset, split))
+def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
+    """Return the result of a recipe on the most images.
+
+    A damaged row is removed, and a warning is logged.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    split : str
+        ``"test"`` or ``"validation"``.
+    max_images : int
+        Results on more images are not used.
+
+    Returns
+    -------
+    StoredResult or None
+        None if there is none.
+    """
+    result_key = key(recipe, split)
+    classes = len(DATASETS[recipe.dataset].classes)
+
+    def find(database: sqlite3.Connection) -> list[tuple[int, str]]:
+        query = (
+            "SELECT images, result FROM results WHERE key = ? AND images <= ? ORDER BY images DESC"
         )
-        if recipe.images is None
-        else recipe.images
-    )
-    rows = _try(
-        lambda db: db.execute(
-            "SELECT result FROM results WHERE key = ? AND images <= ? ORDER BY images DESC LIMIT 1",
-            (key(recipe, split), limit),
-        ).fetchall(),
-        [],
-    )
-    try:
-        found = json.loads(rows[0][0]) if rows else None
-        return found if found is None or FIELDS <= set(found) else None
-    except (ValueError, TypeError):  # a damaged row: it is measured again
-        return None
+        return database.execute(query, (result_key, max_images)).fetchall()
+
+    nothing: list[tuple[int, str]] = []
+    for images, text in _transaction(find, otherwise=nothing):
+        try:
+            result = StoredResult.from_dict(json.loads(text), classes)
+        except (ValueError, TypeError, RecursionError) as error:
+            _remove_damaged(result_key, images, error)
+            continue
+        if result.tally.images == images:
+            return result
+        _remove_damaged(result_key, images, ValueError("images do not agree"))
+    return None
 
 
-def put(results: Mapping[Recipe, Mapping], split: str) -> bool:
-    """Remember results, {recipe: JSON values, `FIELDS` among them}, all of them or, if the process is killed, none; whether
-    they are kept. Those of fewer images, which they go on from, are forgotten."""
-    rows = [
-        (
-            key(recipe, split),
-            result["images"],
-            json.dumps(_plain(recipe).to_dict()),
-            split,
-            checkpoints.shared_card(recipe.network, recipe.dataset).weights_sha256,
-            _data(recipe.dataset, split),
-            json.dumps(result),
-            time.time(),
-        )
-        for recipe, result in results.items()
-    ]
+def _remove_damaged(result_key: str, images: int, error: Exception) -> None:
+    logger.warning("a damaged result in %s is measured again (%s)", path(), error)
 
-    def write(db: sqlite3.Connection) -> bool:
-        db.executemany(
-            "DELETE FROM results WHERE key = ? AND images < ? AND json_extract(result, '$.open')",
-            [row[:2] for row in rows],
+    def remove(database: sqlite3.Connection) -> None:
+        database.execute("DELETE FROM results WHERE key = ? AND images = ?", (result_key, images))
+
+    _transaction(remove, otherwise=None)
+
+
+def put(evaluations: Sequence[Evaluation], *, are_open: Sequence[bool]) -> bool:
+    """Store results in one transaction.
+
+    Open results on fewer images, which they continue, are removed.
+
+    Parameters
+    ----------
+    evaluations : sequence of Evaluation
+        The evaluations.
+    are_open : sequence of bool
+        Whether more images of each were to be classified.
+
+    Returns
+    -------
+    bool
+        Whether they are stored.
+    """
+    new_rows = []
+    for evaluation, is_open in zip(evaluations, are_open, strict=True):
+        new_rows.append(_row(evaluation, is_open))
+    new_keys = [row[:2] for row in new_rows]
+
+    def write(database: sqlite3.Connection) -> bool:
+        database.executemany(
+            "DELETE FROM results"
+            " WHERE key = ? AND images < ?"
+            " AND json_valid(result) AND json_extract(result, '$.open')",
+            new_keys,
         )
-        db.executemany(
-            f"INSERT OR REPLACE INTO results VALUES ({','.join('?' * len(COLUMNS))})", rows
-        )
+        database.executemany(INSERT, new_rows)
         return True
 
-    return _try(write, False)
+    return _transaction(write, otherwise=False)
 
 
-def rows() -> Iterator[dict]:
-    """Every stored result, newest first."""
-    for row in _try(
-        lambda db: db.execute(
-            f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC"
-        ).fetchall(),
-        [],
-    ):
-        yield dict(zip(COLUMNS, row))
+def _row(evaluation: Evaluation, is_open: bool) -> tuple[Any, ...]:
+    recipe, split = evaluation.recipe, evaluation.split
+    result = StoredResult.of(evaluation, is_open=is_open).to_dict()
+    return (
+        key(recipe, split),
+        evaluation.tally.images,
+        json.dumps(recipe_to_dict(recipe.on_all_images)),
+        split,
+        _checkpoint_hash(recipe),
+        _images_hash(recipe, split),
+        json.dumps(result),
+        time.time(),
+    )
+
+
+def rows() -> Iterator[dict[str, Any]]:
+    """Iterate over all stored results, newest first.
+
+    Yields
+    ------
+    dict
+        Values by the names of ``COLUMNS``.
+    """
+    query = f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC"
+
+    def select(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
+        return database.execute(query).fetchall()
+
+    nothing: list[tuple[Any, ...]] = []
+    for row in _transaction(select, otherwise=nothing):
+        yield dict(zip(COLUMNS, row, strict=True))
 
 
 def clear() -> int:
-    """Forget everything; how many results there were."""
-    return _try(lambda db: db.execute("DELETE FROM results").rowcount, 0)
+    """Remove all results.
+
+    Returns
+    -------
+    int
+        How many there were.
+    """
+
+    def delete(database: sqlite3.Connection) -> int:
+        return database.execute("DELETE FROM results").rowcount
+
+    return _transaction(delete, otherwise=0)
 
 
 def export(file: Path) -> int:
-    """Write all results as CSV; how many there are."""
-    found = list(rows())
+    """Write all results as CSV.
+
+    Parameters
+    ----------
+    file : Path
+        Where to write.
+
+    Returns
+    -------
+    int
+        How many there are.
+    """
+    content = list(rows())
     with atomic_write(file) as temporary, temporary.open("w", newline="") as opened:
         table = csv.DictWriter(opened, COLUMNS)
         table.writeheader()
-        table.writerows(found)
-    return len(found)
+        table.writerows(content)
+    return len(content)
 
 
 def key(recipe: Recipe, split: str) -> str:
-    card = checkpoints.shared_card(recipe.network, recipe.dataset)
-    told = [
-        FORMAT,
-        _plain(recipe).to_dict(),
-        split,
-        card.weights_sha256,
-        _data(recipe.dataset, split),
-    ]
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    """Return the key of the results of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe; its limit on the test images is not part of the key.
+    split : str
+        ``"test"`` or ``"validation"``.
+
+    Returns
+    -------
+    str
+        sha256, hexadecimal.
+    """
+    content = recipe_to_dict(recipe.on_all_images)
+    parts = [FORMAT, content, split, _checkpoint_hash(recipe), _images_hash(recipe, split)]
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def _plain(recipe: Recipe) -> Recipe:
-    return replace(recipe.key, images=None)
+def _checkpoint_hash(recipe: Recipe) -> str:
+    return checkpoints.shared_card(recipe.network, recipe.dataset).weights_sha256
 
 
-def _data(dataset: str, split: str) -> str:
-    return _fingerprint(datasets.load(dataset, split))
+def _images_hash(recipe: Recipe, split: str) -> str:
+    return _fingerprint(datasets.load(recipe.dataset, split))
 
 
 @lru_cache(maxsize=8)
@@ -155,61 +242,104 @@ def _fingerprint(images: datasets.Images) -> str:
     return datasets.fingerprint(images)
 
 
-def _try(work: Callable[[sqlite3.Connection], object], otherwise=None):
-    """Do it in one transaction. A broken file is put aside, and it is done in a new one; where the disk does not let us,
-    ``otherwise``, and what was to be kept is not. Both are logged; neither stops anybody."""
-    for _ in range(2):
-        before = _identity()
-        try:
-            with _open() as db:
-                return work(db)
-        except (OSError, sqlite3.OperationalError) as error:  # read-only, full, locked for too long
-            logging.getLogger(__name__).warning(
-                "the store %s cannot be used (%s): results are not kept", path(), error
+class _Database:
+    """One connection for all threads of the process.
+
+    Opening a database and closing it costs more than most queries. The connection is opened again
+    if the file at its path is another one or was changed by something else.
+    """
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[Path, _FileIdentity | None] | None = None
+
+    def connection(self) -> sqlite3.Connection:
+        """Return an open connection to the file at `path`."""
+        current = (path(), _identity())
+        if self._connection is None or current != self._opened or current[1] is None:
+            self.close()
+            path().parent.mkdir(parents=True, exist_ok=True)
+            self._connection = sqlite3.connect(
+                path(), timeout=BUSY_TIMEOUT_S, check_same_thread=False
             )
-            return otherwise
-        except sqlite3.DatabaseError as error:
-            if not _put_aside(before, error):
+            self._connection.execute("PRAGMA journal_mode=WAL")
+            self._connection.execute("PRAGMA synchronous=NORMAL")  # safe if the process is killed
+            self._connection.execute(TABLE)
+            self._opened = (path(), _identity())
+        return self._connection
+
+    def close(self) -> None:
+        """Close the connection, if there is one."""
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+
+_database = _Database()
+
+
+def _transaction(work: Callable[[sqlite3.Connection], Result], otherwise: Result) -> Result:
+    """Do ``work`` in one transaction.
+
+    A broken file is renamed, and the work is done in a new one. If the disk does not allow it, the
+    answer is ``otherwise``. Both are logged; neither is an error for the caller.
+    """
+    with _database.lock:
+        for _ in range(2):
+            identity = _identity()
+            try:
+                with _database.connection() as database:  # commits, or rolls back
+                    return work(database)
+            except (OSError, sqlite3.OperationalError) as error:  # read-only, full or locked
+                _database.close()
+                logger.warning(
+                    "the store %s cannot be used (%s): results are not kept", path(), error
+                )
                 return otherwise
+            except sqlite3.DatabaseError as error:
+                if (
+                    type(error) is not sqlite3.DatabaseError
+                ):  # a subclass is an error of this module
+                    raise
+                _database.close()
+                if not _put_aside(identity, error):
+                    return otherwise
     return otherwise
 
 
-def _identity() -> tuple[int, int] | None:
+@dataclass(frozen=True)
+class _FileIdentity:
+    """What tells a file at a path from another one, and from itself after a change."""
+
+    device: int
+    inode: int
+    size: int
+    modified_ns: int
+
+
+def _identity() -> _FileIdentity | None:
+    """Identity of the file at `path`, or None; in WAL mode, writes go to another file first."""
     try:
-        found = path().stat()
+        status = path().stat()
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return _FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _put_aside(broken: tuple[int, int] | None, error: Exception) -> bool:
-    """Rename the broken file, unless another has done so and begun a new one; whether to try again."""
+def _put_aside(broken: _FileIdentity | None, error: Exception) -> bool:
+    """Rename a broken file, unless another process did so; return whether to try again."""
+    if broken is None or _identity() != broken:
+        return True
     aside = path().with_suffix(f".broken-{time.time_ns()}")
-    with _lock:
-        if _identity() == broken is not None:
-            try:
-                path().rename(aside)
-            except OSError as reason:
-                logging.getLogger(__name__).warning(
-                    "the store %s is broken (%s) and cannot be replaced (%s)", path(), error, reason
-                )
-                return False
-            for beside in ("-wal", "-shm"):  # of the broken one
-                Path(f"{path()}{beside}").unlink(missing_ok=True)
-            logging.getLogger(__name__).warning(
-                "the store was broken (%s): it is now %s, and a new one begins", error, aside
-            )
-    return True
-
-
-@contextmanager
-def _open() -> Iterator[sqlite3.Connection]:
-    path().parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(path(), timeout=10)
     try:
-        with db:  # commits, or rolls back
-            db.execute("PRAGMA journal_mode=WAL")
-            db.execute(TABLE)
-            yield db
-    finally:
-        db.close()
+        path().rename(aside)
+    except OSError as reason:
+        logger.warning(
+            "the store %s is broken (%s) and cannot be replaced (%s)", path(), error, reason
+        )
+        return False
+    for suffix in ("-wal", "-shm"):  # of the broken file
+        Path(f"{path()}{suffix}").unlink(missing_ok=True)
+    logger.warning("the store was broken (%s): it is now %s, and a new one begins", error, aside)
+    return True

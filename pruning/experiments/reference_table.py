@@ -1,71 +1,80 @@
-"""Every criterion on every trained network, without retraining: a table to compare later versions with."""
+"""Every criterion on every trained network, without retraining: a table to compare versions by."""
 
 import csv
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pruning.data import datasets
-from pruning.engine import prune as experiment
+from pruning.data.datasets import DATASETS
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import checkpoints
-from pruning.recipe.recipe import Recipe, criteria_for
+from pruning.recipe.compatibility import criteria_for
+from pruning.recipe.recipe import Recipe
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.progress import ignore_progress
 
 FILE = Path(__file__).parents[2] / "assets" / "regression.csv"
 SHARES = (0.5, 0.8, 0.9)
-COLUMNS = (
-    "network",
-    "dataset",
-    "method",
-    "criterion",
-    "scope",
-    "share",
-    "units",
-    "removed",
-    "sparsity",
-    "correct",
-    "images",
-    "accuracy",
-)
-SCOPE = {
-    "weight": "global",
-    "neuron": "layer",
-    "filter": "layer",
-    "layer": "global",
-    "feature": "global",
-}
+RECIPE_COLUMNS = ("network", "dataset", "method", "criterion", "scope", "share")
+COLUMNS = (*RECIPE_COLUMNS, "units", "removed", "sparsity", "correct", "images", "accuracy")
+
+Row = dict[str, str]
 
 
 def recipes() -> Iterator[Recipe]:
-    """All of the networks that were trained on data that is here and not built in, control first."""
+    """Iterate over the recipes of the table.
+
+    Yields
+    ------
+    Recipe
+        Of all networks that were trained on data that is available and not built in, the random
+        control of each method first.
+    """
     for network, dataset in checkpoints.shipped():
-        if datasets.DATASETS[dataset].download_bytes and datasets.available(dataset):
+        if DATASETS[dataset].download_bytes and datasets.available(dataset):
             for method in METHODS:
-                for criterion in sorted(
-                    criteria_for(network, method), key=lambda name: not CRITERIA[name].is_random
-                ):
-                    for share in SHARES:
-                        yield Recipe(
-                            network,
-                            dataset,
-                            method=method,
-                            criterion=criterion,
-                            scope=SCOPE[method],
-                            value=share,
-                        )
+                yield from _recipes_of_method(network, dataset, method)
 
 
-def read(path: Path = FILE) -> dict[Recipe, dict[str, str]]:
-    """The rows of a table by their recipe."""
+def _recipes_of_method(network: str, dataset: str, method: str) -> Iterator[Recipe]:
+    names = criteria_for(network, method)
+    random_first = sorted(names, key=lambda name: not CRITERIA[name].is_random)
+    for criterion in random_first:
+        for share in SHARES:
+            yield Recipe.one_step(
+                network,
+                dataset,
+                method=method,
+                criterion=criterion,
+                scope=METHODS[method].usual_scope,
+                value=share,
+            )
+
+
+def read_table(path: Path = FILE) -> dict[Recipe, Row]:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file; it may be missing.
+
+    Returns
+    -------
+    dict of Recipe to dict
+        Rows by their recipe.
+    """
     if not path.exists():
         return {}
     with path.open(newline="") as file:
-        return {_recipe(row): row for row in csv.DictReader(file)}
+        return {_recipe_of(row): row for row in csv.DictReader(file)}
 
 
-def _recipe(row: dict[str, str]) -> Recipe:
-    return Recipe(
+def _recipe_of(row: Row) -> Recipe:
+    return Recipe.one_step(
         row["network"],
         row["dataset"],
         method=row["method"],
@@ -75,40 +84,62 @@ def _recipe(row: dict[str, str]) -> Recipe:
     )
 
 
-def write(
-    path: Path = FILE, report: Callable[[int, int, Recipe], None] = lambda done, total, recipe: None
+def write_table(
+    path: Path = FILE, report: Callable[[int, int, Recipe], None] = ignore_progress
 ) -> None:
-    """Measure what the table does not have yet, on the full test sets; a run that was stopped goes on from there."""
-    rows, asked = read(path), list(recipes())
-    for done, recipe in enumerate(asked):
-        report(done, len(asked), recipe)
+    """Measure what a table does not have yet, on the full test sets.
+
+    A run that was stopped continues where it was.
+
+    Parameters
+    ----------
+    path : Path
+        CSV file.
+    report : callable
+        Called before each measurement with the number of finished ones, their total number, and
+        the recipe.
+    """
+    rows, requested = read_table(path), list(recipes())
+    for done, recipe in enumerate(requested):
+        report(done, len(requested), recipe)
         if recipe not in rows:
-            rows[recipe] = row(recipe)
+            rows[recipe] = measure_row(recipe)
             _save(path, rows)
 
 
-def row(recipe: Recipe) -> dict[str, str]:
-    """One measurement on the full test set."""
-    outcome = experiment.run(recipe)
-    units, accuracy = outcome.units[-1], outcome.accuracy
+def measure_row(recipe: Recipe) -> Row:
+    """Measure one row on the full test set.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe of the row.
+
+    Returns
+    -------
+    dict of str to str
+        Values by the names of ``COLUMNS``.
+    """
+    [evaluation] = evaluate([recipe])
+    result, step = prune(recipe).step_results[-1], recipe.last_step
     values = (
         recipe.network,
         recipe.dataset,
-        recipe.method,
-        recipe.criterion,
-        recipe.scope,
-        recipe.value,
-        units.total,
-        units.removed,
-        f"{outcome.sparsity:.4f}",
-        accuracy.correct,
-        accuracy.images,
-        f"{accuracy.value:.4f}",
+        step.method,
+        step.criterion,
+        step.scope,
+        str(step.value),
+        str(result.total),
+        str(result.removed),
+        f"{evaluation.sparsity:.4f}",
+        str(evaluation.accuracy.correct),
+        str(evaluation.accuracy.images),
+        f"{evaluation.accuracy.value:.4f}",
     )
-    return dict(zip(COLUMNS, map(str, values)))
+    return dict(zip(COLUMNS, values, strict=True))
 
 
-def _save(path: Path, rows: dict[Recipe, dict[str, str]]) -> None:
+def _save(path: Path, rows: dict[Recipe, Row]) -> None:
     with atomic_write(path) as temporary, Path(temporary).open("w", newline="") as file:
         table = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         table.writeheader()

@@ -1,238 +1,147 @@
-"""Every layer pruned alone, and the plan of sparsities that follows from it. Both look at validation images only."""
+"""Every layer pruned alone, on validation images."""
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
 
-from pruning.cost.macs import cost
-from pruning.engine import evaluate as sweep
-from pruning.engine import prune as experiment
-from pruning.engine.effective_cost import left
-from pruning.engine.evaluate import Point, Progress
-from pruning.experiments.comparison import Budget, matched, validation_accuracy
-from pruning.inference.classify import Accuracy
+from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.prune import unit_groups
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.progress import ignore_progress
 
 LEVELS = tuple(level / 10 for level in range(1, 11))
 
 
 @dataclass(frozen=True)
-class Scan:
-    """``points[i][j]``: layer ``layers[i]`` alone pruned at ``levels[j]``, None where nothing is known yet; ``dense``: nothing
-    pruned. Of validation images."""
+class SensitivityScan:
+    """Evaluations of layers that were pruned alone.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Method and criterion.
+    layers : tuple of str
+        Names of the groups, in network order.
+    levels : tuple of float
+        Sparsities of one layer alone.
+    evaluations : tuple of tuple of Evaluation or None
+        ``evaluations[i][j]``: layer ``layers[i]`` pruned at ``levels[j]``; None where nothing is
+        known yet. On validation images.
+    dense : Evaluation or None
+        Nothing pruned by the last step.
+    """
 
     recipe: Recipe
     layers: tuple[str, ...]
     levels: tuple[float, ...]
-    points: tuple[tuple[Point | None, ...], ...]
-    dense: Point | None
+    evaluations: tuple[tuple[Evaluation | None, ...], ...]
+    dense: Evaluation | None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether every evaluation is known."""
+        return all(None not in row for row in self.evaluations)
 
     @property
     def accuracies(self) -> pd.DataFrame:
-        """A row per layer, a column per level."""
-        return pd.DataFrame(
-            [[np.nan if p is None else p.accuracy.value for p in row] for row in self.points],
-            index=pd.Index(self.layers, name="layer"),
-            columns=list(self.levels),
-            dtype=float,
-        )
-
-    def table(self) -> pd.DataFrame:
-        """A row per point."""
-        return pd.DataFrame(
-            [
-                {
-                    "layer": layer,
-                    "level": level,
-                    **{k: v for k, v in p.to_dict().items() if k != "recipe"},
-                }
-                for layer, row in zip(self.layers, self.points)
-                for level, p in zip(self.levels, row)
-                if p
-            ]
-        )
+        """A row per layer, a column per level; NaN where nothing is known yet."""
+        values = np.full((len(self.layers), len(self.levels)), np.nan)
+        for i, row in enumerate(self.evaluations):
+            for j, evaluation in enumerate(row):
+                if evaluation is not None:
+                    values[i, j] = evaluation.accuracy.value
+        index = pd.Index(self.layers, name="layer")
+        return pd.DataFrame(values, index=index, columns=list(self.levels))
 
     @property
     def order(self) -> list[str]:
-        """The layers, the most sensitive first: by their mean accuracy over the levels."""
+        """The layers by their mean accuracy over the levels, the most sensitive first."""
         return list(self.accuracies.mean(axis=1).sort_values(kind="stable").index)
 
+    def table(self) -> pd.DataFrame:
+        """Return a row per evaluation.
 
-def scan(
+        Returns
+        -------
+        pd.DataFrame
+            Layer, level and every number of the evaluation.
+        """
+        rows = []
+        for layer, evaluations in zip(self.layers, self.evaluations, strict=True):
+            for level, evaluation in zip(self.levels, evaluations, strict=True):
+                if evaluation is not None:
+                    numbers = evaluation.to_dict()
+                    del numbers["recipe"]
+                    rows.append({"layer": layer, "level": level, **numbers})
+        return pd.DataFrame(rows)
+
+
+def scan_layers(
     recipe: Recipe,
-    report: Callable[[Scan, float], None] = lambda scan, share: None,
+    report: Callable[[SensitivityScan, float], None] = ignore_progress,
     *,
-    levels: tuple[float, ...] = LEVELS,
+    levels: Sequence[float] = LEVELS,
     precision: float | None = None,
-) -> Scan:
-    """Prune each group of the recipe's method alone, by its criterion, at each level.
+) -> SensitivityScan:
+    """Prune each group of a method alone, at several sparsities.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Method and criterion; rule, scope and layers of its last step do not matter.
+    report : callable
+        Called with the scan so far and the share of the work that is done.
+    levels : sequence of float
+        Sparsities of one layer alone.
+    precision : float, optional
+        As of `evaluate`.
+
+    Returns
+    -------
+    SensitivityScan
+        Complete.
 
     Raises
     ------
-    ValueError : the method has one group only, or a level that is none.
+    ValueError
+        The method has one group only, or a level is out of range.
     """
-    layers = tuple(experiment.groups_of(recipe))
+    layers = tuple(unit_groups(recipe))
     if len(layers) < 2:
-        raise ValueError(
-            f"a scan goes layer by layer: {recipe.method} has no layers to choose from"
-        )
-    asked = [
-        replace(layerwise(recipe), layers=(layer,), value=level).key
-        for layer in layers
-        for level in levels
-    ]
-    dense = replace(layerwise(recipe), value=0.0).key
+        method = recipe.last_step.method
+        raise ValueError(f"a scan goes layer by layer: {method} has no layers to choose from")
+    uniform = layerwise(recipe)
+    recipes = [uniform.with_last_step(value=0.0)]
+    for layer in layers:
+        recipes += [uniform.with_last_step(layers=(layer,), value=level) for level in levels]
 
-    def shaped(points: tuple[Point | None, ...]) -> Scan:
-        first, *rest = points
-        rows = tuple(
-            tuple(rest[i * len(levels) : (i + 1) * len(levels)]) for i in range(len(layers))
-        )
-        return Scan(recipe, layers, levels, rows, first)
+    def to_scan(evaluations: Sequence[Evaluation | None]) -> SensitivityScan:
+        dense, *others = evaluations
+        rows = []
+        for start in range(0, len(others), len(levels)):
+            rows.append(tuple(others[start : start + len(levels)]))
+        return SensitivityScan(recipe, layers, tuple(levels), tuple(rows), dense)
 
-    def tell(progress: Progress) -> None:
-        report(shaped(progress.points), progress.share)
+    def report_evaluations(progress: EvaluationProgress) -> None:
+        report(to_scan(progress.evaluations), progress.share)
 
-    return shaped(sweep.measure([dense, *asked], tell, split="validation", precision=precision))
+    return to_scan(evaluate(recipes, "validation", precision, report_evaluations))
 
 
 def layerwise(recipe: Recipe) -> Recipe:
-    """Every group loses its own share."""
-    return replace(recipe, rule="sparsity", scope="layer", value=0.5, values=(), layers=None)
+    """Let every layer lose the same share.
 
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
 
-@dataclass(frozen=True)
-class Planned:
-    """A plan's recipe, or one of those beside it, with what is left and its accuracies; ``test`` of all test images."""
-
-    name: str
-    recipe: Recipe
-    parameters: int
-    macs: int
-    validation: float
-    test: Accuracy
-
-
-@dataclass(frozen=True)
-class Plan:
-    """``lose``: points of validation accuracy that may go. ``plan``, and ``uniform`` and ``globally`` of the same number of
-    effective parameters; the planned recipe keeps its promise on validation images, the test images only report."""
-
-    lose: float
-    dense_validation: float
-    plan: Planned
-    beside: tuple[Planned, ...]
-
-    def table(self) -> pd.DataFrame:
-        dense = cost(self.plan.recipe.network, self.plan.recipe.dataset)
-        return pd.DataFrame(
-            [
-                {
-                    "plan": one.name,
-                    "effective_parameters": one.parameters,
-                    "compression": dense.parameters / max(1, one.parameters),
-                    "effective_macs": one.macs,
-                    "validation_accuracy": one.validation,
-                    "test_accuracy": one.test.value,
-                }
-                for one in (self.plan, *self.beside)
-            ]
-        )
-
-
-def plan(found: Scan, lose: float, report: Callable[[float], None] = lambda share: None) -> Plan:
-    """Sparsities per layer that lose at most ``lose`` points of validation accuracy.
-
-    Greedy on the scan gives a path from nothing to everything (`path`). The losses of layers do not simply add up, so how
-    far to go on it is found by bisection on the measured validation accuracy of the whole.
-
-    Raises
-    ------
-    ValueError : points that are none.
+    Returns
+    -------
+    Recipe
+        The same for all recipes that differ in rule, scope, value or layers of the last step only.
     """
-    if not 0 <= lose <= 100:
-        raise ValueError(f"points to lose must be from 0 to 100, not {lose}")
-    recipe = found.recipe
-    none = _with(recipe, dict.fromkeys(found.layers, 0.0))
-    dense = validation_accuracy(none, lambda share: report(0.0))
-    promise, best, reached, steps = dense - lose / 100, none, dense, path(found)
-    low, high, tries = 0, len(steps), max(1, math.ceil(math.log2(len(steps) + 1)))
-    for tried in range(tries):
-        middle = (low + high + 1) // 2
-        recipe_there = _with(recipe, steps[middle - 1])
-        accuracy = validation_accuracy(
-            recipe_there, lambda share, tried=tried: report((tried + share) / (tries + 2))
-        )
-        if accuracy >= promise - 1e-12:
-            low, best, reached = middle, recipe_there, accuracy
-        else:
-            high = middle - 1
-        if low == high:
-            break
-    share = Budget(
-        "parameters", left(best).parameters / cost(recipe.network, recipe.dataset).parameters
-    )
-    beside = []
-    for i, (name, scope) in enumerate(
-        (("uniform: each layer alike", "layer"), ("global: all layers compete", "global"))
-    ):
-        now = lambda _, i=i: report((tries + i) / (tries + 2))  # noqa: E731
-        column = matched(replace(layerwise(recipe), scope=scope), share, now)
-        beside.append(_planned(name, column.recipe, validation_accuracy(column.recipe, now), now))
-    return Plan(lose, dense, _planned("plan", best, reached, lambda _: report(1.0)), tuple(beside))
-
-
-def path(found: Scan) -> list[dict[str, float]]:
-    """States {layer: sparsity}, each a step further than the one before: of all steps of one layer to a higher level, the
-    one that removes most weights for the accuracy that this layer alone loses by it, and one image more."""
-    sizes = {
-        name: group.units * _weights_per_unit(found.recipe, name)
-        for name, group in experiment.groups_of(found.recipe).items()
-    }
-    dense = found.dense.accuracy
-    losses = {
-        name: [0.0, *np.maximum.accumulate([max(0.0, dense.value - p.accuracy.value) for p in row])]
-        for name, row in zip(found.layers, found.points)
-    }
-    levels, at, states = [0.0, *found.levels], dict.fromkeys(found.layers, 0), []
-    while steps := [
-        (
-            sizes[name]
-            * (levels[to] - levels[at[name]])
-            / (losses[name][to] - losses[name][at[name]] + 1 / dense.images),
-            -to,
-            name,
-        )
-        for name in found.layers
-        for to in range(at[name] + 1, len(levels))
-    ]:
-        _, to, name = max(steps)
-        at[name] = -to
-        states.append({layer: levels[place] for layer, place in at.items()})
-    return states
-
-
-def _weights_per_unit(recipe: Recipe, name: str) -> float:
-    group, model = experiment.groups_of(recipe)[name], experiment.model(recipe)
-    return sum(model.get_submodule(layer).weight.numel() for layer in group.layers) / group.units
-
-
-def _with(recipe: Recipe, values: dict[str, float]) -> Recipe:
-    return replace(layerwise(recipe), scope="custom", value=0.0, values=tuple(values.items()))
-
-
-def _planned(
-    name: str, recipe: Recipe, validation: float, report: Callable[[object], None]
-) -> Planned:
-    counts = left(recipe)
-    return Planned(
-        name,
-        recipe,
-        counts.parameters,
-        counts.macs,
-        validation,
-        experiment.run(recipe, report).accuracy,
-    )
+    return recipe.with_last_step(rule="sparsity", scope="layer", value=0.5, values=(), layers=None)

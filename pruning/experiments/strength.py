@@ -1,68 +1,55 @@
-"""A recipe at several strengths: accuracy against what is left."""
+"""The same recipe, stronger or weaker."""
 
-from collections.abc import Callable
-from dataclasses import replace
-
-from pruning.engine import evaluate as sweep
-from pruning.engine import prune as experiment
-from pruning.engine.evaluate import Point, Progress
-from pruning.methods.rules import RULES, value_for_count
+from pruning.engine.prune import rank_units
+from pruning.methods.rules import RULES
+from pruning.methods.selection import value_for_count
 from pruning.recipe.recipe import Recipe
 
-SPARSITIES = (
-    0.0,
-    0.1,
-    0.2,
-    0.3,
-    0.4,
-    0.5,
-    0.6,
-    0.65,
-    0.7,
-    0.75,
-    0.8,
-    0.84,
-    0.88,
-    0.91,
-    0.94,
-    0.96,
-    0.98,
-    0.99,
-    1.0,
-)
 
+def with_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
+    """Set the value of the last step so that it removes a share of its units.
 
-def at_sparsity(recipe: Recipe, sparsity: float) -> Recipe:
-    """The same recipe with the rule's value that removes this share of the units that take part, or just less.
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe whose groups share one value.
+    sparsity : float
+        Share of the units that take part, from 0 to 1.
+
+    Returns
+    -------
+    Recipe
+        With the value of its own rule that removes the most units but not more than this share.
 
     Raises
     ------
-    ValueError : each layer has a value of its own, and no single one moves them all.
+    ValueError
+        Each layer has a value of its own (scope ``custom``).
     """
-    if recipe.scope == "custom":
+    step = recipe.last_step
+    if step.scope == "custom":
         raise ValueError("a curve needs one value for all layers: choose another scope")
-    if recipe.rule == "sparsity":
-        return replace(recipe, value=sparsity)
-    ranking = experiment.ranking(recipe)
-    value = value_for_count(
-        RULES[recipe.rule],
-        ranking,
-        round(sparsity * ranking.units),
-        recipe.scope,
-        pattern=str(recipe.value),
-    )
-    return replace(recipe, value=value)
+    if step.rule == "sparsity":
+        return recipe.with_last_step(value=sparsity)
+    ranking = rank_units(recipe)
+    count = round(sparsity * ranking.units)
+    value = value_for_count(RULES[step.rule], ranking, count, step.scope, pattern=str(step.value))
+    return recipe.with_last_step(value=value)
 
 
-def family(recipe: Recipe, sparsities: tuple[float, ...] = SPARSITIES) -> list[Recipe]:
-    """The recipe at each sparsity; some rules have few values, and none comes twice."""
-    return list(dict.fromkeys(at_sparsity(recipe, sparsity).key for sparsity in sparsities))
+def without_value(recipe: Recipe) -> Recipe:
+    """Set the value of the last step to one that is the same for all strengths of a recipe.
 
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
 
-def curve(
-    recipe: Recipe,
-    report: Callable[[Progress], None] = lambda progress: None,
-    sparsities: tuple[float, ...] = SPARSITIES,
-) -> tuple[Point, ...]:
-    """A point for each sparsity, of this recipe's rule; `sweep.measure` says the rest."""
-    return sweep.measure(family(recipe, sparsities), report)
+    Returns
+    -------
+    Recipe
+        Equal for two recipes that differ in the value of the last step only.
+    """
+    rule = RULES[recipe.last_step.rule]
+    value = rule.patterns[0] if rule.patterns else max(0.0, rule.min_value)
+    return recipe.with_last_step(value=value)

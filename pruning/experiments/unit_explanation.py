@@ -1,4 +1,4 @@
-"""Why one unit stays or goes."""
+"""Why one unit is kept or removed."""
 
 from dataclasses import dataclass
 
@@ -7,22 +7,39 @@ import torch
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.engine import prune as experiment
+from pruning.engine.pruned_network import PrunedNetwork
 from pruning.methods.units import UnitGroup, is_block, layers_in
+from pruning.models.activations import record_activations
 from pruning.models.channel_groups import channel_groups
-from pruning.recipe.recipe import Recipe
 
 IMAGES = 6
+"""Number of calibration images on which a unit is shown."""
 
 
 @dataclass(frozen=True, eq=False)
-class Why:
-    """One unit of a recipe's last step.
+class UnitExplanation:
+    """One unit of the last step of a recipe.
 
-    ``rank`` is 1 for the lowest score of the ``units`` of its group; ``percentile`` the share in percent of the group's
-    units that score lower. ``score`` and ``rank`` are None where an earlier step had removed the unit already.
-    ``threshold`` is NaN where the rule has none. ``weights`` are those of the unit: (inputs,), (inputs, height, width), or
-    None where it has none of its own. ``activations`` are what it does on ``images`` (n, C, H, W) uint8: (n,) or (n, h, w).
+    Parameters
+    ----------
+    score : float or None
+        None if an earlier step removed the unit.
+    rank : int or None
+        1 for the lowest score of the group.
+    units : int
+        Number of units of the group that have a score.
+    percentile : float or None
+        Share in percent of the group's units with a lower score.
+    threshold : float
+        Of the group; NaN if the rule has none.
+    removed : bool
+        Whether the unit is removed, by this step or an earlier one.
+    weights : np.ndarray or None
+        Weights of the unit, (inputs,) or (inputs, height, width); None if it has none of its own.
+    images : np.ndarray
+        (n, C, H, W) uint8, calibration images.
+    activations : np.ndarray
+        (n,) or (n, height, width): output of the unit on these images.
     """
 
     score: float | None
@@ -36,79 +53,116 @@ class Why:
     activations: np.ndarray
 
 
-def explain(recipe: Recipe, group: str, unit: int) -> Why:
-    """The unit of this index in its group; its group must take part in the step.
+def explain_unit(pruned: PrunedNetwork, group: str, unit: int) -> UnitExplanation:
+    """Explain what decided on a unit.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    group : str
+        A group that took part in the last step.
+    unit : int
+        Index of the unit in its group.
+
+    Returns
+    -------
+    UnitExplanation
+        Score, rank and threshold, weights and activations.
 
     Raises
     ------
-    ValueError : there is no such group or unit.
+    ValueError
+        There is no such group or unit.
     """
-    found, ranked = experiment.groups_of(recipe), experiment.ranking(recipe)
-    if group not in ranked:
-        raise ValueError(f"{group!r} takes no part in this step: choose from {', '.join(ranked)}")
-    if not 0 <= unit < found[group].units:
+    if group not in pruned.ranking:
+        valid = ", ".join(pruned.ranking)
+        raise ValueError(f"{group!r} takes no part in this step: choose from {valid}")
+    unit_group = pruned.groups[group]
+    if not 0 <= unit < unit_group.units:
         raise ValueError(
-            f"unit must be a whole number from 0 to {found[group].units - 1}, not {unit}"
+            f"unit must be a whole number from 0 to {unit_group.units - 1}, not {unit}"
         )
-    layer, cut = ranked[group], experiment.select(recipe)[group]
-    places = np.flatnonzero(layer.order == unit)
-    images = datasets.calibration(recipe.dataset, IMAGES).pixels
-    state = experiment.before(recipe)
-    score = float(layer.scores[unit]) if len(places) else None
-    return Why(
-        score,
-        int(places[0]) + 1 if len(places) else None,
-        len(layer),
-        100 * float((layer.values < np.float32(score)).mean()) if len(places) else None,
-        cut.threshold,
-        not len(places) or bool(cut.removed(layer)[unit]),
-        _weights(state, recipe.method, found[group], unit),
-        images.numpy(),
-        _activations(state, recipe, found[group], unit, images),
+    ranking = pruned.ranking[group]
+    score = rank = percentile = None
+    removed = True
+    positions = np.flatnonzero(ranking.order == unit)
+    if len(positions):
+        rank = int(positions[0]) + 1
+        score = float(ranking.scores[unit])
+        percentile = 100 * float((ranking.values < np.float32(score)).mean())
+        removed = bool(pruned.removed_units_of(group)[unit])
+    images = datasets.calibration(pruned.recipe.dataset, IMAGES).pixels
+    return UnitExplanation(
+        score=score,
+        rank=rank,
+        units=len(ranking),
+        percentile=percentile,
+        threshold=pruned.selection[group].threshold,
+        removed=removed,
+        weights=_weights(pruned, unit_group, unit),
+        images=images.numpy(),
+        activations=_activations(pruned, unit_group, unit, images),
     )
 
 
-def _weights(
-    state: experiment.Pruned, method: str, group: UnitGroup, unit: int
-) -> np.ndarray | None:
-    if method in ("layer", "feature"):
+def _weights(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> np.ndarray | None:
+    if not group.layers or group.names:  # pixels have no weights, layers too many
         return None
+    network = pruned.before_step
     name = f"{group.layers[0]}.weight"
-    weight = state.masks.apply(state.model).get(name, state.model.get_parameter(name))
-    output = unit // weight[0].numel() if method == "weight" else unit
-    return weight[output].detach().numpy()
+    weight = network.masked_parameters().get(name, network.model.get_parameter(name))
+    return weight[_output_of(pruned, group, unit)].detach().numpy()
+
+
+def _output_of(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> int:
+    """Index of the output channel that a unit belongs to."""
+    if pruned.recipe.last_step.method != "weight":
+        return unit
+    return unit // (group.units // group.shape[0])
 
 
 def _activations(
-    state: experiment.Pruned, recipe: Recipe, group: UnitGroup, unit: int, images: torch.Tensor
+    pruned: PrunedNetwork, group: UnitGroup, unit: int, images: torch.Tensor
 ) -> np.ndarray:
-    data = DATASETS[recipe.dataset]
-    if recipe.method == "feature":
-        row, column = divmod(unit % (data.size * data.size), data.size)
-        channel = unit // data.size**2 if group.shape[0] > 1 else slice(None)
-        return images[:, channel, row, column].float().reshape(len(images), -1).mean(1).numpy()
-    model, outputs = state.copy(), []
-    if recipe.method == "layer":
+    if not group.layers:
+        return _pixel_values(group, unit, images)
+    data, network = DATASETS[pruned.recipe.dataset], pruned.before_step
+    module = _observed_module(pruned, group, unit)
+    inputs = normalise(images, data)
+    if network.input_mask is not None:
+        inputs = inputs * network.input_mask
+    model = network.copy()
+    with record_activations(model, [module]) as recording, torch.no_grad():
+        model(inputs)
+    outputs = recording.outputs[module]
+    if group.names:  # a layer: mean absolute output
+        return outputs.abs().flatten(1).mean(1).numpy()
+    return outputs[:, _output_of(pruned, group, unit)].numpy()
+
+
+def _pixel_values(group: UnitGroup, unit: int, images: torch.Tensor) -> np.ndarray:
+    """Values of a pixel, (n,); of all channels the mean, unless they are units of their own."""
+    channels, height, width = group.shape
+    channel, position = divmod(unit, height * width)
+    row, column = divmod(position, width)
+    values = images[:, :, row, column].float()
+    return values[:, channel].numpy() if channels > 1 else values.mean(1).numpy()
+
+
+def _observed_module(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> str:
+    """Name of the module whose output shows what a unit does."""
+    model = pruned.before_step.model
+    if group.names:
         name = group.names[unit]
-        place = f"{name}.bn2" if is_block(model, name) else layers_in(model, name)[-1]
-        channel = slice(None)
-    else:
-        place = _place(model, group.layers[0], group.activations, data.channels, data.size)
-        weight = model.get_submodule(group.layers[0]).weight
-        channel = unit // weight[0].numel() if recipe.method == "weight" else unit
-    model.get_submodule(place).register_forward_hook(lambda _, __, output: outputs.append(output))
-    x = normalise(images, data)
-    with torch.no_grad():
-        model(x * state.masks["input"] if "input" in state.masks else x)
-    seen = outputs[0][:, channel]
-    return (seen.abs().flatten(1).mean(1) if recipe.method == "layer" else seen).numpy()
+        return f"{name}.bn2" if is_block(model, name) else layers_in(model, name)[-1]
+    activations = group.activations or _activations_behind(pruned, group.layers[0])
+    return activations[0] if activations else group.layers[0]  # the classifier has no ReLU
 
 
-def _place(
-    model: torch.nn.Module, layer: str, activations: tuple[str, ...], channels: int, size: int
-) -> str:
-    """Behind the ReLU of the layer's outputs; the classifier has none."""
-    found = activations or next(
-        tuple(s.activations) for s in channel_groups(model, channels, size) if layer in s.producers
-    )
-    return found[0] if found else layer
+def _activations_behind(pruned: PrunedNetwork, layer: str) -> tuple[str, ...]:
+    data = DATASETS[pruned.recipe.dataset]
+    for channels in channel_groups(pruned.before_step.model, data.channels, data.size):
+        if layer in channels.producers:
+            return tuple(channels.activations)
+    return ()

@@ -1,1 +1,4 @@
-"""One Plotly figure per file: data in, go.Figure out. Each has an ``alt`` that says in words what it shows."""
+"""Plotly figures, one a module: data in, ``go.Figure`` out.
+
+Each figure has a function ``alt_of_...`` that describes it in words.
+"""

@@ -1,134 +1,164 @@
-"""Several curves in one picture, with the spread over seeds and published points beside them."""
+"""Several curves in one figure, with their spread over seeds and published results."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.engine.evaluate import Point
-from pruning.experiments.curves import Line
-from pruning.experiments.literature import Published
-from pruning.figures.comparison import COLOURS
-from pruning.figures.parts import QUIET, layout
+from pruning.engine.evaluation import Evaluation
+from pruning.experiments.curves import Curve
+from pruning.experiments.literature import PublishedResult
+from pruning.figures.parts import (
+    CURVE_COLOURS,
+    NEUTRAL,
+    Trace,
+    accuracy_axis,
+    confidence_bars,
+    join_descriptions,
+    layout,
+    legend_height,
+    share_axis,
+)
+from pruning.figures.quantities import (
+    ACCURACY,
+    EFFECTIVE_COMPRESSION,
+    EFFECTIVE_MACS,
+    LOSS,
+    Quantity,
+    removed_quantity,
+)
+from pruning.methods.rules import RULES
+from pruning.methods.units import METHODS
+from pruning.recipe.step import Step
 
-PALETTE = (
-    *COLOURS,
-    "#F0E442",
-    "#888888",
-    "#332288",
-    "#117733",
-    "#882255",
-    "#44AA99",
-)  # Okabe-Ito, then Tol
-
-
-def removed(point: Point) -> float:
-    """Sparsity; of pixels, which have no weights, the share of them."""
-    return point.share if point.recipe.method == "feature" else point.sparsity
-
-
-X = {
-    "sparsity": ("sparsity (share of prunable weights removed; of pixels: of pixels)", removed),
-    "compression": ("compression: all / effective parameters", lambda p: p.compression),
-    "macs": ("effective MACs left", lambda p: p.macs / p.dense.macs),
-}
-Y = {
-    "accuracy": ("test accuracy", lambda p: p.accuracy.value),
-    "loss": ("test loss (mean cross-entropy, nats)", lambda p: p.loss),
-}
-MOST = 1000.0  # a compression beyond is drawn there: a dead network has no parameters left
+X_AXES = ("sparsity", "compression", "macs")
+Y_AXES = {"accuracy": ACCURACY, "loss": LOSS}
+MAX_COMPRESSION = 1000.0
+"""Higher ratios are drawn here: a network without any effective parameter has no finite one."""
 
 
-def bundle(
-    found: Sequence[Line],
+def x_quantity(x: str, methods: Iterable[str]) -> Quantity:
+    """Return the quantity on the horizontal axis.
+
+    Parameters
+    ----------
+    x : str
+        Name in ``X_AXES``.
+    methods : iterable of str
+        Methods of the curves, names in ``METHODS``.
+
+    Returns
+    -------
+    Quantity
+        Sparsity, effective compression ratio or effective MACs.
+    """
+    if x == "compression":
+        return EFFECTIVE_COMPRESSION
+    if x == "macs":
+        return EFFECTIVE_MACS
+    return removed_quantity(methods)
+
+
+def tradeoff_curves(
+    curves: Sequence[Curve],
     names: Sequence[str],
     *,
     x: str,
     y: str,
-    published: Sequence[Published] = (),
+    published: Sequence[PublishedResult] = (),
 ) -> go.Figure:
-    """A line per recipe: the mean over its seeds, and a band of one standard deviation where there are several.
+    """Draw the mean of each curve over its seeds, and a band of one standard deviation.
 
-    Points from fewer images than all carry their 95% interval. The ``customdata`` of a point is [line, place].
+    Parameters
+    ----------
+    curves : sequence of Curve
+        The curves; some of their evaluations may be missing.
+    names : sequence of str
+        Their names, at most as many as there are colours.
+    x : str
+        Name in ``X_AXES``.
+    y : str
+        Name in ``Y_AXES``.
+    published : sequence of PublishedResult
+        Results to show as stars, where they have a place on these axes.
+
+    Returns
+    -------
+    go.Figure
+        Accuracies of a part of the images have their 95% confidence intervals, where there is one
+        seed. The ``customdata`` of a point is [index of the curve, index in ``curve.points``].
     """
     bands, traces = [], []
-    for i, (line, name, colour) in enumerate(zip(found, names, PALETTE)):
-        if not line.points:
+    quantity = x_quantity(x, _methods(curves))
+    colours = CURVE_COLOURS[: len(names)]
+    for index, (curve, name, colour) in enumerate(zip(curves, names, colours, strict=True)):
+        if not curve.points:
             continue
-        xs, _ = line.values(lambda p: min(MOST, X[x][1](p)))
-        ys, spread = line.values(Y[y][1])
-        order = np.argsort(xs, kind="stable")
-        if any(len(place) > 1 for place in line.points):
-            bands.append(_band(xs[order], ys[order], spread[order], colour))
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "lines+markers",
-                "name": name,
-                "x": xs[order],
-                "y": ys[order],
-                "line": {"color": colour, "width": 2},
-                "marker": {"color": colour, "size": 7},
-                "error_y": _bars(line, order, y),
-                "customdata": [[i, int(place)] for place in order],
-                "text": [_told(line.points[place], name) for place in order],
-                "hovertemplate": "%{text}<extra></extra>",
-            }
-        )
-    stars = [one for one in published if y == "accuracy" and getattr(one, x, None) is not None]
+        positions, _ = curve.values(quantity.value)
+        if x == "compression":
+            positions = np.minimum(positions, MAX_COMPRESSION)
+        means, deviations = curve.values(Y_AXES[y].value)
+        order = np.argsort(positions, kind="stable")
+        if _has_seeds(curve):
+            band = _band(positions[order], means[order], deviations[order], colour)
+            bands.append(band)
+        trace = {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": name,
+            "x": positions[order],
+            "y": means[order],
+            "line": {"color": colour, "width": 2},
+            "marker": {"color": colour, "size": 7},
+            "error_y": _confidence_bars(curve, order) if y == "accuracy" else None,
+            "customdata": [[index, int(position)] for position in order],
+            "text": [_hover_text(curve.points[position], name) for position in order],
+            "hovertemplate": "%{text}<extra></extra>",
+        }
+        traces.append(trace)
+    stars = [result for result in published if y == "accuracy" and _position(result, x) is not None]
     if stars:
-        traces.append(
-            {
-                "type": "scatter",
-                "mode": "markers",
-                "name": "published",
-                "x": [getattr(one, x) for one in stars],
-                "y": [one.accuracy for one in stars],
-                "marker": {"symbol": "star", "size": 13, "color": QUIET},
-                "text": [
-                    f"{one.source}: {one.accuracy:.2%}, dense {one.base:.2%}<br>{one.remark}"
-                    for one in stars
-                ],
-                "hovertemplate": "%{text}<extra></extra>",
-            }
-        )
-    rows = (
-        len(traces) if max(map(len, names), default=0) > 24 else math.ceil((len(traces) or 1) / 2)
-    )
-    axis = (
-        {"type": "log", "dtick": math.log10(2)}
-        if x == "compression"
-        else {"range": [-0.02, 1.02], "tickformat": ".0%"}
-    )
-    return go.Figure(
-        [*bands, *traces],
-        layout(
-            x={"title": X[x][0], **axis},
-            height=380 + 20 * rows,
-            showlegend=True,
-            hovermode="closest",
-            clickmode="event+select",
-            y={
-                "title": Y[y][0],
-                **(
-                    {"range": [0, 1.03], "tickformat": ".0%"}
-                    if y == "accuracy"
-                    else {"rangemode": "tozero"}
-                ),
-            },
-            margin={"l": 62, "r": 12, "t": 14 + 20 * rows, "b": 50, "autoexpand": False},
-        ),
+        traces.append(_published_trace(stars, x))
+    return go.Figure([*bands, *traces], _layout(traces, quantity, x, y))
+
+
+def _methods(curves: Sequence[Curve]) -> list[str]:
+    return [curve.recipe.last_step.method for curve in curves]
+
+
+def _has_seeds(curve: Curve) -> bool:
+    return any(len(evaluations) > 1 for evaluations in curve.points)
+
+
+def _layout(traces: Sequence[Trace], quantity: Quantity, x: str, y: str) -> Trace:
+    x_axis: dict[str, Any] = share_axis(quantity.title)
+    if x == "compression":
+        x_axis = {"title": quantity.title, "type": "log", "dtick": math.log10(2)}
+    y_axis = accuracy_axis(Y_AXES[y].title)
+    if y == "loss":
+        y_axis = {"title": Y_AXES[y].title, "rangemode": "tozero"}
+    legend = legend_height([trace["name"] for trace in traces])
+    return layout(
+        x=x_axis,
+        y=y_axis,
+        height=380 + legend,
+        top=14 + legend,
+        showlegend=True,
+        hovermode="closest",
+        clickmode="event+select",
     )
 
 
-def _band(xs: np.ndarray, ys: np.ndarray, spread: np.ndarray, colour: str) -> dict:
-    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+def _band(x: np.ndarray, means: np.ndarray, deviations: np.ndarray, colour: str) -> Trace:
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    upper, lower = means + deviations, means - deviations
     return {
         "type": "scatter",
         "mode": "lines",
-        "x": [*xs, *xs[::-1]],
-        "y": [*(ys + spread), *(ys - spread)[::-1]],
+        "x": np.concatenate([x, x[::-1]]),
+        "y": np.concatenate([upper, lower[::-1]]),
         "fill": "toself",
         "fillcolor": f"rgba({red},{green},{blue},0.2)",
         "line": {"width": 0},
@@ -137,44 +167,95 @@ def _band(xs: np.ndarray, ys: np.ndarray, spread: np.ndarray, colour: str) -> di
     }
 
 
-def _bars(line: Line, order: np.ndarray, y: str) -> dict | None:
-    """95% intervals, of one seed each."""
-    if (
-        y != "accuracy"
-        or any(len(place) > 1 for place in line.points)
-        or all(place[0].accuracy.complete for place in line.points)
-    ):
+def _confidence_bars(curve: Curve, order: np.ndarray) -> Trace | None:
+    """Return the confidence intervals of a curve of one seed; other curves have a band."""
+    if _has_seeds(curve):
         return None
-    low, high = zip(*(line.points[place][0].accuracy.interval for place in order))
-    values = [line.points[place][0].accuracy.value for place in order]
+    points = curve.points
+    return confidence_bars([points[position][0].accuracy for position in order])
+
+
+def _hover_text(evaluations: Sequence[Evaluation], name: str) -> str:
+    """Describe the evaluations of all seeds at one position; the costs are those of the first."""
+    first = evaluations[0]
+    accuracies = [evaluation.accuracy.value for evaluation in evaluations]
+    loss = np.mean([evaluation.loss for evaluation in evaluations])
+    seeds = "one run"
+    if len(evaluations) > 1:
+        deviation = np.std(accuracies)
+        seeds = f"mean of {len(evaluations)} seeds, standard deviation {deviation:.2%}"
+    lines = [
+        f"<b>{name}</b>",
+        _setting(first.recipe.last_step),
+        f"accuracy {np.mean(accuracies):.2%} of {first.tally.images:,} images ({seeds})",
+        f"loss {loss:.3f}",
+        f"sparsity of prunable weights {first.sparsity:.2%}",
+        f"effective compression {first.effective_compression:.2f}x, "
+        f"effective MACs {first.effective.macs:,}",
+    ]
+    return "<br>".join(lines)
+
+
+def _setting(step: Step) -> str:
+    rule, units = RULES[step.rule], METHODS[step.method].label.lower()
+    if isinstance(step.value, str):
+        return f"{rule.label} {step.value}"
+    if step.rule == "sparsity":
+        return f"{step.value:.2%} of {units} removed"
+    return f"{rule.label} {step.value:.4g}"
+
+
+def _position(result: PublishedResult, x: str) -> float | None:
+    """Return the position of a published result on the horizontal axis, if it has one."""
+    positions = {"compression": result.compression, "macs": result.macs}
+    return positions.get(x)
+
+
+def _published_trace(results: Sequence[PublishedResult], x: str) -> Trace:
+    texts = []
+    for result in results:
+        accuracies = f"{result.accuracy:.2%}, dense {result.base:.2%}"
+        texts.append(f"{result.source}: {accuracies}<br>{result.remark}")
     return {
-        "type": "data",
-        "symmetric": False,
-        "array": [h - v for h, v in zip(high, values)],
-        "arrayminus": [v - b for b, v in zip(low, values)],
-        "thickness": 1.5,
-        "width": 3,
+        "type": "scatter",
+        "mode": "markers",
+        "name": "published",
+        "x": [_position(result, x) for result in results],
+        "y": [result.accuracy for result in results],
+        "marker": {"symbol": "star", "size": 13, "color": NEUTRAL},
+        "text": texts,
+        "hovertemplate": "%{text}<extra></extra>",
     }
 
 
-def _told(place: list[Point], name: str) -> str:
-    first, accuracies = place[0], [p.accuracy.value for p in place]
-    seeds = (
-        f"mean of {len(place)} seeds, spread {np.std(accuracies):.2%}"
-        if len(place) > 1
-        else "one run"
-    )
-    return (
-        f"<b>{name}</b><br>{first.recipe.rule} {first.recipe.value if isinstance(first.recipe.value, str) else f'{first.recipe.value:.4g}'}"
-        f"<br>accuracy {np.mean(accuracies):.2%} of {first.tally.images:,} images ({seeds})<br>loss {np.mean([p.loss for p in place]):.3f}"
-        f"<br>sparsity {first.sparsity:.2%}, compression {first.compression:.2f}x, MACs {first.macs:,}"
-    )
+def alt_of_tradeoff_curves(curves: Sequence[Curve], names: Sequence[str], *, x: str, y: str) -> str:
+    """Describe `tradeoff_curves` in words.
 
+    Parameters
+    ----------
+    curves : sequence of Curve
+        The curves.
+    names : sequence of str
+        Their names.
+    x : str
+        Name in ``X_AXES``.
+    y : str
+        Name in ``Y_AXES``.
 
-def alt(found: Sequence[Line], names: Sequence[str], *, x: str, y: str) -> str:
-    told = []
-    for line, name in zip(found, names):
-        if line.points:
-            xs, ys = line.values(X[x][1])[0], line.values(Y[y][1])[0]
-            told.append(f"{name}: " + ", ".join(f"{v:.3g} at {at:.3g}" for at, v in zip(xs, ys)))
-    return f"{Y[y][0].capitalize()} against {X[x][0]}. {'; '.join(told) or 'No points yet'}."
+    Returns
+    -------
+    str
+        Every known point of every curve, the mean over its seeds.
+    """
+    quantity = x_quantity(x, _methods(curves))
+    descriptions = []
+    for curve, name in zip(curves, names, strict=True):
+        if not curve.points:
+            continue
+        positions, _ = curve.values(quantity.value)
+        means, _ = curve.values(Y_AXES[y].value)
+        points = zip(means, positions, strict=True)
+        values = ", ".join(f"{mean:.3g} at {position:.3g}" for mean, position in points)
+        descriptions.append(f"{name}: {values}")
+    title = f"{Y_AXES[y].title.capitalize()} against {quantity.title}"
+    return f"{title}. {join_descriptions(descriptions, 'No points yet')}."

@@ -1,143 +1,180 @@
-"""Where the removed weights are: a row per layer, its output units from left to right."""
+"""Weights removed from each unit: a row for each layer, its output units from left to right."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.parts import MARK, SHARE, layout
+from pruning.figures.parts import (
+    COLOUR_BAR_MARGIN,
+    HIGHLIGHT,
+    SHARE_SCALE,
+    Trace,
+    click_points,
+    colour_bar,
+    join_descriptions,
+    label_margin,
+    layer_axis,
+    layout,
+)
 
 COLUMNS = 60
 
 
-def heatmap(shares: Mapping[str, np.ndarray], chosen: tuple[str, int] | None = None) -> go.Figure:
-    """``shares`` gives for each layer the share of removed weights of each output unit, (units,).
+@dataclass(frozen=True)
+class _Bin:
+    """One unit or several neighbouring ones of a layer.
 
-    Each row is as wide as the picture: a layer with more than 60 units is binned (mean), one with fewer repeats. An
-    invisible point over each unit or bin can be clicked: its ``customdata`` is [layer, first unit]. ``chosen`` is marked.
+    Parameters
+    ----------
+    layer : str
+        Name of the layer.
+    first_unit : int
+        Index of its first unit.
+    x : float
+        Horizontal position of its centre.
+    text : str
+        Hover text.
     """
-    rows, texts, points = [], [], []
-    for name, values in shares.items():
-        edges = np.arange(COLUMNS + 1) * len(values) // COLUMNS
-        starts, ends = edges[:-1], np.maximum(edges[1:], edges[:-1] + 1)
-        sums = np.concatenate([[0.0], np.cumsum(values)])
-        row = (sums[ends] - sums[starts]) / (ends - starts)
+
+    layer: str
+    first_unit: int
+    x: float
+    text: str
+
+
+def removal_heatmap(
+    shares: Mapping[str, np.ndarray], selected: tuple[str, int] | None = None
+) -> go.Figure:
+    """Draw the share of removed weights of each output unit of each layer.
+
+    Parameters
+    ----------
+    shares : mapping of str to np.ndarray
+        (units,) for each layer.
+    selected : tuple of (str, int), optional
+        Layer and unit to mark.
+
+    Returns
+    -------
+    go.Figure
+        Each row is as wide as the figure: a layer with more than 60 units is binned (mean), one
+        with fewer repeats. Over each unit or bin is an invisible point that can be clicked; its
+        ``customdata`` is [layer, first unit].
+    """
+    layers = list(shares)
+    rows, bins = [], []
+    for layer, values in shares.items():
+        starts, ends = _bin_edges(len(values))
+        row = _bin_means(values, starts, ends)
         rows.append(row)
-        for start in dict.fromkeys(starts.tolist()):
-            places = np.flatnonzero(starts == start)
-            end = int(ends[places[0]])
-            points.append((float(places.mean()), name, start))
-            texts.append(
-                f"{name}, unit {start}"
-                + (f" to {end - 1}" if end > start + 1 else "")
-                + f" of {len(values)}: {row[places[0]]:.1%} removed"
-            )
-    labels = list(shares)
+        bins += _bins(layer, len(values), starts, ends, row)
     picture = {
         "type": "heatmap",
         "z": np.array(rows, np.float32),
-        "y": labels,
+        "y": layers,
         "ygap": 1,
-        **SHARE,
+        **SHARE_SCALE,
         "hoverinfo": "skip",
-        "colorbar": {
-            "title": {"text": "share removed", "side": "right"},
-            "tickformat": ".0%",
-            "thickness": 12,
-        },
+        "colorbar": colour_bar("share of weights removed", tickformat=".0%"),
     }
-    clicks = {
+    clicks = click_points(
+        np.array([unit_bin.x for unit_bin in bins], np.float32),
+        [unit_bin.layer for unit_bin in bins],
+        [[unit_bin.layer, unit_bin.first_unit] for unit_bin in bins],
+        [unit_bin.text for unit_bin in bins],
+        size=14,
+    )
+    x_axis = {
+        "title": "output units of the layer, first to last",
+        "showticklabels": False,
+        "ticks": "",
+        "showgrid": False,
+        "range": [-0.5, COLUMNS - 0.5],
+    }
+    figure_layout = layout(
+        x=x_axis,
+        y=layer_axis(),
+        height=max(300, 90 + 17 * len(layers)),
+        left=label_margin(layers),
+        right=COLOUR_BAR_MARGIN,
+        hoverdistance=60,
+        hovermode="closest",
+    )
+    return go.Figure([picture, clicks, _mark(_find_bin(bins, selected))], figure_layout)
+
+
+def _bin_edges(units: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the first unit of each column, and the one after its last, each (COLUMNS,)."""
+    edges = np.arange(COLUMNS + 1) * units // COLUMNS
+    starts = edges[:-1]
+    return starts, np.maximum(edges[1:], starts + 1)
+
+
+def _bin_means(values: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    sums = np.concatenate([[0.0], np.cumsum(values)])
+    return (sums[ends] - sums[starts]) / (ends - starts)
+
+
+def _bins(
+    layer: str, units: int, starts: np.ndarray, ends: np.ndarray, row: np.ndarray
+) -> list[_Bin]:
+    """Merge the columns that show the same unit."""
+    first_units, columns, widths = np.unique(starts, return_index=True, return_counts=True)
+    centres = columns + (widths - 1) / 2
+    last_units, shares = ends[columns] - 1, row[columns]
+    bins = []
+    for first, last, centre, share in zip(
+        first_units.tolist(), last_units.tolist(), centres.tolist(), shares.tolist(), strict=True
+    ):
+        described = f"unit {first}" if first == last else f"unit {first} to {last}"
+        text = f"{layer}, {described} of {units}: {share:.1%} removed"
+        bins.append(_Bin(layer, first, centre, text))
+    return bins
+
+
+def _find_bin(bins: Sequence[_Bin], selected: tuple[str, int] | None) -> _Bin | None:
+    if selected is None:
+        return None
+    layer, unit = selected
+    match = None
+    for unit_bin in bins:
+        if unit_bin.layer == layer and unit_bin.first_unit <= unit:
+            match = unit_bin
+    return match
+
+
+def _mark(unit_bin: _Bin | None) -> Trace:
+    marked = [] if unit_bin is None else [unit_bin]
+    outline = {"color": HIGHLIGHT, "width": 2.5}
+    return {
         "type": "scatter",
         "mode": "markers",
-        "x": np.array([x for x, _, _ in points], np.float32),
-        "y": [name for _, name, _ in points],
-        "customdata": [[name, unit] for _, name, unit in points],
-        "text": texts,
-        "marker": {"size": 14, "opacity": 0, "symbol": "square"},
-        "hovertemplate": "%{text}<extra></extra>",
-        "showlegend": False,
-    }
-    marks = [
-        (x, name) for x, name, unit in points if chosen and name == chosen[0] and unit <= chosen[1]
-    ][-1:]
-    mark = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": [x for x, _ in marks],
-        "y": [name for _, name in marks],
-        "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": {"color": MARK, "width": 2.5}},
+        "x": [unit_bin.x for unit_bin in marked],
+        "y": [unit_bin.layer for unit_bin in marked],
+        "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": outline},
         "hoverinfo": "skip",
         "showlegend": False,
     }
-    return go.Figure(
-        [picture, clicks, mark],
-        layout(
-            x={
-                "title": "output units of the layer, first to last",
-                "showticklabels": False,
-                "ticks": "",
-                "showgrid": False,
-                "range": [-0.5, COLUMNS - 0.5],
-            },
-            y={
-                "title": "layer",
-                "autorange": "reversed",
-                "showgrid": False,
-                "type": "category",
-                "dtick": 1,
-                "tickfont": {"size": 11},
-            },
-            hoverdistance=60,
-            hovermode="closest",
-            height=max(300, 90 + 17 * len(labels)),
-            left=34 + 6 * max(map(len, labels)),
-            right=84,
-        ),
-    )
 
 
-def pixels(scores: np.ndarray) -> go.Figure:
-    """The scores of input pixels, (channels or 1, H, W), mean over channels; NaN where an earlier step removed them."""
-    values = scores.mean(0).astype(np.float32)
-    height, width = values.shape
-    rows, columns = np.indices(values.shape)
-    picture = {
-        "type": "heatmap",
-        "z": values,
-        "colorscale": "Cividis",
-        "hoverinfo": "skip",
-        "colorbar": {"title": {"text": "score", "side": "right"}, "thickness": 12},
-    }
-    clicks = {
-        "type": "scatter",
-        "mode": "markers",
-        "x": columns.ravel().astype(np.uint8),
-        "y": rows.ravel().astype(np.uint8),
-        "customdata": [["input", i] for i in range(values.size)],
-        "marker": {"size": 8, "opacity": 0},
-        "showlegend": False,
-        "text": [
-            f"row {r}, column {c}: {v:.4g}"
-            for r, c, v in zip(rows.ravel(), columns.ravel(), values.ravel())
-        ],
-        "hovertemplate": "%{text}<extra></extra>",
-    }
-    plain = {"showgrid": False, "constrain": "domain"}
-    return go.Figure(
-        [picture, clicks],
-        layout(
-            x={"title": "pixel column", "range": [-0.5, width - 0.5]} | plain,
-            hovermode="closest",
-            height=300,
-            right=84,
-            y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | plain,
-        ),
-    )
+def alt_of_removal_heatmap(shares: Mapping[str, np.ndarray]) -> str:
+    """Describe `removal_heatmap` in words.
 
+    Parameters
+    ----------
+    shares : mapping of str to np.ndarray
+        (units,) for each layer.
 
-def alt(shares: Mapping[str, np.ndarray]) -> str:
-    told = "; ".join(
-        f"{name} {values.mean():.0%} (unit by unit {values.min():.0%} to {values.max():.0%})"
-        for name, values in shares.items()
-    )
-    return f"Heatmap of the share of removed weights per layer and output unit: {told}."
+    Returns
+    -------
+    str
+        Mean and range of each layer.
+    """
+    descriptions = []
+    for layer, values in shares.items():
+        unit_range = f"unit by unit {values.min():.0%} to {values.max():.0%}"
+        descriptions.append(f"{layer} {values.mean():.0%} ({unit_range})")
+    description = join_descriptions(descriptions, "no layers")
+    return f"Heatmap of the share of removed weights per layer and output unit: {description}."

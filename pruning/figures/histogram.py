@@ -1,11 +1,14 @@
-"""How weights or scores are distributed, and which part of them goes."""
-
-from collections.abc import Mapping
+"""Distribution of weights or scores, and which of them are removed."""
 
 import numpy as np
 import plotly.graph_objects as go
 
-from pruning.figures.parts import KEPT, MARK, REMOVED, layout
+from pruning.figures.parts import HIGHLIGHT, KEPT, REMOVED, Trace, layout
+
+BINS = 161
+BINS_OF_FEW = 61
+FEW = 2000
+"""Up to so many values are drawn in fewer bins."""
 
 
 def histogram(
@@ -16,125 +19,124 @@ def histogram(
     threshold: float | None = None,
     mirrored: bool = True,
     log: bool = False,
-    bins: int = 161,
 ) -> go.Figure:
-    """Counts of ``values`` (n,), split by ``kept`` (n,) bool; a line at ``threshold``, and at minus it if ``mirrored``.
+    """Count values in bins: all of them in one colour, and the kept ones over them.
 
-    Bins are made here, so that the browser gets 161 numbers and not n. All values are drawn in one colour and the kept
-    ones over them.
+    The bins are counted here, so that the browser receives 161 numbers instead of all values.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        (n,) weights or scores.
+    kept : np.ndarray
+        (n,) bool.
+    title : str
+        Title of the horizontal axis.
+    threshold : float, optional
+        Where to draw a line.
+    mirrored : bool, default True
+        Whether the range is symmetric, with a line at minus the threshold, too.
+    log : bool, default False
+        Whether counts are on a log scale.
+
+    Returns
+    -------
+    go.Figure
+        The outermost bins also hold the values of the largest 0.1%.
     """
     low, high = _range(values, mirrored)
-    values = np.clip(values, low, high)  # a few large ones would squeeze all others into one line
-    counts, edges = np.histogram(values, bins if len(values) > 2000 else 61, (low, high))
-    alive, _ = np.histogram(values[kept], edges)
-    left = np.repeat(edges, 2)[1:-1].astype(
-        np.float32
-    )  # each bin's two corners: one path draws faster than 161 bars
-    areas = [
-        {
-            "type": "scatter",
-            "mode": "lines",
-            "name": name,
-            "x": left,
-            "y": np.repeat(heights, 2).astype(np.int32),
-            "fill": "tozeroy",
-            "fillcolor": colour,
-            "line": {"color": colour, "width": 1},
-            "hovertemplate": f"%{{y:,}} {what} near %{{x:.4g}}<extra></extra>",
-        }
-        for name, what, heights, colour in (
-            ("removed", "in all", counts, REMOVED),
-            ("kept", "kept", alive, KEPT),
-        )
-    ]
-    lines = [
-        {
-            "type": "line",
-            "x0": side,
-            "x1": side,
-            "y0": 0,
-            "y1": 1,
-            "yref": "paper",
-            "line": {"color": MARK, "width": 2, "dash": "dash"},
-        }
-        for side in (
-            [] if threshold is None else [-threshold, threshold] if mirrored else [threshold]
-        )
-        if low <= side <= high
-    ]
+    clipped = np.clip(values, low, high)  # outliers would squeeze all others into one line
+    bins = BINS if len(values) > FEW else BINS_OF_FEW
+    counts, edges = np.histogram(clipped, bins, (low, high))
+    kept_counts, _ = np.histogram(clipped[kept], edges)
+    note = "<br>the outermost bins also hold the largest 0.1%"
+    everything = _area("removed", REMOVED, edges, counts, f"in all near %{{x:.4g}}{note}")
+    remaining = _area("kept", KEPT, edges, kept_counts, f"kept near %{{x:.4g}}{note}")
+    lines = []
+    for position in _thresholds(threshold, mirrored):
+        if low <= position <= high:
+            lines.append(_vertical_line(position))
+    y_axis = {
+        "title": "number in bin (log scale)" if log else "number in bin",
+        "type": "log" if log else "linear",
+        "rangemode": "tozero",
+        "tickformat": "~s",
+    }
     return go.Figure(
-        areas,
-        layout(
-            x={"title": f"{title} (the outermost bins hold the largest 0.1%, too)"},
-            height=300,
-            shapes=lines,
-            y={
-                "title": "number in bin (log scale)" if log else "number in bin",
-                "type": "log" if log else "linear",
-                "rangemode": "tozero",
-                "tickformat": "~s",
-            },
-        ),
-    )
-
-
-def bars(units: Mapping[str, tuple[float, bool]], *, title: str) -> go.Figure:
-    """A bar for each of a few ``units`` {name: (score, kept)}, in network order."""
-    names = list(units)
-    traces = [
-        {
-            "type": "bar",
-            "orientation": "h",
-            "name": word,
-            "y": [n for n in names if units[n][1] is kept],
-            "x": [units[n][0] for n in names if units[n][1] is kept],
-            "marker": {"color": colour},
-            "hovertemplate": "%{y}: %{x:.4g}<extra></extra>",
-        }
-        for word, kept, colour in (("removed", False, REMOVED), ("kept", True, KEPT))
-    ]
-    return go.Figure(
-        traces,
-        layout(
-            x={"title": title},
-            height=300,
-            left=40 + 7 * max(map(len, names)),
-            barmode="overlay",
-            y={
-                "title": "layer",
-                "type": "category",
-                "categoryorder": "array",
-                "categoryarray": names[::-1],
-                "showgrid": False,
-            },
-        ),
-    )
-
-
-def alt_of_bars(units: Mapping[str, tuple[float, bool]]) -> str:
-    return (
-        "Scores: "
-        + "; ".join(
-            f"{name} {score:.3g}, {'kept' if kept else 'removed'}"
-            for name, (score, kept) in units.items()
-        )
-        + "."
+        [everything, remaining], layout(x={"title": title}, y=y_axis, height=300, shapes=lines)
     )
 
 
 def _range(values: np.ndarray, mirrored: bool) -> tuple[float, float]:
     if not len(values):
-        return (-1.0, 1.0)
+        return -1.0, 1.0
     if mirrored:
         limit = float(np.quantile(np.abs(values), 0.999)) or 1.0
-        return (-limit, limit)
+        return -limit, limit
     low, high = float(values.min()), float(np.quantile(values, 0.999))
-    return (low, high) if high > low else (low - 0.5, low + 0.5)
+    if low < high:
+        return low, high
+    return low - 0.5, low + 0.5
 
 
-def alt(values: np.ndarray, kept: np.ndarray, where: str, what: str = "weights") -> str:
-    span = f", from {values.min():.3g} to {values.max():.3g}" if len(values) else ""
+def _area(name: str, colour: str, edges: np.ndarray, counts: np.ndarray, hover: str) -> Trace:
+    """Draw counts as one path with two corners for each bin: faster than 161 bars."""
+    return {
+        "type": "scatter",
+        "mode": "lines",
+        "name": name,
+        "x": np.repeat(edges, 2)[1:-1].astype(np.float32),
+        "y": np.repeat(counts, 2).astype(np.int32),
+        "fill": "tozeroy",
+        "fillcolor": colour,
+        "line": {"color": colour, "width": 1},
+        "hovertemplate": f"%{{y:,}} {hover}<extra></extra>",
+    }
+
+
+def _thresholds(threshold: float | None, mirrored: bool) -> list[float]:
+    if threshold is None:
+        return []
+    return [-threshold, threshold] if mirrored else [threshold]
+
+
+def _vertical_line(x: float) -> Trace:
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": 0,
+        "y1": 1,
+        "yref": "paper",
+        "line": {"color": HIGHLIGHT, "width": 2, "dash": "dash"},
+    }
+
+
+def alt_of_histogram(
+    values: np.ndarray, kept: np.ndarray, layer: str, quantity: str = "weights"
+) -> str:
+    """Describe `histogram` in words.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        (n,) weights or scores.
+    kept : np.ndarray
+        (n,) bool.
+    layer : str
+        Where the values are from.
+    quantity : str
+        What the values are.
+
+    Returns
+    -------
+    str
+        Range and numbers.
+    """
+    value_range = ""
+    if len(values):
+        value_range = f", from {values.min():.3g} to {values.max():.3g}"
     return (
-        f"Histogram of the {len(values):,} {what} of {where}{span}: "
+        f"Histogram of the {len(values):,} {quantity} of {layer}{value_range}: "
         f"{int(kept.sum()):,} kept, {int((~kept).sum()):,} removed."
     )

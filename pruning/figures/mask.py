@@ -1,201 +1,200 @@
-"""The mask of one layer, weight by weight, as an image."""
+"""Mask of one layer, weight by weight, as an image."""
 
-import base64
-import io
+from dataclasses import dataclass
 
 import numpy as np
 import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
-from pruning.figures.parts import KEPT, REMOVED, SHARE, layout
+from pruning.figures.parts import KEPT, REMOVED, Trace, click_points, layout, png_uri
 
-LARGEST = 1000  # pixels a side; beyond, a pixel is the mean of several weights
-GAP = 255  # palette entry between kernels; 0 (kept) to 254 (removed) are shares
+MAX_SIDE = 1000
+"""Side of the image in pixels; in larger layers a pixel is the mean of several weights."""
+GAP = 255
+"""Palette entry of the lines between kernels; 0 (kept) to 254 (removed) are shares."""
+MAX_TICKS = 6
 
 
-def mask(kept: np.ndarray, layer: str = "") -> go.Figure:
-    """``kept`` bool, (outputs, inputs) of a linear layer or (outputs, inputs, height, width) of a convolution.
+@dataclass(frozen=True)
+class Axis:
+    """Channels or units along one side of a mask.
 
-    A linear layer is drawn as its matrix, a convolution as a grid of kernels: a column per output channel, a row per
-    input channel. Invisible points over the output units can be clicked: their ``customdata`` is [layer, unit].
+    Parameters
+    ----------
+    title : str
+        Title of the axis.
+    count : int
+        Number of channels or units.
+    pitch : int
+        Distance from one to the next, in weights: 1, or the size of a kernel and the line after it.
+    """
+
+    title: str
+    count: int
+    pitch: int = 1
+
+    def centres(self, indices: np.ndarray) -> np.ndarray:
+        """Return positions of the centres of channels or units.
+
+        Parameters
+        ----------
+        indices : np.ndarray
+            (n,) int.
+
+        Returns
+        -------
+        np.ndarray
+            (n,) in weights.
+        """
+        return indices * self.pitch + max(0, self.pitch - 2) / 2
+
+    def settings(self) -> Trace:
+        """Return title and tick labels as of `layout`.
+
+        Returns
+        -------
+        dict
+            Settings of a Plotly axis.
+        """
+        count = min(self.count, MAX_TICKS)
+        labelled = np.unique(np.linspace(0, self.count - 1, count).astype(int))
+        return {
+            "title": self.title,
+            "tickvals": self.centres(labelled),
+            "ticktext": [str(index) for index in labelled],
+            "showgrid": False,
+            "constrain": "domain",
+        }
+
+
+def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
+    """Draw the mask of a layer, removed weights in orange.
+
+    Parameters
+    ----------
+    kept : np.ndarray
+        Mask, bool: (outputs, inputs) of a linear layer or (outputs, inputs, height, width) of a
+        convolution.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    go.Figure
+        A linear layer is drawn as its matrix, a convolution as a grid of kernels: a column for
+        each output channel, a row for each input channel. Over each output unit is an invisible
+        point that can be clicked; its ``customdata`` is [layer, unit].
     """
     removed = (~kept).astype(np.uint8) * 254
+    units = np.arange(len(kept))
     if kept.ndim == 4:
         outputs, inputs, height, width = kept.shape
-        grid = np.pad(
-            removed, ((0, 0), (0, 0), (0, 1), (0, 1)), constant_values=GAP
-        )  # a line after each kernel
-        picture = grid.transpose(1, 2, 0, 3).reshape(inputs * (height + 1), outputs * (width + 1))[
-            :-1, :-1
-        ]
-        x, y = ("output channel", outputs, width + 1), ("input channel", inputs, height + 1)
+        picture = _kernel_grid(removed)
+        x = Axis("output channel", outputs, width + 1)
+        y = Axis("input channel", inputs, height + 1)
+        click_x = x.centres(units)
+        click_y = np.full(len(units), picture.shape[0] / 2)
     else:
         picture = removed
-        x, y = ("input", kept.shape[1], 1), ("output unit", kept.shape[0], 1)
-    full = picture.shape  # in weights, with the gaps
-    picture = _shrunk(picture)
-    scale = [whole / small for whole, small in zip(full, picture.shape)]
-    image = {
-        "type": "image",
-        "source": _png(picture),
-        "hoverinfo": "skip",
-        "x0": (scale[1] - 1) / 2,
-        "dx": scale[1],
-        "y0": (scale[0] - 1) / 2,
-        "dy": scale[0],
-    }
-    # Kernels keep their shape; a matrix fills the picture.
-    shape = {"range": [full[0] - 0.5, -0.5], "scaleanchor": "x" if kept.ndim == 4 else False}
-    units = np.arange(len(kept))
+        x = Axis("input", kept.shape[1])
+        y = Axis("output unit", kept.shape[0])
+        click_x = np.full(len(units), picture.shape[1] / 2)
+        click_y = units
+    clicks = click_points(
+        click_x.astype(np.float32),
+        click_y.astype(np.float32),
+        [[layer, unit] for unit in units.tolist()],
+        _unit_texts(kept, layer),
+        size=10,
+    )
+    rows, columns = picture.shape
+    figure_layout = layout(
+        x=x.settings() | {"range": [-0.5, columns - 0.5]},
+        # kernels keep their shape; a matrix fills the figure
+        y=y.settings()
+        | {"range": [rows - 0.5, -0.5], "scaleanchor": "x" if kept.ndim == 4 else False},
+        height=300,
+        hovermode="closest",
+        hoverdistance=400,
+    )
+    return go.Figure([_image_trace(picture), clicks], figure_layout)
+
+
+def _kernel_grid(removed: np.ndarray) -> np.ndarray:
+    """Arrange kernels (outputs, inputs, height, width) in a grid with a line between them."""
+    outputs, inputs, height, width = removed.shape
+    padding = ((0, 0), (0, 0), (0, 1), (0, 1))  # a line after each kernel
+    padded = np.pad(removed, padding, constant_values=GAP)
+    grid = padded.transpose(1, 2, 0, 3)  # (inputs, height + 1, outputs, width + 1)
+    return grid.reshape(inputs * (height + 1), outputs * (width + 1))[:-1, :-1]
+
+
+def _unit_texts(kept: np.ndarray, layer: str) -> list[str]:
     shares = 1 - kept.reshape(len(kept), -1).mean(1)
-    texts = [f"{layer} unit {i}: {share:.1%} removed" for i, share in enumerate(shares)]
-    across, middle = (
-        (units * x[2] + max(0, x[2] - 2) / 2, full[0] / 2)
-        if kept.ndim == 4
-        else (full[1] / 2, units)
-    )
-    clicks = _clicks(
-        np.broadcast_to(across, units.shape),
-        np.broadcast_to(middle, units.shape),
-        [[layer, int(i)] for i in units],
-        texts,
-        10,
-    )
-    return go.Figure(
-        [image, clicks],
-        layout(
-            x=_axis(*x) | {"range": [-0.5, full[1] - 0.5]},
-            y=_axis(*y) | shape,
-            height=300,
-            hovermode="closest",
-            hoverdistance=400,
-        ),
-    )
+    return [f"{layer} unit {unit}: {share:.1%} removed" for unit, share in enumerate(shares)]
 
 
-def _axis(title: str, count: int, step: int) -> dict:
-    shown = np.unique(np.linspace(0, count - 1, min(count, 6)).astype(int))
+def _image_trace(picture: np.ndarray) -> Trace:
+    """Draw palette entries, one for each weight, in the coordinates of the weights."""
+    shrunk = _shrink(picture)
+    row_scale = picture.shape[0] / shrunk.shape[0]  # weights per pixel
+    column_scale = picture.shape[1] / shrunk.shape[1]
     return {
-        "title": title,
-        "tickvals": shown * step + max(0, step - 2) / 2,
-        "ticktext": [str(i) for i in shown],
-        "showgrid": False,
-        "constrain": "domain",
+        "type": "image",
+        "source": _encode(shrunk),
+        "hoverinfo": "skip",
+        "x0": (column_scale - 1) / 2,
+        "dx": column_scale,
+        "y0": (row_scale - 1) / 2,
+        "dy": row_scale,
     }
 
 
-def pixels(kept: np.ndarray, channels: int, size: int) -> go.Figure:
-    """For a linear layer that reads the image, (outputs, channels x size x size): the share removed at each pixel."""
-    share = 1 - kept.reshape(-1, size, size).mean(0)
-    picture = {
-        "type": "heatmap",
-        "z": share.astype(np.float32),
-        "showscale": False,
-        **SHARE,
-        "hovertemplate": "row %{y}, column %{x}: %{z:.1%} removed<extra></extra>",
-    }
-    shape = {"showgrid": False, "constrain": "domain"}
-    return go.Figure(
-        [picture],
-        layout(
-            x={"title": "pixel column"} | shape,
-            height=300,
-            y={"title": "pixel row", "autorange": "reversed", "scaleanchor": "x"} | shape,
-        ),
-    )
+def _shrink(picture: np.ndarray) -> np.ndarray:
+    """Average neighbouring entries until no side is longer than MAX_SIDE."""
+    height, width = picture.shape
+    if max(height, width) <= MAX_SIDE:
+        return picture
+    row_starts, column_starts = _block_starts(height), _block_starts(width)
+    row_sums = np.add.reduceat(picture.astype(np.float32), row_starts, axis=0)
+    sums = np.add.reduceat(row_sums, column_starts, axis=1)
+    row_counts = np.diff(np.append(row_starts, height))
+    column_counts = np.diff(np.append(column_starts, width))
+    return np.round(sums / np.outer(row_counts, column_counts)).astype(np.uint8)
 
 
-def alt(kept: np.ndarray, layer: str) -> str:
+def _block_starts(length: int) -> np.ndarray:
+    blocks = min(length, MAX_SIDE)
+    return np.arange(blocks) * length // blocks
+
+
+def _encode(picture: np.ndarray) -> str:
+    kept, removed = np.array(ImageColor.getrgb(KEPT)), np.array(ImageColor.getrgb(REMOVED))
+    shares = np.linspace(0, 1, GAP)[:, None]
+    colours = np.round(kept + (removed - kept) * shares).astype(np.uint8)
+    image = Image.fromarray(picture, mode="P")
+    image.putpalette([*colours.ravel().tolist(), 0, 0, 0])
+    return png_uri(image, transparency=GAP)
+
+
+def alt_of_layer_mask(kept: np.ndarray, layer: str) -> str:
+    """Describe `layer_mask` in words.
+
+    Parameters
+    ----------
+    kept : np.ndarray
+        As of `layer_mask`.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    str
+        Shape and numbers.
+    """
     kind = "a grid of kernels" if kept.ndim == 4 else "a matrix"
+    shape = " x ".join(str(size) for size in kept.shape)
     return (
-        f"Mask of {layer} as {kind}, {' x '.join(map(str, kept.shape))} weights: "
+        f"Mask of {layer} as {kind}, {shape} weights: "
         f"{int(kept.sum()):,} kept (blue), {int((~kept).sum()):,} removed (orange)."
     )
-
-
-def _shrunk(picture: np.ndarray) -> np.ndarray:
-    height, width = (min(side, LARGEST) for side in picture.shape)
-    if (height, width) == picture.shape:
-        return picture
-    rows = np.add.reduceat(
-        picture.astype(np.float32), np.arange(height) * picture.shape[0] // height, axis=0
-    )
-    sums = np.add.reduceat(rows, np.arange(width) * picture.shape[1] // width, axis=1)
-    counts = [
-        np.diff(np.append(np.arange(n) * whole // n, whole))
-        for n, whole in zip((height, width), picture.shape)
-    ]
-    return np.round(sums / np.outer(*counts)).astype(np.uint8)
-
-
-def _png(picture: np.ndarray) -> str:
-    kept, removed = (np.array(ImageColor.getrgb(colour)) for colour in (KEPT, REMOVED))
-    shares = np.linspace(0, 1, GAP)[:, None]
-    image = Image.fromarray(picture, mode="P")
-    image.putpalette(
-        [*np.round(kept + (removed - kept) * shares).astype(np.uint8).ravel().tolist(), 0, 0, 0]
-    )
-    out = io.BytesIO()
-    image.save(out, "PNG", transparency=GAP, compress_level=1)
-    return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-
-
-def image(pixels: np.ndarray, kept: np.ndarray) -> go.Figure:
-    """An image (C, H, W) uint8 under the mask of its pixels, (1 or C, H, W) bool: removed ones are orange.
-
-    Where some channels of a pixel are removed, the orange is as strong as their share.
-    """
-    colour = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels  # (3, H, W)
-    share = 1 - kept.mean(0, keepdims=True)  # (1, H, W)
-    removed = np.array(ImageColor.getrgb(REMOVED))[:, None, None]
-    mixed = np.round(colour * (1 - 0.85 * share) + removed * 0.85 * share).astype(np.uint8)
-    out = io.BytesIO()
-    Image.fromarray(mixed.transpose(1, 2, 0)).resize(
-        (mixed.shape[2] * 8, mixed.shape[1] * 8), Image.Resampling.NEAREST
-    ).save(out, "PNG", compress_level=1)
-    source = "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()
-    picture = {
-        "type": "image",
-        "source": source,
-        "hoverinfo": "skip",
-        "x0": -0.4375,
-        "dx": 0.125,
-        "y0": -0.4375,
-        "dy": 0.125,
-    }
-    rows, columns = np.indices(kept.shape[1:])
-    clicks = _clicks(
-        columns.ravel(),
-        rows.ravel(),
-        [["input", int(i)] for i in range(rows.size)],
-        [
-            f"row {r}, column {c}: {s:.0%} removed"
-            for r, c, s in zip(rows.ravel(), columns.ravel(), share.ravel())
-        ],
-        9,
-    )
-    shape = {"showgrid": False, "constrain": "domain"}
-    height, width = kept.shape[1:]
-    return go.Figure(
-        [picture, clicks],
-        layout(
-            x={"title": "pixel column", "range": [-0.5, width - 0.5]} | shape,
-            height=300,
-            hovermode="closest",
-            y={"title": "pixel row", "range": [height - 0.5, -0.5], "scaleanchor": "x"} | shape,
-        ),
-    )
-
-
-def _clicks(x, y, custom: list, texts: list[str], size: int) -> dict:
-    return {
-        "type": "scatter",
-        "mode": "markers",
-        "x": np.asarray(x, np.float32),
-        "y": np.asarray(y, np.float32),
-        "customdata": custom,
-        "text": texts,
-        "marker": {"size": size, "opacity": 0, "symbol": "square"},
-        "hovertemplate": "%{text}<extra></extra>",
-        "showlegend": False,
-    }

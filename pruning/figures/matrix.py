@@ -1,48 +1,93 @@
-"""A square table as a picture: how far criteria agree."""
+"""A square table, such as the agreement of criteria."""
 
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
-from pruning.figures.parts import layout
+from pruning.figures.parts import COLOUR_BAR_MARGIN, colour_bar, join_descriptions, layout
+
+MAX_WRITTEN = 12
+"""Numbers are written into the cells of tables of up to so many rows."""
+
+EMPTY = "\N{EN DASH}"
+"""Text of a cell without a value."""
 
 
-def matrix(table: pd.DataFrame, *, title: str, low: float, what: str = "criterion") -> go.Figure:
-    """``table`` square, with the same names on both sides, values from ``low`` to 1; NaN is left empty."""
-    names = list(table.columns)
+def matrix(
+    table: pd.DataFrame, *, title: str, low: float, axis_title: str = "criterion"
+) -> go.Figure:
+    """Draw a square table.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Square, with the same names on both sides, values from ``low`` to 1; NaN is left empty.
+    title : str
+        What the values are.
+    low : float
+        Lowest possible value, 0 or -1.
+    axis_title : str
+        What the names are.
+
+    Returns
+    -------
+    go.Figure
+        A heatmap; with a diverging colour scale where values can be negative.
+    """
+    names = [str(name) for name in table.columns]
     values = table.to_numpy(np.float32)
-    texts = [["–" if np.isnan(v) else f"{v:.2f}" for v in row] for row in values]
-    colours = "Cividis" if low == 0 else "RdBu"
     picture = {
         "type": "heatmap",
         "z": values,
         "x": names,
         "y": names,
-        "colorscale": colours,
+        "colorscale": "Cividis" if low == 0 else "RdBu",
         "zmin": low,
         "zmax": 1,
-        "text": texts,
-        "texttemplate": "%{text}" if len(names) <= 12 else "",
+        "text": [_cell_texts(row) for row in values],
+        "texttemplate": "%{text}" if len(names) <= MAX_WRITTEN else "",
         "xgap": 1,
         "ygap": 1,
-        "colorbar": {"title": {"text": title, "side": "right"}, "thickness": 12},
+        "colorbar": colour_bar(title),
         "hovertemplate": "%{y} and %{x}: %{text}<extra></extra>",
     }
-    room = 20 + 7 * max(map(len, names))
-    figure = layout(
-        x={"title": what, "tickangle": -40, "showgrid": False, "type": "category"},
-        y={"title": what, "autorange": "reversed", "showgrid": False, "type": "category"},
-        height=150 + room + 30 * len(names),
-        left=30 + room,
-        right=84,
+    label_size = 20 + 7 * max(len(name) for name in names)
+    axis = {"title": axis_title, "type": "category", "showgrid": False}
+    figure_layout = layout(
+        x={**axis, "tickangle": -40},
+        y={**axis, "autorange": "reversed"},
+        height=150 + label_size + 30 * len(names),
+        left=30 + label_size,
+        right=COLOUR_BAR_MARGIN,
+        bottom=30 + label_size,
     )
-    figure["margin"]["b"] = 30 + room
-    return go.Figure([picture], figure)
+    return go.Figure([picture], figure_layout)
 
 
-def alt(table: pd.DataFrame, what: str) -> str:
-    names = list(table.columns)
-    told = "; ".join(
-        f"{a} and {b} {table.loc[a, b]:.2f}" for i, a in enumerate(names) for b in names[i + 1 :]
-    )
-    return f"Matrix of the {what}: {told or 'one criterion only'}."
+def _cell_texts(row: np.ndarray) -> list[str]:
+    return [EMPTY if np.isnan(value) else f"{value:.2f}" for value in row]
+
+
+def alt_of_matrix(table: pd.DataFrame, quantity: str) -> str:
+    """Describe `matrix` in words.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        As of `matrix`.
+    quantity : str
+        What the values are.
+
+    Returns
+    -------
+    str
+        The values above the diagonal.
+    """
+    names = [str(name) for name in table.columns]
+    values = table.to_numpy(float)
+    descriptions = []
+    for row, first in enumerate(names):
+        for column in range(row + 1, len(names)):
+            descriptions.append(f"{first} and {names[column]} {values[row, column]:.2f}")
+    description = join_descriptions(descriptions, "nothing to compare")
+    return f"Matrix of the {quantity}: {description}."

@@ -1,1 +1,1 @@
-"""A network with some parameters replaced, as a fast function, and its accuracy."""
+"""Inference with replaced parameters: fused operations, caches, threads, and the accuracy."""

@@ -1,193 +1,195 @@
-"""Accuracy: correct / total, measured batch by batch on masked parameters, never in place."""
+"""Classification of images batch by batch, with replaced parameters, in several threads."""
 
-import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import takewhile
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pruning.data.datasets import Dataset, Images, normalise
-from pruning.inference.prefix_cache import cached_prefix_forward, shared_prefix_forward
-from pruning.inference.thread_pool import run_in_threads
+from pruning.inference.accuracy import Tally
+from pruning.inference.fusion import Operation
+from pruning.inference.prefix_cache import cached_prefix_forward
+from pruning.inference.shared_prefix import Logits, shared_prefix_tree
+from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
 
-Z_95 = 1.959963984540054  # 95% of a normal distribution lie so many standard deviations around its mean
-DEEP, CONVOLUTIONS, LINEAR = (
-    100,
-    250,
-    1000,
-)  # images at a time: near the best for each kind of network on two cores
+# Images a batch, by the first of these modules that a network has. Near the fastest for each kind
+# of network on two cores: the outputs of its layers should stay in the processor's cache.
+BATCH_SIZE: dict[type[nn.Module], int] = {nn.BatchNorm2d: 100, nn.Conv2d: 250, nn.Linear: 1000}
 
-
-def batch_of(model: nn.Module) -> int:
-    """How many images to show a network at a time: the outputs of its layers should stay in the processor's cache."""
-    kinds = {type(module) for module in model.modules()}
-    return DEEP if nn.BatchNorm2d in kinds else CONVOLUTIONS if nn.Conv2d in kinds else LINEAR
+Replacements = Mapping[str, torch.Tensor]
+_Run = Callable[[torch.Tensor, Collection[int]], Iterator[Logits | SuspensionPoint]]
 
 
-@dataclass(frozen=True)
-class Accuracy:
-    """``correct`` of the ``images`` that were classified, out of a test set of ``total``."""
-
-    correct: int
-    images: int
-    total: int
-
-    @property
-    def value(self) -> float:
-        return self.correct / self.images
-
-    @property
-    def complete(self) -> bool:
-        return self.images == self.total
-
-    @property
-    def interval(self) -> tuple[float, float]:
-        """Wilson's 95% score interval (1927); of the full set the measured value itself, twice."""
-        if self.complete:
-            return self.value, self.value
-        n, p, z = self.images, self.value, Z_95  # in closed form: a sweep asks for thousands
-        middle, half = p + z * z / (2 * n), z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
-        return max(0.0, (middle - half) / (1 + z * z / n)), min(
-            1.0, (middle + half) / (1 + z * z / n)
-        )
-
-    @property
-    def half_width(self) -> float:
-        """Of the interval: 0 for the full set."""
-        low, high = self.interval
-        return (high - low) / 2
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What some first images of a split have shown: correct ones of each class, and the sum of their cross-entropies in
-    nats. More images can be added to it."""
-
-    class_correct: tuple[int, ...] = ()
-    loss: float = 0.0
-    images: int = 0
-
-    @classmethod
-    def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> "Tally":
-        """Of one batch: (B, classes) and (B,)."""
-        right = torch.bincount(labels[logits.argmax(1) == labels], minlength=logits.shape[1])
-        return cls(
-            tuple(right.tolist()),
-            float(F.cross_entropy(logits, labels, reduction="sum")),
-            len(labels),
-        )
-
-    def __add__(self, other: "Tally") -> "Tally":
-        classes = (
-            tuple(map(sum, zip(self.class_correct, other.class_correct)))
-            if self.images
-            else other.class_correct
-        )
-        return Tally(classes, self.loss + other.loss, self.images + other.images)
-
-    @property
-    def correct(self) -> int:
-        return sum(self.class_correct)
-
-    @property
-    def mean_loss(self) -> float:
-        """Mean cross-entropy in nats."""
-        return self.loss / self.images
-
-    def accuracy(self, total: int) -> Accuracy:
-        return Accuracy(self.correct, self.images, total)
-
-
-def tallies(
-    model: nn.Sequential,
-    parameters: Mapping[str, torch.Tensor],
-    images: Images,
-    dataset: Dataset,
-    *,
-    batch: int | None = None,
-) -> Iterator[Tally]:
-    """Classify ``images`` and yield the tally of each batch as it comes.
+def batch_size(model: nn.Module) -> int:
+    """Return the number of images a batch for a network.
 
     Parameters
     ----------
-    model : in eval mode; it is not modified
-    parameters : replacements for some of its parameters, by name
+    model : nn.Module
+        Any network.
+
+    Returns
+    -------
+    int
+        The entry of `BATCH_SIZE` that fits.
     """
-    batch = batch or batch_of(model)
-    network = cached_prefix_forward(
-        model, parameters, lambda pixels: normalise(pixels, dataset), len(images)
-    )
-
-    def walk(start: int) -> Iterator[tuple[int, Tally]]:
-        yield (
-            0,
-            Tally.of(
-                network(images.pixels[start : start + batch]), images.labels[start : start + batch]
-            ),
-        )
-
-    yield from (tally for _, tally in _in_order(map(walk, range(0, len(images), batch)), [0]))
+    kinds = {type(module) for module in model.modules()}
+    for kind, images in BATCH_SIZE.items():
+        if kind in kinds:
+            return images
+    return BATCH_SIZE[nn.Linear]
 
 
-def tallies_of_many(
+@dataclass(frozen=True)
+class BatchTally:
+    """The tally of one batch for one member.
+
+    Attributes
+    ----------
+    member : int
+        Index of its replacements.
+    tally : Tally
+        Result of the batch.
+    """
+
+    member: int
+    tally: Tally
+
+
+class _ReorderBuffer:
+    """Puts the tallies of each member into the order of the batches."""
+
+    def __init__(self, first_batches: Sequence[int]):
+        self._next_batch = list(first_batches)
+        self._waiting: list[dict[int, Tally]] = [{} for _ in first_batches]
+
+    def add(self, batch: int, item: BatchTally) -> Iterator[BatchTally]:
+        """Yield the tallies of this member whose earlier batches have all arrived."""
+        member = item.member
+        waiting = self._waiting[member]
+        waiting[batch] = item.tally
+        while self._next_batch[member] in waiting:
+            tally = waiting.pop(self._next_batch[member])
+            self._next_batch[member] += 1
+            yield BatchTally(member, tally)
+
+
+def _never(member: int) -> bool:
+    return False
+
+
+def classify(
     model: nn.Sequential,
-    many: Sequence[Mapping[str, torch.Tensor]],
+    many: Sequence[Replacements],
     images: Images,
     dataset: Dataset,
     *,
     seen: Sequence[int] = (),
-    done: Callable[[int], bool] = lambda which: False,
+    is_done: Callable[[int], bool] = _never,
     batch: int | None = None,
-) -> Iterator[tuple[int, Tally] | None]:
-    """Classify ``images`` with several replacements of parameters at once, and yield (which one, tally of a batch), and None
-    in between, so that others can have a turn.
+) -> Iterator[BatchTally | SuspensionPoint]:
+    """Classify images with one or more replacements of a network's parameters.
 
-    All of them see a batch before any is as many batches ahead as there are threads, so that everyone has an estimate
-    soon; what several have in common up to some stage is computed once a batch. Of each the first ``seen`` images are left out, a multiple of
-    ``batch``, and all images that come after it is ``done``.
+    No member is more batches ahead of another than there are threads, so that each has an estimate
+    soon. One member uses the prefix cache, which later calls use
+    again; several members share the stages in which they agree.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+        A network in eval mode. It is not modified.
+    many : sequence of mappings from str to torch.Tensor
+        For each member, replacements of parameters and buffers, by name, and the mask ``input``.
+    images : Images
+        The images and their labels.
+    dataset : Dataset
+        Gives the mean and standard deviation of the pixels.
+    seen : sequence of int
+        For each member, the number of first images to leave out, a multiple of ``batch``;
+        default: none.
+    is_done : callable
+        Whether a member needs no more images. It must not become False again.
+    batch : int, optional
+        Images a batch; default: `batch_size`.
+
+    Yields
+    ------
+    BatchTally or SuspensionPoint
+        For each member, the tallies of its batches in order, until it is done; and suspension
+        points, at which the caller may do other work.
     """
-    batch, seen = batch or batch_of(model), list(seen) or [0] * len(many)
-    network, first = (
-        shared_prefix_forward(model, many, partial(normalise, dataset=dataset)),
-        min(seen, default=0),
-    )
+    size = batch or batch_size(model)
+    seen = list(seen) or [0] * len(many)
+    first = min(seen, default=0)
+    run = _forward_of_members(model, many, partial(normalise, dataset=dataset), len(images))
 
-    def walk(start: int) -> Iterator[tuple[int, Tally] | None]:
-        asked = [i for i, before in enumerate(seen) if before <= start and not done(i)]
-        for found in network(images.pixels[start : start + batch], asked):
-            yield found and (found[0], Tally.of(found[1], images.labels[start : start + batch]))
+    def starts() -> Iterator[int]:
+        for start in range(first, len(images), size):
+            if all(map(is_done, range(len(many)))):
+                return
+            yield start
 
-    starts = takewhile(
-        lambda start: not all(map(done, range(len(many)))), range(first, len(images), batch)
-    )
-    found = _in_order(map(walk, starts), [(before - first) // batch for before in seen])
-    yield from (one for one in found if one is None or not done(one[0]))
+    def classify_batch(start: int) -> Iterator[BatchTally | SuspensionPoint]:
+        pixels = images.pixels[start : start + size]
+        labels = images.labels[start : start + size]
+        members = [i for i, count in enumerate(seen) if count <= start and not is_done(i)]
+        for item in run(pixels, members):
+            if isinstance(item, Logits):
+                yield BatchTally(item.member, Tally.of(item.values, labels))
+            else:
+                yield item
 
-
-def _in_order(
-    walks: Iterable[Iterator[tuple[int, Tally] | None]], due: list[int]
-) -> Iterator[tuple[int, Tally] | None]:
-    """Go through the batches side by side: (which one, tally), of each the batches in order from the one that is ``due``."""
-    early: dict[tuple[int, int], Tally] = {}
-    for batch, found in run_in_threads(walks):
-        if found is None:
-            yield None
+    buffer = _ReorderBuffer([(count - first) // size for count in seen])
+    for number, item in run_in_threads(map(classify_batch, starts())):
+        if isinstance(item, SuspensionPoint):
+            yield item
             continue
-        i, early[found[0], batch] = found
-        while (i, due[i]) in early:
-            tally = early.pop((i, due[i]))
-            due[i] += 1
-            yield i, tally
+        for ordered in buffer.add(number, item):
+            if not is_done(ordered.member):
+                yield ordered
 
 
-def accuracy(model: nn.Module, images: Images, dataset: Dataset) -> float:
-    """Correct / total of the network as it is, in eval mode, as a fraction."""
+def _forward_of_members(
+    model: nn.Sequential, many: Sequence[Replacements], prepare: Operation, images: int
+) -> _Run:
+    """From a batch and the members to compute, to their logits."""
+    if len(many) != 1:
+        return shared_prefix_tree(model, many, prepare).run
+    network = cached_prefix_forward(model, many[0], prepare, images)
+
+    def run(batch: torch.Tensor, members: Collection[int]) -> Iterator[Logits | SuspensionPoint]:
+        for member in members:
+            yield Logits(member, network(batch))
+
+    return run
+
+
+def accuracy_of(model: nn.Sequential, images: Images, dataset: Dataset) -> float:
+    """Measure the accuracy of a network with its own parameters, in eval mode.
+
+    Parameters
+    ----------
+    model : nn.Sequential
+        The network; it is in the same mode afterwards as before.
+    images : Images
+        The images and their labels.
+    dataset : Dataset
+        Gives the mean and standard deviation of the pixels.
+
+    Returns
+    -------
+    float
+        Correct / all images, from 0 to 1.
+    """
     training = model.training
     model.eval()
-    correct = sum(tally.correct for tally in tallies(model, {}, images, dataset))
-    model.train(training)
-    return correct / len(images)
+    total = Tally()
+    try:
+        for item in classify(model, [{}], images, dataset):
+            if isinstance(item, BatchTally):
+                total += item.tally
+    finally:
+        model.train(training)
+    return total.correct / len(images)

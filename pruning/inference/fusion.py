@@ -1,105 +1,181 @@
-"""A network, with some parameters replaced, as the steps in which it is computed: some of its modules in one, and faster."""
+"""The forward pass of a network as a list of operations, some of which compute several modules.
+
+A fusion is a function from modules to one faster operation. `@fusion(kinds...)` registers it for
+consecutive stages of these kinds; the first registered fusion that applies is used.
+"""
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
-from pruning.models.resnet import ResidualBlock
+from pruning.inference.onednn import ConvolutionShape, fused_operations
+from pruning.models.blocks import ResidualBlock
 
-Step = Callable[[torch.Tensor], torch.Tensor]
+Operation = Callable[[torch.Tensor], torch.Tensor]
+Make = TypeVar("Make", bound=Callable[..., Operation])
+
+
+@dataclass(frozen=True)
+class Fusion:
+    """A registered fusion of consecutive modules.
+
+    Attributes
+    ----------
+    kinds : tuple of type
+        Kinds of the modules, in order.
+    applies : callable
+        ``applies(*modules)`` is a further condition.
+    make : callable
+        Makes the operation that replaces the modules.
+    """
+
+    kinds: tuple[type[nn.Module], ...]
+    applies: Callable[..., bool]
+    make: Callable[..., Operation]
+
+    def fits(self, stages: Sequence[nn.Module]) -> bool:
+        """Whether the fusion applies to the first of these stages.
+
+        Parameters
+        ----------
+        stages : sequence of nn.Module
+            The stages that are still to be computed, in order.
+
+        Returns
+        -------
+        bool
+            True if kinds and condition are met.
+        """
+        if len(stages) < len(self.kinds):
+            return False
+        modules = stages[: len(self.kinds)]
+        same_kinds = all(map(isinstance, modules, self.kinds))
+        return same_kinds and self.applies(*modules)
+
+
+_FUSIONS: list[Fusion] = []
+
+
+def _always(*modules: nn.Module) -> bool:
+    return True
+
+
+def fusion(
+    *kinds: type[nn.Module], applies: Callable[..., bool] = _always
+) -> Callable[[Make], Make]:
+    """Register the decorated function as the fusion of consecutive stages.
+
+    Parameters
+    ----------
+    *kinds : type
+        The module class of each stage, in order.
+    applies : callable
+        A further condition on the modules; they are its arguments.
+
+    Returns
+    -------
+    callable
+        A decorator, which returns the function unchanged.
+    """
+
+    def register(make: Make) -> Make:
+        _FUSIONS.append(Fusion(kinds, applies, make))
+        return make
+
+    return register
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """What one step does: the network's ``stages``, by name; ``own``: the replacements that are in them, by full name."""
+    """Consecutive stages that one operation computes.
+
+    Parameters
+    ----------
+    stages : mapping from str to nn.Module
+        The stages by name, in order. They are never modified.
+    replacements : mapping from str to torch.Tensor
+        The replaced parameters of these stages, by full name.
+    make : callable
+        The fusion: from the modules of the stages to the operation.
+    """
 
     stages: Mapping[str, nn.Module]
-    own: Mapping[str, torch.Tensor]
-    make: Callable[..., Step]
+    replacements: Mapping[str, torch.Tensor]
+    make: Callable[..., Operation]
 
-    def step(self) -> Step:
-        """The stages, in eval mode, stay as they are: those with replacements are copied. No gradients."""
-        return self.make(*(_replaced(name, stage, self.own) for name, stage in self.stages.items()))
+    def operation(self) -> Operation:
+        """Make the operation, for eval mode and without gradients.
 
-
-def parts(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Part]:
-    """The network's steps in order."""
-    stages, found = list(model.named_children()), []
-    while stages:
-        count, make = next(
-            (count, make)
-            for count, fits, make in _KINDS
-            if len(stages) >= count and fits(*(stage for _, stage in stages[:count]))
-        )
-        these, stages = dict(stages[:count]), stages[count:]
-        found.append(
-            Part(
-                these,
-                {key: value for key, value in parameters.items() if key.partition(".")[0] in these},
-                make,
-            )
-        )
-    return found
+        Returns
+        -------
+        callable
+            From the input of the first stage to the output of the last.
+        """
+        modules = [
+            _with_replacements(name, stage, self.replacements)
+            for name, stage in self.stages.items()
+        ]
+        return self.make(*modules)
 
 
-def _replaced(name: str, stage: nn.Module, own: Mapping[str, torch.Tensor]) -> nn.Module:
-    """A copy of the stage that shares all its tensors but the replaced ones.
+def fuse(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Part]:
+    """Divide a network into parts, each computed by one operation.
 
-    `torch.func.functional_call` would put the replacements into the shared network for the length of the call, where
-    another visitor's thread finds them.
+    Parameters
+    ----------
+    model : nn.Sequential
+        A network of named stages. It is not modified.
+    parameters : mapping from str to torch.Tensor
+        Replacements of some of its parameters and buffers, by name.
+
+    Returns
+    -------
+    list of Part
+        All stages, in order.
     """
-    tensors = (*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name))
-    if not any(key in own for key, _ in tensors):
+    names = [name for name, _ in model.named_children()]
+    modules = list(model.children())
+    parts = []
+    start = 0
+    while start < len(modules):
+        chosen = _first_fusion(modules[start:])
+        end = start + len(chosen.kinds)
+        stages = dict(zip(names[start:end], modules[start:end], strict=True))
+        replacements = {
+            name: value for name, value in parameters.items() if name.partition(".")[0] in stages
+        }
+        parts.append(Part(stages, replacements, chosen.make))
+        start = end
+    return parts
+
+
+def _first_fusion(stages: Sequence[nn.Module]) -> Fusion:
+    return next(candidate for candidate in _FUSIONS if candidate.fits(stages))
+
+
+def _with_replacements(
+    name: str, stage: nn.Module, replacements: Mapping[str, torch.Tensor]
+) -> nn.Module:
+    """Copy the stage; the copy shares all tensors but the replaced ones.
+
+    `torch.func.functional_call` would put the replacements into the shared network for the length
+    of the call, where another thread would read them.
+    """
+    tensors = [*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name)]
+    if not any(key in replacements for key, _ in tensors):
         return stage
-    return copy.deepcopy(stage, {id(tensor): own.get(key, tensor) for key, tensor in tensors})
+    shared = {id(tensor): replacements.get(key, tensor) for key, tensor in tensors}
+    return copy.deepcopy(stage, shared)
 
 
-def _pools(conv: nn.Module, pool: nn.Module) -> bool:
-    return (
-        isinstance(conv, nn.Conv2d)
-        and conv.stride == (1, 1)
-        and conv.dilation == (1, 1)
-        and conv.groups == 1
-        and conv.padding_mode == "zeros"
-        and isinstance(pool, nn.MaxPool2d)
-        and pool.kernel_size == pool.stride == 2
-        and pool.padding == 0
-    )
-
-
-def _pooled(conv: nn.Conv2d, pool: nn.MaxPool2d) -> Step:
-    """Convolution and 2x2 max-pooling: four convolutions of stride 2, one for each pixel of a pool, and their maximum.
-
-    The kernel, moved by 0 or 1 in each direction, gives four kernels that are one larger; the rest of them is zero.
-    On two cores the two take nine tenths of a LeNet-5's time.
-    """
-    weight = conv.weight.detach()
-    outputs, inputs, height, width = weight.shape
-    moved = weight.new_zeros(2, 2, outputs, inputs, height + 1, width + 1)
-    for down in (0, 1):
-        for right in (0, 1):
-            moved[down, right, :, :, down : down + height, right : right + width] = weight
-    moved = moved.flatten(0, 2).contiguous(
-        memory_format=torch.channels_last
-    )  # (4 x outputs, inputs, ...)
-    bias = None if conv.bias is None else conv.bias.detach().repeat(4)
-
-    def step(x: torch.Tensor) -> torch.Tensor:
-        y = F.conv2d(
-            x, moved, bias, stride=2, padding=conv.padding
-        )  # (N, 4 x outputs, H / 2, W / 2)
-        y = torch.maximum(y[:, : 2 * outputs], y[:, 2 * outputs :])
-        return torch.maximum(y[:, :outputs], y[:, outputs:])
-
-    return step
-
-
-def _normed(conv: nn.Module, norm: nn.Module) -> bool:
+def _can_fold(conv: nn.Module, norm: nn.Module) -> bool:
+    """Whether the batch norm can be folded into the weights of the convolution."""
     return (
         isinstance(conv, nn.Conv2d)
         and conv.padding_mode == "zeros"
@@ -109,87 +185,113 @@ def _normed(conv: nn.Module, norm: nn.Module) -> bool:
     )
 
 
-def _folded(conv: nn.Conv2d, norm: nn.BatchNorm2d, rectified: bool) -> Callable[..., torch.Tensor]:
-    """Convolution and batch norm as one convolution, what is to be added to it, and ReLU: one pass over the output, not four."""
-    weight, bias = (
-        tensor.detach()
-        for tensor in fuse_conv_bn_weights(
-            conv.weight,
-            conv.bias,
-            norm.running_mean,
-            norm.running_var,
-            norm.eps,
-            norm.weight,
-            norm.bias,
-        )
+def _fold(conv: nn.Conv2d, norm: nn.BatchNorm2d, *, relu: bool) -> Callable[..., torch.Tensor]:
+    """Fold a batch norm into its convolution: ``run(x, addend=None)``, with ReLU at the end.
+
+    With oneDNN, convolution, batch norm, addition and ReLU are one pass over the output, not four.
+    """
+    assert norm.running_mean is not None and norm.running_var is not None
+    folded = fuse_conv_bn_weights(
+        conv.weight,
+        conv.bias,
+        norm.running_mean,
+        norm.running_var,
+        norm.eps,
+        norm.weight,
+        norm.bias,
     )
+    weight, bias = (tensor.detach() for tensor in folded)
     weight = weight.contiguous(memory_format=torch.channels_last)
-    shape = conv.padding, conv.stride, conv.dilation, conv.groups
-    if weight.dtype == torch.float32 and weight.numel() and torch.backends.mkldnn.is_available():
-        return _fused(weight, bias, shape, rectified)
+    operations = fused_operations()
+    is_supported = weight.dtype == torch.float32 and weight.numel() > 0
+    if operations and is_supported and not isinstance(conv.padding, str):
+        shape = ConvolutionShape(conv.padding, conv.stride, conv.dilation, conv.groups)
+        return operations.conv2d(weight, bias, shape, relu=relu)
 
-    def step(x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
+    def run(x: torch.Tensor, addend: torch.Tensor | None = None) -> torch.Tensor:
         y = F.conv2d(x, weight, bias, conv.stride, conv.padding, conv.dilation, conv.groups)
-        y = y if plus is None else y + plus
-        return F.relu(y) if rectified else y
+        if addend is not None:
+            y = y + addend
+        return F.relu(y) if relu else y
 
-    return step
-
-
-def _fused(
-    weight: torch.Tensor, bias: torch.Tensor, shape: tuple, rectified: bool
-) -> Callable[..., torch.Tensor]:
-    """The same in one operation, of those that PyTorch's own compiler uses: it has no other name for them."""
-    weight = torch._C._nn.mkldnn_reorder_conv2d_weight(weight.to_mkldnn(), *shape)
-    one, two = (
-        torch.ops.mkldnn._convolution_pointwise,
-        torch.ops.mkldnn._convolution_pointwise.binary,
-    )
-
-    def step(x: torch.Tensor, plus: torch.Tensor | None = None) -> torch.Tensor:
-        if plus is None:
-            return one(x, weight, bias, *shape, "relu" if rectified else "none", [], "")
-        return two(
-            x, plus, weight, bias, *shape, "add", 1.0, "relu" if rectified else None, [], None
-        )
-
-    return step
+    return run
 
 
-def _is_block(stage: nn.Module) -> bool:
+def _conv_can_fold(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: nn.ReLU) -> bool:
+    return _can_fold(conv, norm)
+
+
+@fusion(nn.Conv2d, nn.BatchNorm2d, nn.ReLU, applies=_conv_can_fold)
+def _conv_norm_relu(conv: nn.Conv2d, norm: nn.BatchNorm2d, relu: nn.ReLU) -> Operation:
+    return _fold(conv, norm, relu=True)
+
+
+def _pools_by_two(conv: nn.Conv2d, pool: nn.MaxPool2d) -> bool:
     return (
-        isinstance(stage, ResidualBlock)
-        and _normed(stage.conv1, stage.bn1)
-        and _normed(stage.conv2, stage.bn2)
+        conv.stride == (1, 1)
+        and conv.dilation == (1, 1)
+        and conv.groups == 1
+        and conv.padding_mode == "zeros"
+        and pool.kernel_size == pool.stride == 2
+        and pool.padding == 0
+    )
+
+
+@fusion(nn.Conv2d, nn.MaxPool2d, applies=_pools_by_two)
+def _conv_max_pool(conv: nn.Conv2d, pool: nn.MaxPool2d) -> Operation:
+    """Convolution and 2x2 max pooling as the maximum of four convolutions of stride 2.
+
+    Each computes one of the four pixels of a pooling window. Its kernel is the original one,
+    shifted by 0 or 1 pixels in each direction and padded with zeros. These two modules take nine
+    tenths of a LeNet-5's time on two cores.
+    """
+    weight = conv.weight.detach()
+    outputs, inputs, height, width = weight.shape
+    shifted = weight.new_zeros(2, 2, outputs, inputs, height + 1, width + 1)
+    for down in (0, 1):
+        for right in (0, 1):
+            shifted[down, right, :, :, down : down + height, right : right + width] = weight
+    shifted = shifted.flatten(0, 2)  # (4 x outputs, inputs, height + 1, width + 1)
+    shifted = shifted.contiguous(memory_format=torch.channels_last)
+    bias = None if conv.bias is None else conv.bias.detach().repeat(4)
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        y = F.conv2d(x, shifted, bias, stride=2, padding=conv.padding)
+        y = torch.maximum(y[:, : 2 * outputs], y[:, 2 * outputs :])  # y: (N, 4 x outputs, H, W)
+        return torch.maximum(y[:, :outputs], y[:, outputs:])
+
+    return run
+
+
+def _block_can_fold(block: ResidualBlock) -> bool:
+    shortcut = block.shortcut
+    return (
+        _can_fold(block.conv1, block.bn1)
+        and _can_fold(block.conv2, block.bn2)
         and (
-            isinstance(stage.shortcut, nn.Identity)
-            or isinstance(stage.shortcut, nn.Sequential)
-            and _normed(*stage.shortcut)
+            isinstance(shortcut, nn.Identity)
+            or (isinstance(shortcut, nn.Sequential) and _can_fold(*shortcut))
         )
     )
 
 
-def _block(block: ResidualBlock) -> Step:
-    first, second = (
-        _folded(block.conv1, block.bn1, rectified=True),
-        _folded(block.conv2, block.bn2, rectified=True),
-    )
-    shortcut = (
-        block.shortcut
-        if isinstance(block.shortcut, nn.Identity)
-        else _folded(*block.shortcut, rectified=False)
-    )
-    return lambda x: second(first(x), shortcut(x))
+@fusion(ResidualBlock, applies=_block_can_fold)
+def _residual_block(block: ResidualBlock) -> Operation:
+    first = _fold(block.conv1, block.bn1, relu=True)
+    second = _fold(block.conv2, block.bn2, relu=True)
+    shortcut: Operation = block.shortcut
+    if isinstance(block.shortcut, nn.Sequential):
+        conv, norm = block.shortcut
+        assert isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d)
+        shortcut = _fold(conv, norm, relu=False)
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        return second(first(x), shortcut(x))
+
+    return run
 
 
-# How many stages, whether a step can be made of them, and how: the first that fits is taken.
-_KINDS = (
-    (
-        3,
-        lambda conv, norm, relu: _normed(conv, norm) and isinstance(relu, nn.ReLU),
-        lambda conv, norm, relu: _folded(conv, norm, rectified=True),
-    ),
-    (2, _pools, _pooled),
-    (1, _is_block, _block),
-    (1, lambda stage: True, lambda stage: stage),
-)
+@fusion(nn.Module)
+def _unfused(stage: nn.Module) -> Operation:
+    """The stage itself; registered last, so that it applies where no other fusion does."""
+    return stage

@@ -1,190 +1,269 @@
-"""A network with some parameters replaced, as a fast function. The shared network stays as it is, at every moment."""
+"""The forward pass with replaced parameters, and a cache of what its first stages compute.
+
+A move of the slider replaces the weights of some layers. The stages before them compute the same
+for the same images, so their outputs are kept, up to a limit of memory.
+"""
 
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial, reduce
+from functools import cache, reduce
 
 import torch
 from cachetools import LRUCache
 from torch import nn
 
-from pruning.inference.fusion import Part, Step, parts
+from pruning.inference.fusion import Operation, Part, fuse
 from pruning.runtime.errors import PrunescopeError
+
+MAX_SHARE = 0.6  # of the cache that the outputs of one prefix for all images may take
 
 _lock = threading.Lock()
 
 
+@dataclass(frozen=True, eq=False)
+class _CachedOutput:
+    """The batch is held so that no other tensor gets its address, which is a part of the key."""
+
+    batch: torch.Tensor
+    values: torch.Tensor
+
+    @property
+    def bytes(self) -> int:
+        return self.values.nbytes
+
+
 @cache
-def memory() -> LRUCache:
-    """Outputs that may be used again, at most ``PRUNESCOPE_REUSE_MB`` megabytes (200).
+def prefix_cache() -> LRUCache:
+    """Return the cache of outputs, of at most ``PRUNESCOPE_REUSE_MB`` megabytes (default 200).
+
+    Returns
+    -------
+    cachetools.LRUCache
+        One cache for the whole process; its sizes are in bytes.
 
     Raises
     ------
-    PrunescopeError : that is no whole number.
+    PrunescopeError
+        If ``PRUNESCOPE_REUSE_MB`` is not a whole number.
     """
-    asked = os.environ.get("PRUNESCOPE_REUSE_MB", "200")
-    if not asked.isascii() or not asked.isdigit():
+    megabytes = os.environ.get("PRUNESCOPE_REUSE_MB", "200")
+    if not megabytes.isascii() or not megabytes.isdigit():
         raise PrunescopeError(
-            f"PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 200, not {asked!r}"
+            "PRUNESCOPE_REUSE_MB must be a whole number of megabytes such as 200, "
+            f"not {megabytes!r}"
         )
-    return LRUCache(1_000_000 * int(asked), getsizeof=lambda entry: entry[1].nbytes)
+    return LRUCache(1_000_000 * int(megabytes), getsizeof=lambda entry: entry.bytes)
 
 
-def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Step:
-    """The network, in eval mode, with some ``parameters`` replaced by name: images (N, C, H, W) to logits, up to rounding.
+def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Operation:
+    """Make the forward pass of a network, in eval mode, with some parameters replaced.
 
-    ``input``, if there, is no parameter but multiplies the images.
+    Parameters
+    ----------
+    model : nn.Sequential
+        A network of named stages. It is not modified.
+    parameters : mapping from str to torch.Tensor
+        Replacements of parameters and buffers, by name. ``input`` is a mask of the images:
+        they are multiplied by it.
+
+    Returns
+    -------
+    callable
+        From normalised images (N, C, H, W) to logits (N, classes), equal to the network's up to
+        rounding.
     """
-    return _chain([*_masked(parameters), *(part.step() for part in parts(model, parameters))])
+    operations = [part.operation() for part in fuse(model, parameters)]
+    return compose([*input_mask(parameters), *operations])
 
 
 def cached_prefix_forward(
-    model: nn.Sequential, parameters: Mapping[str, torch.Tensor], prepare: Step, images: int
-) -> Step:
-    """`prepare`, then `forward`, for batches of the same ``images`` that come again with other parameters.
+    model: nn.Sequential,
+    parameters: Mapping[str, torch.Tensor],
+    prepare: Operation,
+    images: int,
+) -> Operation:
+    """Make a forward pass that keeps the output of its first stages in the cache.
 
-    The output of the last step that the replacements leave untouched is remembered; where they touch the first one, and it
-    is a convolution, its output: its few weights are large, so most slider moves leave them alone, and it takes half of a
-    LeNet-5's time. Either is known by all that it depends on, by content. Batches must be views of one tensor that is never
-    written to.
+    Parameters
+    ----------
+    model : nn.Sequential
+        A network of named stages. It is not modified.
+    parameters : mapping from str to torch.Tensor
+        Replacements of parameters and buffers, by name, and the mask ``input``.
+    prepare : callable
+        Normalises a batch. The same function in all calls for the same images.
+    images : int
+        Number of images of all batches; decides whether their outputs fit into the cache.
+
+    Returns
+    -------
+    callable
+        From a batch of images to logits. Batches must be views of one tensor that is never
+        modified.
+
+    Raises
+    ------
+    PrunescopeError
+        If ``PRUNESCOPE_REUSE_MB`` is not a whole number.
     """
-    found = parts(model, parameters)
-    prepare = _chain([prepare, *_masked(parameters)])
-    touched = [bool(part.own) for part in found]
-    untouched = touched.index(True) if True in touched else len(found) - 1
-    convolution = isinstance(next(model.children()), nn.Conv2d)
-    count = untouched if untouched and "input" not in parameters else 1 if convolution else 0
-    begin, rest = (
-        _chain([prepare, *(part.step() for part in found[:count])]),
-        [part.step() for part in found[count:]],
-    )
-    if not count:
-        return _chain([begin, *rest])
-    known_by, known = _content(found[:count], parameters.get("input")), memory()
+    parts = fuse(model, parameters)
+    count = prefix_length(parts, parameters)
+    operations = [part.operation() for part in parts]
+    prefix = compose([prepare, *input_mask(parameters), *operations[:count]])
+    if count == 0:
+        return compose([prefix, *operations])
+    content = _content_digest(parts[:count], parameters.get("input"))
+    cached_prefix = PrefixCache(prefix, content, images)
+    return compose([cached_prefix.get_or_compute, *operations[count:]])
 
-    def step(batch: torch.Tensor) -> torch.Tensor:
-        key = (known_by, batch.data_ptr(), batch.shape)
+
+def prefix_length(parts: Sequence[Part], parameters: Mapping[str, torch.Tensor]) -> int:
+    """Count the first parts whose output is worth caching.
+
+    Parameters
+    ----------
+    parts : sequence of Part
+        All parts of the network.
+    parameters : mapping from str to torch.Tensor
+        The replacements, and the mask ``input``.
+
+    Returns
+    -------
+    int
+        The parts before the first replacement; if there are none, 1 for a convolution, which
+        has few but large weights, so that most masks keep all of them, and takes half of a
+        LeNet-5's time; otherwise 0. At most all parts but the last.
+    """
+    if "input" not in parameters:
+        unmodified = _unmodified_parts(parts)
+        if unmodified > 0:
+            return unmodified
+    first_stage = next(iter(parts[0].stages.values()))
+    if isinstance(first_stage, nn.Conv2d):
+        return 1
+    return 0
+
+
+def _unmodified_parts(parts: Sequence[Part]) -> int:
+    for count, part in enumerate(parts):
+        if part.replacements:
+            return count
+    return len(parts) - 1
+
+
+class PrefixCache:
+    """The outputs of one prefix, held in the cache of the process.
+
+    Parameters
+    ----------
+    prefix : callable
+        The first operations, from a batch of images to their output.
+    content : bytes
+        Digest of all numbers and modules that the output depends on, besides the batch.
+    images : int
+        Number of images of all batches.
+    """
+
+    def __init__(self, prefix: Operation, content: bytes, images: int):
+        self._prefix = prefix
+        self._content = content
+        self._images = images
+        self._cache = prefix_cache()
+
+    def get_or_compute(self, batch: torch.Tensor) -> torch.Tensor:
+        """Return the output of the prefix for a batch.
+
+        Parameters
+        ----------
+        batch : torch.Tensor
+            Images (N, C, H, W): a view of a tensor that is never modified.
+
+        Returns
+        -------
+        torch.Tensor
+            The output, from the cache if it is there.
+        """
+        key = (self._content, batch.data_ptr(), batch.shape)
         with _lock:
-            entry = known.get(key)
-        if entry is None:
-            # The entry holds the batch: while its address is a key, its memory cannot become another tensor's.
-            entry = (batch, begin(batch))
-            if entry[1].nbytes / len(batch) * images <= 0.6 * known.maxsize:
-                with _lock:
-                    known[key] = entry
-        return entry[1]
+            cached = self._cache.get(key)
+        if cached is not None:
+            return cached.values
+        computed = _CachedOutput(batch, self._prefix(batch))
+        bytes_of_all_batches = computed.bytes / len(batch) * self._images
+        if bytes_of_all_batches <= MAX_SHARE * self._cache.maxsize:
+            with _lock:
+                self._cache[key] = computed
+        return computed.values
 
-    return _chain([step, *rest])
 
-
-def _content(begin: Sequence[Part], pixels: torch.Tensor | None) -> bytes:
-    """What the output of the first steps depends on: their stages, and all their numbers."""
-    found = hashlib.sha256()
-    for part in begin:
+def _content_digest(parts: Sequence[Part], mask: torch.Tensor | None) -> bytes:
+    """Digest of the modules of a prefix, all their numbers, and the mask of the images."""
+    digest = hashlib.sha256()
+    for part in parts:
         for name, stage in part.stages.items():
-            found.update(str(stage).encode())
-            for key, value in (
-                *stage.named_parameters(prefix=name),
-                *stage.named_buffers(prefix=name),
-            ):
-                found.update(
-                    key.encode() + part.own.get(key, value).detach().contiguous().numpy().tobytes()
-                )
-    if pixels is not None:
-        found.update(pixels.contiguous().numpy().tobytes())
-    return found.digest()
+            digest.update(str(stage).encode())
+            tensors = [*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name)]
+            for key, tensor in tensors:
+                digest.update(key.encode())
+                digest.update(tensor_bytes(part.replacements.get(key, tensor)))
+    if mask is not None:
+        digest.update(tensor_bytes(mask))
+    return digest.digest()
 
 
-@dataclass(frozen=True, eq=False)
-class _Node:
-    """A step that several ``members`` share, what follows it, and who of them ends here."""
+def tensor_bytes(tensor: torch.Tensor) -> bytes:
+    """Return the numbers of a tensor as bytes, for digests.
 
-    make: Callable[[], Step]
-    following: tuple["_Node", ...]
-    ends: tuple[int, ...]
-    members: frozenset[int]
+    Parameters
+    ----------
+    tensor : torch.Tensor
+        A tensor in main memory, of any shape.
 
-    @cached_property
-    def step(self) -> Step:
-        """Made when it is first needed: all of them at once would take seconds, in which nobody else has a turn."""
-        return self.make()
-
-
-Many = Callable[[torch.Tensor, Collection[int]], Iterator[tuple[int, torch.Tensor] | None]]
-
-
-def shared_prefix_forward(
-    model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Step
-) -> Many:
-    """`prepare`, then `forward` with each of ``many`` replacements: of a batch, and of those of them that are asked for,
-    (which one, logits) as they come, and None behind each step before.
-
-    Replacements that agree up to some stage share the computation up to there. The tree that this makes is walked in
-    depth, the widest branch last, so that few outputs are held at a time.
+    Returns
+    -------
+    bytes
+        Its numbers in row-major order.
     """
-    chains = []
-    for parameters in many:
-        pixels = {"input": parameters["input"]} if "input" in parameters else {}
-        steps = [
-            ({}, lambda: prepare),
-            (pixels, partial(_chain, _masked(parameters))),
-            *((part.own, part.step) for part in parts(model, parameters)),
-        ]
-        chains.append([(_digest(own), step) for own, step in steps])
-    roots = _grown(chains, list(range(len(many))), 0)
-
-    def walk(
-        nodes: tuple[_Node, ...], box: list[torch.Tensor], asked: frozenset[int]
-    ) -> Iterator[tuple[int, torch.Tensor] | None]:
-        x = box.pop()  # handed over in a box, so that no frame below holds it as well
-        nodes = [node for node in nodes if node.members & asked]
-        for node in nodes:
-            box = [node.step(x)]
-            if node is nodes[-1]:
-                x = None  # nobody needs it any more
-            yield from ((end, box[0]) for end in node.ends if end in asked)
-            if node.following:
-                yield None
-                yield from walk(node.following, box, asked)
-
-    return lambda batch, asked: walk(roots, [batch], frozenset(asked))
+    return tensor.detach().contiguous().numpy().tobytes()
 
 
-def _grown(
-    chains: list[list[tuple[bytes, Callable[[], Step]]]], who: list[int], depth: int
-) -> tuple[_Node, ...]:
-    """The tree of those that agree on all steps before ``depth``."""
-    branches: dict[bytes, list[int]] = {}
-    for i in who:
-        branches.setdefault(chains[i][depth][0], []).append(i)
-    nodes = []
-    for members in sorted(branches.values(), key=len):
-        ends = tuple(i for i in members if depth == len(chains[i]) - 1)
-        nodes.append(
-            _Node(
-                chains[members[0]][depth][1],
-                () if ends else _grown(chains, members, depth + 1),
-                ends,
-                frozenset(members),
-            )
-        )
-    return tuple(nodes)
+def compose(operations: Sequence[Operation]) -> Operation:
+    """Chain operations into one.
+
+    Parameters
+    ----------
+    operations : sequence of callables
+        Each takes the output of the one before.
+
+    Returns
+    -------
+    callable
+        From the input of the first to the output of the last.
+    """
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        return reduce(lambda value, operation: operation(value), operations, x)
+
+    return run
 
 
-def _digest(own: Mapping[str, torch.Tensor]) -> bytes:
-    """What tells replacements of a stage's parameters from others: their content."""
-    found = hashlib.sha256()
-    for name, value in own.items():
-        found.update(name.encode() + value.detach().contiguous().numpy().tobytes())
-    return found.digest() if own else b""
+def input_mask(parameters: Mapping[str, torch.Tensor]) -> list[Operation]:
+    """Return the operation that masks the images, if there is a mask.
 
+    Parameters
+    ----------
+    parameters : mapping from str to torch.Tensor
+        The replacements, and the mask ``input``.
 
-def _chain(steps: list[Step]) -> Step:
-    return lambda x: reduce(lambda value, step: step(value), steps, x)
-
-
-def _masked(parameters: Mapping[str, torch.Tensor]) -> list[Step]:
-    return [lambda x: x * parameters["input"]] if "input" in parameters else []
+    Returns
+    -------
+    list of callable
+        One operation, or none.
+    """
+    if "input" not in parameters:
+        return []
+    mask = parameters["input"]
+    return [lambda x: x * mask]

@@ -1,7 +1,8 @@
-"""As many threads as PyTorch would use, each with a piece of work of its own.
+"""A pool of single-threaded workers, each of which computes its own batches.
 
-PyTorch shares out every single operation, and all threads wait for the last one, hundreds of times a second. A batch for
-each thread needs no waiting: a ResNet-20 is about a tenth faster, on a machine with other work more.
+PyTorch divides every single operation among its threads, which wait for each other hundreds of
+times a second. One batch a thread needs no waiting: a ResNet-20 is about a tenth faster, and more
+on a machine with other load.
 """
 
 import os
@@ -9,76 +10,112 @@ import sys
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from enum import Enum, auto
 from functools import cache
-from typing import TypeVar
+from itertools import islice
+from typing import Generic, TypeVar
 
 import torch
 from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
-_END = object()
-_thread = threading.local()
-LONG = 0.01  # seconds
-NICE = 5  # pages, which people wait for, come first
+YIELD_AFTER_S = 0.01  # seconds of work after which a task can be suspended
+NICENESS = 5  # lower priority than the threads that draw pages
+
+_worker = threading.local()
 
 
-def run_in_threads(walks: Iterable[Iterator[T | None]]) -> Iterator[tuple[int, T | None]]:
-    """Go through several iterators at a time, one a thread, in inference mode: (number of the iterator, item) as they come.
+@dataclass(frozen=True)
+class SuspensionPoint:
+    """An item of a task that is no result, but a point at which the task can be suspended."""
 
-    Nothing is begun while nobody asks for the next item, and what has begun ends before this generator does. An iterator
-    may give None where it can be interrupted; that comes out, too, if it has worked for long.
+
+class _Status(Enum):
+    FINISHED = auto()
+
+
+@dataclass(frozen=True, eq=False)
+class _Task(Generic[T]):
+    number: int
+    items: Iterator[T | SuspensionPoint]
+
+    def advance(self) -> T | SuspensionPoint | _Status:
+        """Compute the next item; suspension points are skipped before `YIELD_AFTER_S`."""
+        start = time.perf_counter()
+        with torch.inference_mode():  # the thread may compute an item of another task next
+            for item in self.items:
+                elapsed = time.perf_counter() - start
+                if not isinstance(item, SuspensionPoint) or elapsed > YIELD_AFTER_S:
+                    return item
+        return _Status.FINISHED
+
+
+def run_in_threads(
+    tasks: Iterable[Iterator[T | SuspensionPoint]],
+) -> Iterator[tuple[int, T | SuspensionPoint]]:
+    """Run several iterators at a time, one in each thread, in inference mode.
+
+    No item is begun between two calls of ``next`` on the returned generator, and every item that
+    was begun has ended when the generator is closed.
+
+    Parameters
+    ----------
+    tasks : iterable of iterators
+        Taken when a thread is free. An iterator may yield a `SuspensionPoint` where it can be
+        suspended; this is passed on only if it has computed for longer than `YIELD_AFTER_S`.
+
+    Yields
+    ------
+    tuple of (int, item)
+        Number of the iterator, and its next item, as they are computed.
 
     Raises
     ------
-    RuntimeError : an iterator goes side by side itself, and would wait for the thread that it has.
+    RuntimeError
+        If called in a worker thread, which would wait for itself.
     """
-    if getattr(_thread, "works", False):
-        raise RuntimeError("work that goes side by side cannot be nested")
-    left, running = enumerate(walks), {}
+    if getattr(_worker, "initialised", False):
+        raise RuntimeError("run_in_threads cannot be nested")
+    waiting = (_Task(number, items) for number, items in enumerate(tasks))
+    running: dict[Future, _Task] = {}
 
-    def begin(walk: tuple[int, Iterator[T | None]] | None) -> None:
-        if walk:
-            running[_pool().submit(_advance, walk[1])] = walk
+    def start(task: _Task) -> None:
+        running[_pool().submit(task.advance)] = task
 
     try:
-        for _ in range(torch.get_num_threads()):
-            begin(next(left, None))
+        for task in islice(waiting, torch.get_num_threads()):
+            start(task)
         while running:
-            done, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in sorted(done, key=lambda future: running[future][0]):
-                walk = running.pop(future)
+            completed, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in sorted(completed, key=lambda future: running[future].number):
+                task = running.pop(future)
                 item = future.result()
-                if item is not _END:
-                    yield walk[0], item
-                begin(next(left, None) if item is _END else walk)
+                if item is _Status.FINISHED:
+                    next_task = next(waiting, None)
+                else:
+                    yield task.number, item
+                    next_task = task
+                if next_task is not None:
+                    start(next_task)
     finally:
         for future in running:
             future.cancel()
         wait(running)
 
 
-def _advance(walk: Iterator[T | None]) -> T | None | object:
-    began = time.perf_counter()
-    with (
-        torch.inference_mode()
-    ):  # not for as long as the walk: in between, the thread does other work
-        for item in walk:
-            if item is not None or time.perf_counter() - began > LONG:
-                return item
-    return _END
-
-
 @cache
 def _pool() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(torch.get_num_threads(), "evaluation", initializer=_alone)
+    return ThreadPoolExecutor(torch.get_num_threads(), "evaluation", initializer=init_worker)
 
 
-def _alone() -> None:
-    """This thread computes by itself, and after those that draw pages."""
-    torch.get_num_threads()  # PyTorch sets its own number for a new thread when that is first asked for
+def init_worker() -> None:
+    """Worker initialiser: one OpenMP thread, lower priority."""
+    torch.get_num_threads()  # on the first call in a thread PyTorch sets that thread's number
     threadpool_limits(1, user_api="openmp")
-    _thread.works = True
+    _worker.initialised = True
     if sys.platform == "linux":  # elsewhere all threads of a process have one priority
-        me = threading.get_native_id()
-        os.setpriority(os.PRIO_PROCESS, me, max(NICE, os.getpriority(os.PRIO_PROCESS, me)))
+        thread = threading.get_native_id()
+        niceness = max(NICENESS, os.getpriority(os.PRIO_PROCESS, thread))
+        os.setpriority(os.PRIO_PROCESS, thread, niceness)

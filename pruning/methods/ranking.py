@@ -1,7 +1,7 @@
-"""Scores, sorted once, so that every later choice is a search and not a pass over the weights."""
+"""Scores, sorted once, so that each selection is a search and not a pass over the weights."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -10,14 +10,25 @@ import torch
 
 from pruning.methods.units import UnitGroup
 
+RESTRICTIONS = 4  # restricted rankings that are cached
+
 
 @dataclass(frozen=True, eq=False)
 class SortedScores:
-    """The living units of one group. ``order`` (n,) lists them from the lowest score up, ties by index; ``values`` (n,)
-    are their scores.
+    """Scores of the surviving units of one group.
 
-    ``shape`` is how all units of the group are arranged, living or not; ``min_kept`` of the living ones always remain, the
-    highest. ``std`` is the population standard deviation of the units, where they are weights.
+    Attributes
+    ----------
+    order : np.ndarray
+        (n,) int, indices of the units in ascending order of their scores, ties by index.
+    values : np.ndarray
+        (n,) float32, their scores.
+    shape : tuple of int
+        Arrangement of all units of the group, removed ones included.
+    min_kept : int
+        Number of units with the highest scores that always remain.
+    std : float
+        Population standard deviation of the weights, 0 where units are not weights.
     """
 
     order: np.ndarray
@@ -31,24 +42,47 @@ class SortedScores:
 
     @property
     def removable(self) -> int:
+        """Number of units that may be removed."""
         return max(0, len(self) - self.min_kept)
 
     def count_below(self, threshold: float) -> int:
-        """How many units score strictly less: the search runs in float32, where ``s < t`` is ``s < smallest u >= t``."""
-        limit = (
-            np.float32(threshold)
-            if threshold <= float(np.finfo(np.float32).max)
-            else np.float32(np.inf)
-        )
-        if float(limit) < threshold:  # as Python floats: numpy would round the threshold first
+        """Count the removable units that score strictly less than a threshold.
+
+        Parameters
+        ----------
+        threshold : float
+            In double precision.
+
+        Returns
+        -------
+        int
+            The comparison is exact. The search runs in float32, where ``s < t`` is the same as
+            ``s < u`` with the smallest float32 ``u >= t``.
+        """
+        if threshold <= float(np.finfo(np.float32).max):
+            limit = np.float32(threshold)
+        else:
+            limit = np.float32(np.inf)
+        if float(limit) < threshold:  # as Python floats: NumPy would round the threshold first
             limit = np.nextafter(limit, np.float32(np.inf))
         return min(self.removable, int(np.searchsorted(self.values, limit, "left")))
 
     def lowest_mask(self, count: int) -> torch.Tensor:
-        """Which units go when ``count`` do: (units,) bool in index order."""
-        gone = np.zeros(math.prod(self.shape), bool)
-        gone[self.order[:count]] = True
-        return torch.from_numpy(gone)
+        """Mark the lowest units.
+
+        Parameters
+        ----------
+        count : int
+            Number of units to mark.
+
+        Returns
+        -------
+        torch.Tensor
+            (units,) bool in index order.
+        """
+        mask = np.zeros(math.prod(self.shape), bool)
+        mask[self.order[:count]] = True
+        return torch.from_numpy(mask)
 
     @cached_property
     def moments(self) -> tuple[float, float]:
@@ -58,20 +92,24 @@ class SortedScores:
 
     @cached_property
     def scores(self) -> np.ndarray:
-        """The scores of all units in index order, (units,) float32; units that are gone have minus infinity."""
+        """Scores in index order, (units,) float32; minus infinity for removed units."""
         scores = np.full(math.prod(self.shape), -np.inf, np.float32)
         scores[self.order] = self.values
         return scores
 
 
 class Ranking(Mapping[str, SortedScores]):
-    """The groups of a network by name, in network order."""
+    """Sorted scores of the groups of a network by name, in network order.
+
+    Parameters
+    ----------
+    groups : mapping of str to SortedScores
+        Groups with at least one unit.
+    """
 
     def __init__(self, groups: Mapping[str, SortedScores]):
         self._groups = dict(groups)
-        self._restricted = lru_cache(maxsize=4)(
-            lambda names: Ranking({name: groups[name] for name in names})
-        )
+        self._restricted = _cached_restriction(self._groups)
 
     @classmethod
     def of(
@@ -81,83 +119,135 @@ class Ranking(Mapping[str, SortedScores]):
         alive: Mapping[str, torch.Tensor] = {},
         weights: Mapping[str, torch.Tensor] = {},
     ) -> "Ranking":
-        """Sort ``scores`` {group: one per unit}, of the units that are ``alive`` {group: (units,) bool, all if missing}.
+        """Sort scores.
 
-        ``weights`` are given where the units are weights, for their standard deviations.
+        Parameters
+        ----------
+        scores : mapping of str to torch.Tensor
+            One score for each unit of each group, of any shape.
+        groups : mapping of str to UnitGroup
+            Groups in network order.
+        alive : mapping of str to torch.Tensor, optional
+            Surviving units of each group, (units,) bool; all of a group that is missing.
+        weights : mapping of str to torch.Tensor, optional
+            Where units are weights: the weights, for their standard deviations.
+
+        Returns
+        -------
+        Ranking
+            Without groups that have no surviving unit.
 
         Raises
         ------
-        ValueError : a score is not a number.
+        ValueError
+            If a score is NaN.
         """
         ranked = {}
         for name, group in groups.items():
-            flat = scores[name].detach().flatten().to(torch.float32).numpy()
-            units = alive[name].numpy().nonzero()[0] if name in alive else np.arange(len(flat))
-            if np.isnan(flat[units]).any():
+            values = scores[name].detach().flatten().to(torch.float32).numpy()
+            units = alive[name].numpy().nonzero()[0] if name in alive else np.arange(len(values))
+            if np.isnan(values[units]).any():
                 raise ValueError(f"layer {name} has scores that are not numbers")
-            order = units[np.argsort(flat[units], kind="stable")].astype(np.int32)
-            std = (
-                _std(weights[name].detach().double().flatten()[units])
-                if name in weights and len(units)
-                else 0.0
-            )
-            if len(order):
-                ranked[name] = SortedScores(order, flat[order], group.shape, group.min_kept, std)
+            if len(units) == 0:
+                continue
+            order = units[np.argsort(values[units], kind="stable")].astype(np.int32)
+            std = 0.0
+            if name in weights:
+                std = _population_std(weights[name].detach().double().flatten()[units])
+            ranked[name] = SortedScores(order, values[order], group.shape, group.min_kept, std)
         return cls(ranked)
 
     def __getitem__(self, name: str) -> SortedScores:
         return self._groups[name]
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[str]:
         return iter(self._groups)
 
     def __len__(self) -> int:
         return len(self._groups)
 
     def restrict(self, names: tuple[str, ...]) -> "Ranking":
-        """The same ranking, shared, of some groups; always in network order."""
+        """Return a ranking of some groups that shares their scores.
+
+        Parameters
+        ----------
+        names : tuple of str
+            Names of groups in any order; others are ignored.
+
+        Returns
+        -------
+        Ranking
+            Cached, in network order; the ranking itself if all groups are named.
+        """
         if set(names) >= set(self):
             return self
         return self._restricted(tuple(name for name in self if name in names))
 
     @property
     def units(self) -> int:
+        """Number of units that take part."""
         return sum(len(group) for group in self.values())
 
     @property
     def removable(self) -> int:
+        """Number of units that may be removed."""
         return sum(group.removable for group in self.values())
 
     @cached_property
     def sorted_removable(self) -> np.ndarray:
-        """The scores of all that may go, sorted; the groups' sorted runs make this a merge."""
-        return np.sort(
-            np.concatenate(
-                [g.values[: g.removable] for g in self.values()] or [np.empty(0, np.float32)]
-            ),
-            kind="stable",
-        )
+        """Scores of all removable units in ascending order, (n,) float32."""
+        runs = [group.values[: group.removable] for group in self.values()]
+        if not runs:
+            return np.empty(0, np.float32)
+        return np.sort(np.concatenate(runs), kind="stable")  # merges sorted runs
 
     def lowest_counts(self, count: int) -> dict[str, int]:
-        """How many of each group are among the ``count`` lowest that may go; ties go by group, then by index."""
+        """Count the units of each group among the ``count`` lowest removable units.
+
+        Parameters
+        ----------
+        count : int
+            At most ``removable``.
+
+        Returns
+        -------
+        dict of str to int
+            Counts by group; ties go by group, then by index.
+        """
         if not count:
             return dict.fromkeys(self, 0)
-        last = self.sorted_removable[count - 1]
-        may_go = {name: group.values[: group.removable] for name, group in self.items()}
-        counts = {
-            name: int(np.searchsorted(values, last, "left")) for name, values in may_go.items()
-        }
+        highest = self.sorted_removable[count - 1]
+        removable = {name: group.values[: group.removable] for name, group in self.items()}
+        counts = {}
+        for name, values in removable.items():
+            counts[name] = int(np.searchsorted(values, highest, "left"))
         ties = count - sum(counts.values())
-        for name, values in may_go.items():
+        for name, values in removable.items():
             if not ties:
                 break
-            taken = min(ties, int(np.searchsorted(values, last, "right")) - counts[name])
-            counts[name] += taken
-            ties -= taken
+            up_to_highest = int(np.searchsorted(values, highest, "right"))
+            tied = min(ties, up_to_highest - counts[name])
+            counts[name] += tied
+            ties -= tied
         return counts
 
 
-def _std(values: torch.Tensor) -> float:
-    """Population standard deviation of (n,), exactly rounded sums: the same whatever the machine and its threads."""
+def _cached_restriction(
+    groups: Mapping[str, SortedScores],
+) -> Callable[[tuple[str, ...]], Ranking]:
+    """Return a cached function from names to their ranking, safe to call from several threads."""
+
+    @lru_cache(maxsize=RESTRICTIONS)
+    def restricted(names: tuple[str, ...]) -> Ranking:
+        return Ranking({name: groups[name] for name in names})
+
+    return restricted
+
+
+def _population_std(values: torch.Tensor) -> float:
+    """Return the population standard deviation of (n,).
+
+    The sums are exactly rounded: the result does not depend on the machine and its threads.
+    """
     mean = math.fsum(values.tolist()) / len(values)
     return math.sqrt(math.fsum(((values - mean) ** 2).tolist()) / len(values))

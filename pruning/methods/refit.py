@@ -1,17 +1,22 @@
-"""A plain network without some of its layers: the layer behind each gap is refitted to what it now reads."""
+"""Removal of plain layers: the layer behind each gap is refitted to its new inputs."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from pruning.inference.prefix_cache import forward
+from pruning.methods.masks import Masks
+from pruning.methods.units import expand_rows
 from pruning.models import prunable
 
-RIDGE = (
-    1e-2  # of the mean squared input: many inputs are nearly always zero, and 1,024 images are few
-)
+# Penalty in units of the inputs' mean variance: many inputs are nearly always zero, and 1,024
+# images are few.
+RIDGE = 1e-2
+MIN_PENALTY = 1e-12  # inputs that are all zero get zero weights
 
 Batches = Callable[[], Iterable[torch.Tensor]]
 
@@ -22,68 +27,153 @@ def without(
     names: Iterable[str],
     batches: Batches,
 ) -> tuple[nn.Sequential, dict[str, torch.Tensor]]:
-    """Take layers out, and refit each linear layer that then reads something else.
+    """Remove layers, and refit each linear layer whose inputs change.
+
+    A refitted layer approximates its former outputs by `least_squares`.
 
     Parameters
     ----------
-    model : in eval mode, not modified
-    parameters : masked parameters that replace the model's
-    names : stages to take out; each must have a linear layer somewhere behind it
-    batches : gives the calibration images, normalised, (B, C, H, W) each; asked for more than once
+    model : nn.Sequential
+        Network in eval mode, not modified.
+    parameters : mapping of str to torch.Tensor
+        Masked parameters that replace those of the model.
+    names : iterable of str
+        Stages to remove; a linear layer must follow each of them.
+    batches : callable
+        Returns the calibration images, normalised, (B, C, H, W) each; called once for each
+        refitted layer.
 
     Returns
     -------
-    The new network, and those of ``parameters`` that still fit it. A refitted layer comes as near as it can to what it
-    gave before (`least_squares`).
+    refitted_model : nn.Sequential
+        The new network.
+    parameters : dict of str to torch.Tensor
+        Those of `parameters` that still fit it.
+
+    Raises
+    ------
+    TypeError
+        If a layer that must be refitted is not linear.
     """
-    names, dense = set(names), dict(parameters)
-    stages = OrderedDict(
-        (name, nn.Identity() if name in names else stage) for name, stage in model.named_children()
-    )
-    order = list(prunable(model))
-    for name in [
-        after for before, after in zip(order, order[1:]) if before in names and after not in names
-    ]:
+    removed = set(names)
+    dense = dict(parameters)
+    parameters = dict(parameters)
+    stages: OrderedDict[str, nn.Module] = OrderedDict()
+    for name, stage in model.named_children():
+        stages[name] = nn.Identity() if name in removed else stage
+    for name in _layers_behind_gaps(model, removed):
         if not isinstance(stages[name], nn.Linear):
             raise TypeError(f"{name} is not linear: only a linear layer can be refitted")
-        place = list(stages).index(name)
-        parameters = {
-            key: value for key, value in parameters.items() if not key.startswith(f"{name}.")
-        }
-        given = forward(nn.Sequential(OrderedDict(list(stages.items())[:place])), parameters)
-        asked = forward(model[: place + 1], dense)
-        stages[name] = least_squares((given(x), asked(x)) for x in batches())
-    gone = tuple(f"{name}." for name in names)
-    return nn.Sequential(stages).eval(), {
-        key: value for key, value in parameters.items() if not key.startswith(gone)
-    }
+        parameters = _without_stage(parameters, name)
+        position = list(stages).index(name)
+        stages_before = OrderedDict(list(stages.items())[:position])
+        new_inputs = forward(nn.Sequential(stages_before), parameters)
+        former_outputs = forward(model[: position + 1], dense)
+        stages[name] = least_squares((new_inputs(x), former_outputs(x)) for x in batches())
+    for name in removed:
+        parameters = _without_stage(parameters, name)
+    return nn.Sequential(stages).eval(), parameters
+
+
+def carry_masks(masks: Masks, model: nn.Module, refitted_model: nn.Module) -> Masks:
+    """Return the masks that hold for a network after `without`.
+
+    Parameters
+    ----------
+    masks : Masks
+        Masks of `model`.
+    model, refitted_model : nn.Module
+        Network before and after; parameters that were not refitted are shared.
+
+    Returns
+    -------
+    Masks
+        The masks of shared parameters and of the images are the same. Output units of a refitted
+        layer that were removed stay removed, but its single weights are kept again. Removed
+        layers have no masks.
+    """
+    before = dict(model.named_parameters())
+    after = dict(refitted_model.named_parameters())
+    carried = {}
+    for name, mask in masks.items():
+        if name == "input":
+            carried[name] = mask
+        elif name not in after:
+            continue
+        elif after[name] is before[name]:
+            carried[name] = mask
+        else:
+            layer = name.rpartition(".")[0]
+            surviving_outputs = masks[f"{layer}.weight"].flatten(1).any(1)
+            carried[name] = expand_rows(surviving_outputs, after[name].shape)
+    return Masks(carried)
 
 
 def least_squares(
     pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: float = RIDGE
 ) -> nn.Linear:
-    """The linear layer from inputs (B, i) to outputs (B, o) with the least squared error over all batches.
+    """Fit a linear layer with the least squared error over all batches.
 
-    ``ridge`` is the penalty of the squared weights, in units of the inputs' mean variance; the bias has none.
+    Parameters
+    ----------
+    pairs : iterable of (torch.Tensor, torch.Tensor)
+        Batches of inputs (B, i) and outputs (B, o).
+    ridge : float
+        Penalty of the squared weights, in units of the inputs' mean variance. The bias has none.
+
+    Returns
+    -------
+    nn.Linear
+        Layer from i inputs to o outputs, in the dtype of the outputs.
     """
-    count, moments, dtype = 0, None, torch.float32
+    moments = _mean_moments(pairs)
+    x, y = moments.x, moments.y
+    covariance = moments.xx - torch.outer(x, x)  # (i, i)
+    penalty = max(ridge * float(covariance.diagonal().mean()), MIN_PENALTY)
+    regularised = covariance + penalty * torch.eye(len(x), dtype=x.dtype)
+    weight = torch.linalg.solve(regularised, moments.xy - torch.outer(x, y)).T
+    bias = y - weight @ x
+    layer = nn.Linear(len(x), len(y), device="meta")  # initial weights would use random numbers
+    layer.weight = nn.Parameter(weight.to(moments.dtype), requires_grad=False)
+    layer.bias = nn.Parameter(bias.to(moments.dtype), requires_grad=False)
+    return layer
+
+
+@dataclass(frozen=True)
+class _Moments:
+    """Means of inputs x (i,), outputs y (o,), and products xx (i, i), xy (i, o), in float64."""
+
+    x: torch.Tensor
+    y: torch.Tensor
+    xx: torch.Tensor
+    xy: torch.Tensor
+    dtype: torch.dtype  # of the outputs
+
+
+def _mean_moments(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> _Moments:
+    count = 0
+    sums: list[torch.Tensor] = []
+    dtype = torch.float32
     for x, y in pairs:
         dtype = y.dtype
         x, y = x.double(), y.double()
-        new = (x.sum(0), y.sum(0), x.T @ x, x.T @ y)
-        moments = new if moments is None else tuple(old + more for old, more in zip(moments, new))
+        batch_sums = [x.sum(0), y.sum(0), x.T @ x, x.T @ y]
+        if sums:
+            batch_sums = [old + new for old, new in zip(sums, batch_sums, strict=True)]
+        sums = batch_sums
         count += len(x)
-    x, y, xx, xy = (moment / count for moment in moments)
-    covariance = xx - torch.outer(x, x)  # (i, i)
-    penalty = max(
-        ridge * float(covariance.diagonal().mean()), 1e-12
-    )  # inputs that are all zero get zero weights
-    weight = torch.linalg.solve(
-        covariance + penalty * torch.eye(len(x), dtype=x.dtype), xy - torch.outer(x, y)
-    ).T
-    layer = nn.Linear(
-        len(x), len(y), device="meta"
-    )  # without initial weights, which would cost random numbers
-    layer.weight = nn.Parameter(weight.to(dtype), requires_grad=False)
-    layer.bias = nn.Parameter((y - weight @ x).to(dtype), requires_grad=False)
-    return layer
+    x, y, xx, xy = (total / count for total in sums)
+    return _Moments(x, y, xx, xy, dtype)
+
+
+def _layers_behind_gaps(model: nn.Module, removed: set[str]) -> list[str]:
+    """Layers that remain and whose predecessor is removed."""
+    return [
+        after
+        for before, after in pairwise(prunable(model))
+        if before in removed and after not in removed
+    ]
+
+
+def _without_stage(parameters: Mapping[str, torch.Tensor], stage: str) -> dict[str, torch.Tensor]:
+    return {name: value for name, value in parameters.items() if not name.startswith(f"{stage}.")}

@@ -1,38 +1,55 @@
-"""Masks made physical: a smaller network that computes the same as the masked one."""
+"""Physical removal: a smaller network that computes the same as the masked one."""
 
 import copy
 from collections import OrderedDict
 from collections.abc import Mapping
+from typing import cast
 
 import numpy as np
 import torch
 from torch import nn
 
-from pruning.methods.connectivity import connected_network, constant_outputs
+from pruning.methods.connectivity import ConnectedNetwork, channel_state, connected_network
 from pruning.models.channel_groups import ChannelGroup, channel_groups
 from pruning.models.resnet import ResidualBlock
 
 
-class Keep(nn.Module):
-    """The image with removed pixels at zero: a convolution has no weights of its own for a pixel."""
+class MaskPixels(nn.Module):
+    """Set removed pixels of the image to zero: a convolution has no weights of its own for them.
 
-    def __init__(self, kept: torch.Tensor):
+    Parameters
+    ----------
+    mask : torch.Tensor
+        (channels, height, width), 1 where a pixel is kept and 0 elsewhere.
+    """
+
+    def __init__(self, mask: torch.Tensor):
         super().__init__()
-        self.register_buffer("kept", kept)
+        self.mask: torch.Tensor
+        self.register_buffer("mask", mask)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x * self.kept
+        """Return the masked images, (N, channels, height, width)."""
+        return x * self.mask
 
 
-class Select(nn.Module):
-    """The inputs that are left, of those of a linear layer."""
+class SelectInputs(nn.Module):
+    """Keep some of the inputs of a linear layer.
 
-    def __init__(self, places: torch.Tensor):
+    Parameters
+    ----------
+    indices : torch.Tensor
+        Indices of the kept inputs.
+    """
+
+    def __init__(self, indices: torch.Tensor):
         super().__init__()
-        self.register_buffer("places", places)
+        self.indices: torch.Tensor
+        self.register_buffer("indices", indices)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
-        return x[:, self.places]
+        """Return the kept inputs, (N, kept)."""
+        return x[:, self.indices]
 
 
 def remove(
@@ -40,110 +57,133 @@ def remove(
 ) -> nn.Sequential:
     """Build the smaller network.
 
-    Removed are all units that make no difference (`connectivity.connected_network` says which), with all tied layers and all
-    slices that read them; residual paths that say nothing; and inputs of a first linear layer that are masked or not
-    read. At least one channel of each layer stays. Works on any network whose modules `structure.channel_groups` knows.
+    Removed are all dead channels (see `connectivity.connected_network`), with the weights of
+    every layer that produces, normalises or reads them; residual branches whose output is zero;
+    and inputs of a first linear layer that are masked or not read. At least one channel of each
+    layer remains. Works for any network whose modules `channel_groups` covers.
 
     Parameters
     ----------
-    model : in eval mode, not modified
-    parameters : masked parameters by name, and the images' mask ``input``, as of `Masks.apply`
-    channels, size : of the images
+    model : nn.Sequential
+        Network in eval mode, not modified.
+    parameters : mapping of str to torch.Tensor
+        Masked parameters and the mask of the images, ``input``, as `Masks.apply` returns them.
+    channels, size : int
+        Channels and height (= width) of the images.
 
     Returns
     -------
-    A network in eval mode with the masked one's logits, up to rounding.
+    nn.Sequential
+        Network in eval mode that returns the logits of the masked network, up to rounding.
+
+    Raises
+    ------
+    TypeError
+        If `channel_groups` has no rule for a kind of module.
     """
-    found = connected_network(model, parameters, channels, size)
+    network = connected_network(model, parameters, channels, size)
     model = copy.deepcopy(model)
-    for name, layer in found.layers.items():
-        model.get_parameter(f"{name}.weight").data = torch.from_numpy(
-            np.where(found.mask(name), layer.weight, 0)
-        ).contiguous(memory_format=_layout(model.get_parameter(f"{name}.weight")))
-    for name, value in found.vectors.items():
-        model.get_parameter(name).data = torch.from_numpy(value)
-    first, *hidden = channel_groups(model, channels, size)
-    reader = first.consumers[0][0]
-    linear = isinstance(model.get_submodule(reader), nn.Linear)
-    inputs = _at_least_one(found.layers[reader].nonzero.any(0)) if linear else None
-    for space in hidden:
-        if space.producers and space.consumers:
-            written = np.any([found.layers[name].nonzero.any(1) for name in space.producers], 0)
-            says = written | (constant_outputs(found, model, space) != 0)
-            read = np.any([found.layers[name].nonzero.any(0) for name, _ in space.consumers], 0)
-            _cut(model, space, _at_least_one(says & read))
+    _load(model, network)
+    image_group, *other_groups = channel_groups(model, channels, size)
+    first_layer = image_group.consumers[0].name
+    inputs = None
+    if isinstance(model.get_submodule(first_layer), nn.Linear):
+        inputs = _at_least_one(np.asarray(network.layers[first_layer].nonzero.any(0)))
+    for group in other_groups:
+        if group.producers and group.consumers:
+            state = channel_state(network, model, group)
+            _keep_channels(model, group, _at_least_one(state.has_output & state.read))
     pixels = parameters.get("input", torch.ones(1, 1, 1)).bool().expand(channels, size, size)
-    return _assembled(model, reader, inputs, pixels)
+    return _assemble(model, first_layer, inputs, pixels)
 
 
-def _at_least_one(alive: np.ndarray) -> torch.Tensor:
-    alive = alive.copy()
-    alive[0] |= not alive.any()
-    return torch.from_numpy(alive)
+def _load(model: nn.Module, network: ConnectedNetwork) -> None:
+    """Write effective weights, biases and batch norms into a model."""
+    for name, layer in network.layers.items():
+        parameter = model.get_parameter(f"{name}.weight")
+        weight = torch.from_numpy(np.where(network.mask(name), layer.weight, 0))
+        parameter.data = weight.contiguous(memory_format=_memory_format(parameter))
+    for name, values in network.vectors.items():
+        model.get_parameter(name).data = torch.from_numpy(values)
 
 
-def _layout(weight: torch.Tensor) -> torch.memory_format:
-    """Of a convolution's weight: the fast kernels want channels last."""
-    return (
-        torch.channels_last
-        if weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last)
-        else torch.contiguous_format
-    )
+def _at_least_one(kept: np.ndarray) -> torch.Tensor:
+    """Keep the first unit where none is kept."""
+    kept = kept.copy()
+    kept[0] |= not kept.any()
+    return torch.from_numpy(kept)
 
 
-def _cut(model: nn.Module, space: ChannelGroup, alive: torch.Tensor) -> None:
-    """Take the other channels out of all layers that write, normalise or read them."""
-    for name in space.producers:
-        layer = model.get_submodule(name)
-        _set(
-            layer,
-            weight=layer.weight[alive],
-            bias=None if layer.bias is None else layer.bias[alive],
-        )
-    for name in space.norms:
-        norm = model.get_submodule(name)
-        _set(norm, weight=norm.weight[alive], bias=norm.bias[alive])
-        norm.running_mean, norm.running_var = norm.running_mean[alive], norm.running_var[alive]
-        norm.num_features = int(alive.sum())
-    for name, spread in space.consumers:
-        layer = model.get_submodule(name)
-        _set(layer, weight=layer.weight[:, alive.repeat_interleave(spread)], bias=layer.bias)
+def _memory_format(weight: torch.Tensor) -> torch.memory_format:
+    """Return the memory format of a weight: fast convolutions need channels last."""
+    if weight.ndim == 4 and weight.is_contiguous(memory_format=torch.channels_last):
+        return torch.channels_last
+    return torch.contiguous_format
 
 
-def _set(layer: nn.Module, *, weight: torch.Tensor, bias: torch.Tensor | None) -> None:
-    layer.weight = nn.Parameter(
-        weight.detach().clone(memory_format=_layout(layer.weight)), requires_grad=False
-    )
-    layer.bias = None if bias is None else nn.Parameter(bias.detach().clone(), requires_grad=False)
+def _keep_channels(model: nn.Module, group: ChannelGroup, kept: torch.Tensor) -> None:
+    """Remove all other channels from the layers that produce, normalise or read them."""
+    for name in group.producers:
+        layer = _layer(model, name)
+        bias = None if layer.bias is None else layer.bias[kept]
+        _replace_parameters(layer, weight=layer.weight[kept], bias=bias)
+    for name in group.norms:
+        norm = cast(nn.BatchNorm2d, model.get_submodule(name))
+        _replace_parameters(norm, weight=norm.weight[kept], bias=norm.bias[kept])
+        norm.running_mean = model.get_buffer(f"{name}.running_mean")[kept]
+        norm.running_var = model.get_buffer(f"{name}.running_var")[kept]
+        norm.num_features = int(kept.sum())
+    for consumer in group.consumers:
+        layer = _layer(model, consumer.name)
+        inputs = kept.repeat_interleave(consumer.inputs_per_channel)
+        _replace_parameters(layer, weight=layer.weight[:, inputs], bias=layer.bias)
+
+
+def _replace_parameters(
+    layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d,
+    *,
+    weight: torch.Tensor,
+    bias: torch.Tensor | None,
+) -> None:
+    weight = weight.detach().clone(memory_format=_memory_format(layer.weight))
+    layer.weight = nn.Parameter(weight, requires_grad=False)
+    if bias is not None:
+        bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
+    layer.register_parameter("bias", bias)
     if isinstance(layer, nn.Conv2d):
         layer.out_channels, layer.in_channels = weight.shape[:2]
     elif isinstance(layer, nn.Linear):
         layer.out_features, layer.in_features = weight.shape
 
 
-def _assembled(
-    model: nn.Sequential, reader: str, inputs: torch.Tensor | None, pixels: torch.Tensor
+def _assemble(
+    model: nn.Sequential, first_layer: str, inputs: torch.Tensor | None, pixels: torch.Tensor
 ) -> nn.Sequential:
+    """Put the stages together, without the identities and the residual branches that are zero.
+
+    ``inputs`` are the kept inputs of a first linear layer, None for a convolution; ``pixels`` the
+    kept pixels.
+    """
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     if inputs is None and not pixels.all():
-        stages["pixels"] = Keep(pixels.to(model.get_parameter(f"{reader}.weight").dtype))
+        dtype = model.get_parameter(f"{first_layer}.weight").dtype
+        stages["pixels"] = MaskPixels(pixels.to(dtype))
     for name, stage in model.named_children():
-        if name == reader and inputs is not None and not inputs.all():
-            stages["pixels"] = Select(inputs.nonzero()[:, 0])
-            _set(stage, weight=stage.weight[:, inputs], bias=stage.bias)
-        if isinstance(stage, ResidualBlock) and _silent(stage):
-            stage = nn.Sequential(OrderedDict(shortcut=stage.shortcut, relu=stage.relu2))
-        if not isinstance(stage, nn.Identity):
+        if name == first_layer and inputs is not None and not inputs.all():
+            stages["pixels"] = SelectInputs(inputs.nonzero()[:, 0])
+            layer = _layer(model, name)
+            _replace_parameters(layer, weight=layer.weight[:, inputs], bias=layer.bias)
+        if isinstance(stage, ResidualBlock) and _is_branch_zero(stage):
+            stages[name] = nn.Sequential(OrderedDict(shortcut=stage.shortcut, relu=stage.relu2))
+        elif not isinstance(stage, nn.Identity):
             stages[name] = stage
     return nn.Sequential(stages).eval()
 
 
-def _silent(block: ResidualBlock) -> bool:
-    """Whether a block's own path adds nothing."""
+def _layer(model: nn.Module, name: str) -> nn.Conv2d | nn.Linear:
+    return cast(nn.Conv2d | nn.Linear, model.get_submodule(name))
+
+
+def _is_branch_zero(block: ResidualBlock) -> bool:
+    """Tell whether the residual branch of a block always adds zero."""
     return not block.bn2.weight.ne(0).any() and not block.bn2.bias.ne(0).any()
-
-
-def largest_difference(model: nn.Module, other: nn.Module, x: torch.Tensor) -> float:
-    """Between the logits of two networks for images (N, C, H, W)."""
-    with torch.inference_mode():
-        return max(float((model(part) - other(part)).abs().max()) for part in x.split(250))

@@ -1,26 +1,40 @@
-"""What can be removed. A method names its units, group by group, and says which parameters each of them is made of."""
+"""Methods: what can be removed.
+
+A method lists its units group by group and maps removed units to masks of parameters.
+"""
 
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import nn
 
-from pruning.models import build, prunable
+from pruning.models import prunable
+from pruning.models.blocks import ResidualBlock
 from pruning.models.channel_groups import channel_groups
-from pruning.models.resnet import ResidualBlock
 from pruning.runtime.registry import Registry, register
 
 
 @dataclass(frozen=True)
 class UnitGroup:
-    """Units that are ranked together: a layer's weights, the filters of tied layers, the layers of a network, ...
+    """Units that are ranked together, such as the weights of a layer.
 
-    ``shape`` is how the units are arranged; ``layers`` are the prunable layers that they belong to; ``norms`` and
-    ``activations`` the batch norms and ReLUs behind them; ``names`` those of the units, where they have any;
-    ``min_kept`` is how many of them always remain.
+    Attributes
+    ----------
+    name : str
+        Name of the group: that of its first layer, ``layers`` or ``input``.
+    shape : tuple of int
+        Arrangement of the units; they are numbered in C order.
+    layers : tuple of str
+        Prunable layers that the units belong to.
+    norms, activations : tuple of str
+        Batch norms and ReLUs behind these layers.
+    names : tuple of str
+        Names of the units, empty where they are numbered only.
+    min_kept : int
+        Number of units that always remain.
     """
 
     name: str
@@ -33,232 +47,398 @@ class UnitGroup:
 
     @property
     def units(self) -> int:
+        """Number of units, removed ones included."""
         return math.prod(self.shape)
 
     def label(self, unit: int) -> str:
+        """Return the label of a unit.
+
+        Parameters
+        ----------
+        unit : int
+            Index of the unit.
+
+        Returns
+        -------
+        str
+            Its name, or its index where units have no names.
+        """
         return self.names[unit] if self.names else str(unit)
+
+
+GroupsFunction = Callable[[nn.Module, int, int, str], list[UnitGroup]]
+MasksFunction = Callable[[nn.Module, UnitGroup, torch.Tensor], dict[str, torch.Tensor]]
+SurvivingFunction = Callable[[nn.Module, UnitGroup, Mapping[str, torch.Tensor]], torch.Tensor]
 
 
 @dataclass(frozen=True)
 class Method:
-    """``function(model, channels, size, grouping) -> [UnitGroup]``, ``masks_for(model, group, gone) -> {parameter: kept}``.
+    """A kind of unit that can be removed.
 
-    ``masks_for`` goes from (units,) bool to masks of the parameters' shapes. ``groupings`` are the ways in which units can
-    be put together, the first one by default.
+    Attributes
+    ----------
+    name : str
+        Key in ``METHODS``.
+    function : callable
+        ``function(model, channels, size, grouping)`` returns the list of groups in network order,
+        for images of ``channels`` x ``size`` x ``size``.
+    masks_for : callable
+        ``masks_for(model, group, removed)`` maps (units,) bool to {parameter name: mask}, bool in
+        the shape of the parameter, True = kept.
+    surviving_units : callable
+        ``surviving_units(model, group, masks)`` returns which units the masks have not removed,
+        (units,) bool. A unit is removed when all its parameters are.
+    label, unit, help : str
+        Label, name of one unit, and help text.
+    groupings : mapping of str to str
+        Ways to combine units, the default first, with their descriptions.
+    competing_groups : bool
+        Whether there are several groups, whose units can compete with each other.
+    has_weights : bool
+        Whether removing units removes weights.
+    usual_scope : str
+        Scope that the literature usually chooses for the method.
+    needs_data : bool
+        Whether removal itself uses calibration images.
+    groups_by_network : bool
+        Whether the groupings differ depends on the network.
     """
 
     name: str
-    function: Callable[[nn.Module, int, int, str], list[UnitGroup]]
-    masks_for: Callable[[nn.Module, UnitGroup, torch.Tensor], dict[str, torch.Tensor]]
+    function: GroupsFunction
+    masks_for: MasksFunction
+    surviving_units: SurvivingFunction
     label: str
     unit: str
     help: str
     groupings: Mapping[str, str] = field(default_factory=dict)
+    competing_groups: bool = True
+    has_weights: bool = True
+    usual_scope: str = "global"
+    needs_data: bool = False
+    groups_by_network: bool = False
 
 
 METHODS: Registry[Method] = Registry("method")
 
 
-def method(name: str, **info) -> Callable:
+def method(name: str, **info: Any) -> Callable[[GroupsFunction], GroupsFunction]:
+    """Register the decorated function as a method.
+
+    Parameters
+    ----------
+    name : str
+        Key in ``METHODS``.
+    **info
+        Further fields of `Method`.
+
+    Returns
+    -------
+    callable
+        Decorator that returns the function unchanged.
+    """
     return register(METHODS, Method, name, **info)
 
 
-def _weights_kept(
-    model: nn.Module, group: UnitGroup, gone: torch.Tensor
+# ------------------------------------------------------------------------------------- weights
+
+
+def _weight_masks(
+    model: nn.Module, group: UnitGroup, removed: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    return {f"{group.name}.weight": ~gone.view(group.shape)}
+    return {f"{group.name}.weight": ~removed.view(group.shape)}
+
+
+def _surviving_weights(
+    model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
+    return masks.get(f"{group.name}.weight", _all_units(group)).flatten()
 
 
 @method(
     "weight",
-    masks_for=_weights_kept,
+    masks_for=_weight_masks,
+    surviving_units=_surviving_weights,
     label="Weights",
     unit="weight",
     help="Single weights of convolution and linear layers are set to zero (unstructured pruning).",
 )
 def weight(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
+    """Return one group for the weights of each prunable layer."""
     return [
-        UnitGroup(name, tuple(layer.weight.shape), (name,))
-        for name, layer in prunable(model).items()
+        UnitGroup(name, tuple(model.get_parameter(f"{name}.weight").shape), (name,))
+        for name in prunable(model)
     ]
 
 
-def _channels_kept(
-    model: nn.Module, group: UnitGroup, gone: torch.Tensor
+# ---------------------------------------------------------------------------- neurons and filters
+
+
+def _channel_masks(
+    model: nn.Module, group: UnitGroup, removed: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """A weight left in bias or batch norm would go on speaking: masked must be the same as removed."""
-    return {
-        f"{name}.{key}": (~gone).view(-1, *[1] * (value.ndim - 1)).expand(value.shape)
-        for name in (*group.layers, *group.norms)
-        for key, value in model.get_submodule(name).named_parameters()
-    }
+    """Mask the bias and the batch norm, too: they would leave a nonzero output."""
+    masks = {}
+    for name in (*group.layers, *group.norms):
+        for key, value in model.get_submodule(name).named_parameters():
+            masks[f"{name}.{key}"] = expand_rows(~removed, value.shape)
+    return masks
 
 
-ADDITIONS = {
+def _surviving_channels(
+    model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
+    surviving = []
+    for name in (*group.layers, *group.norms):
+        for key, _ in model.get_submodule(name).named_parameters():
+            mask = masks.get(f"{name}.{key}", _all_units(group))
+            surviving.append(mask.flatten(1).any(1) if mask.ndim > 1 else mask)
+    return torch.stack(surviving).any(0)
+
+
+CHANNEL_GROUPINGS = {
     "inside": "only inside residual blocks",
     "across": "also across the additions, tied channels as one unit",
 }
 
 
+# Neurons and filters are the same units, output channels; they differ in the criteria that apply:
+# neurons are scored by their activations, filters also by their weights.
 @method(
     "neuron",
-    masks_for=_channels_kept,
+    masks_for=_channel_masks,
+    surviving_units=_surviving_channels,
     label="Neurons",
     unit="neuron",
-    groupings=ADDITIONS,
-    help="Hidden outputs of a layer, scored by what they do on calibration images; a convolution's channel is one "
-    "neuron. Weight, bias and batch norm of the neuron go together.",
+    groupings=CHANNEL_GROUPINGS,
+    usual_scope="layer",
+    groups_by_network=True,
+    help="Hidden outputs of a layer, scored by their activations on calibration images; a channel "
+    "of a convolution is one neuron. Weight, bias and batch norm of the neuron are removed.",
 )
 @method(
     "filter",
-    masks_for=_channels_kept,
+    masks_for=_channel_masks,
+    surviving_units=_surviving_channels,
     label="Filters",
     unit="filter",
-    groupings=ADDITIONS,
-    help="Output channels of convolutions and of hidden linear layers, with weight, bias and batch norm "
-    "(structured pruning).",
+    groupings=CHANNEL_GROUPINGS,
+    usual_scope="layer",
+    groups_by_network=True,
+    help="Output channels of convolutions and of hidden linear layers, with weight, bias and "
+    "batch norm (structured pruning).",
 )
-def channels(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
-    return [
-        UnitGroup(
-            s.producers[0],
-            (s.channels,),
-            tuple(s.producers),
-            tuple(s.norms),
-            tuple(s.activations),
-            min_kept=1,
-        )
-        for s in channel_groups(model, channels, size)
-        if s.producers and s.consumers and (grouping == "across" or not s.has_addition)
-    ]
+def output_channels(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
+    """Return one group for the hidden channels of each layer, or of layers that additions tie.
+
+    Tied channels are left out with the grouping ``inside``.
+    """
+    groups = []
+    for group in channel_groups(model, channels, size):
+        is_hidden = bool(group.producers and group.consumers)
+        if is_hidden and (grouping == "across" or not group.has_addition):
+            groups.append(
+                UnitGroup(
+                    name=group.producers[0],
+                    shape=(group.channels,),
+                    layers=tuple(group.producers),
+                    norms=tuple(group.norms),
+                    activations=tuple(group.activations),
+                    min_kept=1,
+                )
+            )
+    return groups
 
 
-def _layers_kept(model: nn.Module, group: UnitGroup, gone: torch.Tensor) -> dict[str, torch.Tensor]:
-    """A block's own path falls silent; plain layers have no other path, so `refit.without` takes them out instead."""
-    return {
-        f"{name}.{key}": torch.zeros(value.shape, dtype=torch.bool)
-        for name, lost in zip(group.names, gone.tolist())
-        if lost and is_block(model, name)
-        for key, value in model.get_submodule(name).named_parameters()
-    }
+# -------------------------------------------------------------------------------------- layers
+
+
+def _layer_masks(
+    model: nn.Module, group: UnitGroup, removed: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    """Mask the residual branch of a block.
+
+    Plain layers have no shortcut: `refit.without` removes them instead.
+    """
+    masks = {}
+    for name, is_removed in zip(group.names, removed.tolist(), strict=True):
+        if is_removed and is_block(model, name):
+            for key, value in model.get_submodule(name).named_parameters():
+                masks[f"{name}.{key}"] = torch.zeros(value.shape, dtype=torch.bool)
+    return masks
+
+
+def _surviving_layers(
+    model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
+    surviving = []
+    for name in group.names:
+        parameters = [f"{layer}.weight" for layer in layers_in(model, name)]
+        surviving.append(any(key not in masks or bool(masks[key].any()) for key in parameters))
+    return torch.tensor(surviving)
 
 
 @method(
     "layer",
-    masks_for=_layers_kept,
+    masks_for=_layer_masks,
+    surviving_units=_surviving_layers,
+    needs_data=True,
     label="Layers",
     unit="layer",
-    help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear layer or the second "
-    "convolution, after which the next layer is refitted by least squares on the calibration images.",
+    competing_groups=False,
+    help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear "
+    "layer or the second convolution, after which the next layer is refitted by least squares on "
+    "the calibration images.",
 )
 def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
-    blocks = [name for name, m in model.named_modules() if isinstance(m, ResidualBlock)]
-    if blocks:
-        names = [
-            name for name in blocks if isinstance(model.get_submodule(name).shortcut, nn.Identity)
-        ]
-    else:
-        names = list(prunable(model))[:-1]
-        names = [
-            name
-            for name in names
-            if name != names[0] or not isinstance(model.get_submodule(name), nn.Conv2d)
-        ]
-    return (
-        [
-            UnitGroup(
-                "layers",
-                (len(names),),
-                tuple(layer for name in names for layer in layers_in(model, name)),
-                names=tuple(names),
-            )
-        ]
-        if names
-        else []
-    )
+    """Return the group of all removable layers; no group where there are none."""
+    names = _removable_blocks(model) if _has_blocks(model) else _removable_plain_layers(model)
+    if not names:
+        return []
+    layers: list[str] = []
+    for name in names:
+        layers += layers_in(model, name)
+    return [UnitGroup("layers", (len(names),), tuple(layers), names=tuple(names))]
 
 
-def _pixels_kept(model: nn.Module, group: UnitGroup, gone: torch.Tensor) -> dict[str, torch.Tensor]:
-    return {"input": ~gone.view(group.shape)}
+def _has_blocks(model: nn.Module) -> bool:
+    return any(isinstance(module, ResidualBlock) for module in model.modules())
+
+
+def _removable_blocks(model: nn.Module) -> list[str]:
+    """Blocks with an identity shortcut."""
+    return [
+        name
+        for name, module in model.named_modules()
+        if isinstance(module, ResidualBlock) and isinstance(module.shortcut, nn.Identity)
+    ]
+
+
+def _removable_plain_layers(model: nn.Module) -> list[str]:
+    """All but the classifier and a convolution that reads the image."""
+    names = list(prunable(model))[:-1]
+    if names and isinstance(model.get_submodule(names[0]), nn.Conv2d):
+        return names[1:]
+    return names
+
+
+# --------------------------------------------------------------------------------- input pixels
+
+
+def _pixel_masks(
+    model: nn.Module, group: UnitGroup, removed: torch.Tensor
+) -> dict[str, torch.Tensor]:
+    return {"input": ~removed.view(group.shape)}
+
+
+def _surviving_pixels(
+    model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
+) -> torch.Tensor:
+    mask = masks.get("input")  # (channels or 1, size, size)
+    if mask is None:
+        return _all_units(group)
+    if group.shape[0] == 1:
+        return mask.any(0).flatten()
+    return mask.expand(group.shape).flatten()
 
 
 @method(
     "feature",
-    masks_for=_pixels_kept,
+    masks_for=_pixel_masks,
+    surviving_units=_surviving_pixels,
     label="Input pixels",
     unit="pixel",
     groupings={"position": "all channels of a position", "channel": "each channel by itself"},
-    help="Pixels of the image are replaced by the mean of the training images (zero for the network). "
-    "No weight is removed.",
+    competing_groups=False,
+    has_weights=False,
+    help="Pixels of the image are replaced by the mean of the training images (zero for the "
+    "network). No weight is removed.",
 )
 def feature(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
-    return [UnitGroup("input", (channels if grouping == "channel" else 1, size, size), min_kept=1)]
+    """Return the group of all pixels, in shape (channels or 1, size, size)."""
+    unit_channels = channels if grouping == "channel" else 1
+    return [UnitGroup("input", (unit_channels, size, size), min_kept=1)]
+
+
+# ------------------------------------------------------------------------------------- look-ups
 
 
 def is_block(model: nn.Module, name: str) -> bool:
+    """Tell whether a module is a residual block.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Network.
+    name : str
+        Name of the module.
+
+    Returns
+    -------
+    bool
+        True for a `ResidualBlock`.
+    """
     return isinstance(model.get_submodule(name), ResidualBlock)
 
 
 def layers_in(model: nn.Module, name: str) -> list[str]:
-    """The prunable layers of a unit of the method ``layer``: itself, or those of the block."""
+    """List the prunable layers of a unit of the method ``layer``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Network.
+    name : str
+        Name of a plain layer or a residual block.
+
+    Returns
+    -------
+    list of str
+        The layer itself, or the layers of the block.
+    """
     return [layer for layer in prunable(model) if layer == name or layer.startswith(f"{name}.")]
 
 
 def groups(
     model: nn.Module, method: str, grouping: str, channels: int, size: int
 ) -> dict[str, UnitGroup]:
-    """The groups of a network by name, in network order."""
-    return {
-        group.name: group for group in METHODS[method].function(model, channels, size, grouping)
-    }
+    """Return the groups of a network.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Network, not modified.
+    method, grouping : str
+        Name of the method and of one of its groupings.
+    channels, size : int
+        Channels and height (= width) of the images.
+
+    Returns
+    -------
+    dict of str to UnitGroup
+        Groups by name, in network order.
+    """
+    unit_groups = METHODS[method].function(model, channels, size, grouping)
+    return {group.name: group for group in unit_groups}
 
 
-@lru_cache
-def groups_of(network: str, method: str, grouping: str) -> dict[str, UnitGroup]:
-    """The groups of an untouched network; their names are the same for every image shape."""
-    return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
+def expand_rows(rows: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    """Expand a value for each output unit to the shape of a parameter.
+
+    Parameters
+    ----------
+    rows : torch.Tensor
+        (outputs,).
+    shape : torch.Size
+        Shape of the parameter, (outputs, ...).
+
+    Returns
+    -------
+    torch.Tensor
+        View in this shape.
+    """
+    return rows.view(-1, *[1] * (len(shape) - 1)).expand(shape)
 
 
-def groupings_for(network: str, method: str) -> list[str]:
-    """The groupings that differ: a network without additions has no channels that they tie."""
-    names = list(METHODS[method].groupings)
-    if METHODS[method].groupings is ADDITIONS:
-        return names if len({tuple(groups_of(network, method, name)) for name in names}) > 1 else []
-    return names
-
-
-def surviving_units(
-    method: str, model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
-) -> torch.Tensor:
-    """Which units earlier steps have left, (units,) bool: a unit is gone when all its parameters are."""
-    every = torch.ones(group.units, dtype=torch.bool)
-    if method == "feature":
-        mask = masks.get("input")  # (channels or 1, size, size)
-        if mask is None:
-            return every
-        return (mask.any(0) if group.shape[0] == 1 else mask.expand(group.shape)).flatten()
-    if method == "weight":
-        return masks.get(f"{group.name}.weight", every).flatten()
-    if method == "layer":
-        return torch.tensor(
-            [
-                any(
-                    f"{layer}.weight" not in masks or bool(masks[f"{layer}.weight"].any())
-                    for layer in layers_in(model, name)
-                )
-                for name in group.names
-            ]
-        )
-    parameters = [
-        f"{name}.{key}"
-        for name in (*group.layers, *group.norms)
-        for key, _ in model.get_submodule(name).named_parameters()
-    ]
-    return torch.stack(
-        [
-            masks[name].flatten(1).any(1)
-            if name in masks and masks[name].ndim > 1
-            else masks.get(name, every)
-            for name in parameters
-        ]
-    ).any(0)
+def _all_units(group: UnitGroup) -> torch.Tensor:
+    return torch.ones(group.units, dtype=torch.bool)

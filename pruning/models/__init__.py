@@ -1,9 +1,11 @@
-"""Networks: each an nn.Sequential of named stages, built by name.
+"""Networks: each one an ``nn.Sequential`` of named stages, built by name.
 
-A new network is one decorated function in a module of this package, imported below.
+A network is added by a decorated function in a module of this package that is imported below.
+The order of the imports is the order of ``NETWORKS``.
 """
 
-from pruning.models import lenet, resnet  # noqa: F401  (they register themselves)
+from pruning.models import lenet, resnet  # noqa: F401  (imported to register the networks)
 from pruning.models.base import NETWORKS, Network, build, layer_names, prunable
+from pruning.models.blocks import Add, ResidualBlock
 
-__all__ = ["NETWORKS", "Network", "build", "layer_names", "prunable"]
+__all__ = ["NETWORKS", "Add", "Network", "ResidualBlock", "build", "layer_names", "prunable"]

@@ -1,4 +1,4 @@
-"""The registry of networks and what is common to all of them."""
+"""The registry of networks, and functions that apply to every network."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,65 +9,146 @@ from torch import nn
 
 from pruning.runtime.registry import Registry, register
 
+NetworkFunction = Callable[[int, int, int], nn.Sequential]
+
+IMAGE_CHANNELS = (1, 3)
+IMAGE_SIZES = (28, 32)
+
 
 @dataclass(frozen=True)
 class Network:
-    """What the pages and the command line say of a network, and how to build it.
+    """A network and its description.
 
-    ``slow`` networks need more than a second for 10,000 images on two cores: pages show an estimate first.
+    Parameters
+    ----------
+    name
+        Key in ``NETWORKS``.
+    function
+        Builds the network from the image channels, the image size and the number of classes.
+    label
+        Name for people.
+    source
+        Publication and deviations from it.
+    slow
+        Whether 10,000 images take more than a second on two cores; the pages then show an
+        estimate first.
+    residual
+        Whether the network consists of residual blocks with batch norm, which allow a higher
+        learning rate and fewer epochs (see `pruning.training`).
     """
 
     name: str
-    function: Callable[[int, int, int], nn.Sequential]
+    function: NetworkFunction
     label: str
     source: str
     slow: bool = False
+    residual: bool = False
 
 
 NETWORKS: Registry[Network] = Registry("network")
 
 
-def network(name: str, **info) -> Callable:
-    """Register ``function(channels, size, classes) -> nn.Sequential`` under a name."""
-    return register(NETWORKS, Network, name, **info)
+def network(
+    name: str, *, label: str, source: str, slow: bool = False, residual: bool = False
+) -> Callable[[NetworkFunction], NetworkFunction]:
+    """Return a decorator that registers a function as a network.
+
+    The function takes the image channels, the image size in pixels and the number of classes,
+    and returns an ``nn.Sequential`` of named stages.
+
+    Parameters
+    ----------
+    name
+        Key in ``NETWORKS``.
+    label, source, slow, residual
+        See `Network`.
+
+    Returns
+    -------
+    Callable
+        The decorator; it returns the function unchanged.
+    """
+    return register(
+        NETWORKS, Network, name, label=label, source=source, slow=slow, residual=residual
+    )
 
 
 def build(
     name: str, *, channels: int, size: int, classes: int = 10, seed: int = 0
 ) -> nn.Sequential:
-    """A freshly initialised network.
+    """Build a network with random initial weights.
 
     Parameters
     ----------
-    name : a key of ``NETWORKS``
-    channels : of the images, 1 or 3
-    size : height and width of the images in pixels, 28 or 32
-    seed : of the initial weights; the global random state is left as it was
+    name
+        A key of ``NETWORKS``.
+    channels
+        Channels of the images, 1 or 3.
+    size
+        Height and width of the images in pixels, 28 or 32.
+    classes
+        Number of classes.
+    seed
+        Seed of the initial weights; the global random state does not change.
 
     Returns
     -------
-    nn.Sequential of named stages, taking (N, channels, size, size) and giving logits (N, classes).
+    nn.Sequential
+        Named stages that map images (N, channels, size, size) to logits (N, classes).
 
     Raises
     ------
-    ValueError : unknown name, or an image shape that no dataset here has.
+    ValueError
+        If the name is unknown or the image shape is not supported.
     """
-    make = NETWORKS[name].function
-    if channels not in (1, 3) or size not in (28, 32):
+    entry = NETWORKS[name]
+    if channels not in IMAGE_CHANNELS or size not in IMAGE_SIZES:
         raise ValueError(
-            f"networks here take 1 or 3 channels of 28 or 32 pixels, not {channels} of {size}"
+            f"networks take images with 1 or 3 channels of 28 or 32 pixels, "
+            f"not {channels} of {size}"
         )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return make(channels, size, classes)
+        return entry.function(channels, size, classes)
 
 
-def prunable(model: nn.Module) -> dict[str, nn.Module]:
-    """Layers whose weights count as prunable, by name and in order: convolutions and linear layers."""
-    return {name: m for name, m in model.named_modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
+    """Return the layers whose weights are prunable: convolutions and linear layers.
+
+    Parameters
+    ----------
+    model
+        Any network.
+
+    Returns
+    -------
+    dict of str to nn.Module
+        The layers by qualified name, in the order of the network.
+    """
+    return {
+        name: module
+        for name, module in model.named_modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    }
 
 
 @lru_cache
 def layer_names(name: str) -> tuple[str, ...]:
-    """The prunable layers of a network, in order; the same for every image shape."""
+    """Return the names of a network's prunable layers; they do not depend on the image shape.
+
+    Parameters
+    ----------
+    name
+        A key of ``NETWORKS``.
+
+    Returns
+    -------
+    tuple of str
+        Qualified names, in the order of the network.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown.
+    """
     return tuple(prunable(build(name, channels=1, size=28)))

@@ -1,119 +1,183 @@
-"""Which channels hang together: found by watching a network run, with one rule per kind of module and none per network."""
+"""Channels that must be removed together, traced through one forward pass of a network.
+
+There is one rule for each kind of module and none for a single network.
+"""
 
 import copy
 from dataclasses import dataclass, field
-from functools import lru_cache
 from weakref import WeakKeyDictionary
 
 import torch
 from torch import nn
 
-from pruning.models import build
-from pruning.models.resnet import Add
+from pruning.models.activations import record_activations
+from pruning.models.blocks import Add
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """A layer that reads the channels of a group.
+
+    Attributes
+    ----------
+    name : str
+        Name of the convolution or linear layer.
+    inputs_per_channel : int
+        Number of adjacent inputs of the layer for one channel: more than one behind a flatten.
+    """
+
+    name: str
+    inputs_per_channel: int
 
 
 @dataclass(eq=False)
 class ChannelGroup:
-    """Channels that live or die together, whichever layers write, normalise and read them.
+    """Channels with all layers that produce, normalise, rectify and consume them.
 
-    ``producers`` are the convolutions and linear layers that write them; ``consumers`` read them, each channel as so
-    many neighbouring inputs (more than one behind a flatten). ``has_addition``: an addition has joined several producers.
+    Attributes
+    ----------
+    channels : int
+        Number of channels.
+    producers : list of str
+        Convolutions and linear layers whose outputs are these channels.
+    norms, activations : list of str
+        Batch norms and ReLUs that the channels pass.
+    consumers : list of Consumer
+        Convolutions and linear layers that read the channels.
+    has_addition : bool
+        Whether an addition takes part: its operands share their channels.
     """
 
     channels: int
     producers: list[str] = field(default_factory=list)
     norms: list[str] = field(default_factory=list)
     activations: list[str] = field(default_factory=list)
-    consumers: list[tuple[str, int]] = field(default_factory=list)
+    consumers: list[Consumer] = field(default_factory=list)
     has_addition: bool = False
 
     def merge(self, other: "ChannelGroup") -> None:
-        for mine, its in (
-            (self.producers, other.producers),
-            (self.norms, other.norms),
-            (self.activations, other.activations),
-            (self.consumers, other.consumers),
-        ):
-            mine.extend(its)
+        """Append the layers of another group.
+
+        Parameters
+        ----------
+        other : ChannelGroup
+            Not modified.
+        """
+        self.producers.extend(other.producers)
+        self.norms.extend(other.norms)
+        self.activations.extend(other.activations)
+        self.consumers.extend(other.consumers)
 
 
-_PASSES = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
+_CHANNELWISE = (nn.MaxPool2d, nn.AdaptiveAvgPool2d, nn.Identity)
 
-
-_known: WeakKeyDictionary = WeakKeyDictionary()
+# Of the latest image shape of each model: ((channels, size), groups).
+_cache: WeakKeyDictionary[nn.Module, tuple[tuple[int, int], list[ChannelGroup]]] = (
+    WeakKeyDictionary()
+)
 
 
 def channel_groups(model: nn.Module, channels: int, size: int) -> list[ChannelGroup]:
-    """Every space of the network, the image's first, in the order in which they are first written; found once.
+    """Find the channel groups of a network, cached for each model.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Not modified.
+    channels, size : int
+        Channels and height (= width) of the images.
+
+    Returns
+    -------
+    list of ChannelGroup
+        The group of the image's channels first, the others in the order in which they are
+        first produced.
 
     Raises
     ------
-    TypeError : a module that no rule covers.
+    TypeError
+        If there is no rule for a kind of module.
     """
-    found = _known.get(model)
-    if found is None or found[0] != (channels, size):
-        found = _known[model] = ((channels, size), _found(model, channels, size))
-    return found[1]
+    shape = (channels, size)
+    cached = _cache.get(model)
+    if cached is None or cached[0] != shape:
+        cached = (shape, _trace(model, channels, size))
+        _cache[model] = cached
+    return cached[1]
 
 
-def _found(model: nn.Module, channels: int, size: int) -> list[ChannelGroup]:
-    model = copy.deepcopy(model)  # with hooks of its own
-    names = {module: name for name, module in model.named_modules()}
+def _trace(model: nn.Module, channels: int, size: int) -> list[ChannelGroup]:
+    model = copy.deepcopy(model).eval()  # hooks must not be seen by other users of the model
     image = torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype)
-    found = [ChannelGroup(channels)]
-    at: dict[int, tuple[ChannelGroup, int]] = {
-        id(image): (found[0], 1)
-    }  # tensor -> its space, inputs per channel
-    rectified: set[int] = set()  # tensors behind a ReLU: another one changes nothing
-    alive = [image]  # a tensor that is gone could lend its id to another
+    tracer = _Tracer(image)
+    leaves = [name for name, module in model.named_modules() if not list(module.children())]
+    # The recorded tensors stay alive until the end: an identifier could be reused otherwise.
+    with record_activations(model, leaves, tracer.visit), torch.no_grad():
+        model(image)
+    return tracer.groups
 
-    def watch(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
-        name, (space, spread) = names[module], at[id(inputs[0])]
+
+@dataclass(frozen=True)
+class _TracedTensor:
+    """How a tensor of the forward pass holds the channels of a group."""
+
+    group: ChannelGroup
+    inputs_per_channel: int = 1
+    is_rectified: bool = False  # nonnegative behind a ReLU: a second ReLU has no effect
+
+
+class _Tracer:
+    """Assigns every tensor of one forward pass to its channel group."""
+
+    def __init__(self, image: torch.Tensor):
+        self.groups = [ChannelGroup(image.shape[1])]
+        self._tensors = {id(image): _TracedTensor(self.groups[0])}
+
+    def visit(
+        self, name: str, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> None:
+        """Record the effect of a module on channels; called after its forward pass."""
+        self._tensors[id(output)] = self._output_of(name, module, inputs, output)
+
+    def _output_of(
+        self, name: str, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> _TracedTensor:
+        source = self._tensors[id(inputs[0])]
+        group = source.group
         if isinstance(module, nn.Conv2d | nn.Linear):
-            space.consumers.append((name, spread))
-            space, spread = ChannelGroup(output.shape[1], [name]), 1
-            found.append(space)
-        elif isinstance(module, nn.BatchNorm2d):
-            space.norms.append(name)
-        elif isinstance(module, nn.ReLU):
-            if id(inputs[0]) not in rectified:
-                space.activations.append(name)
-            rectified.add(id(output))
-        elif isinstance(module, nn.Flatten):
-            spread *= inputs[0][0, 0].numel()
-        elif isinstance(module, Add):
-            other, _ = at[id(inputs[1])]
-            space, other = sorted((space, other), key=found.index)
-            space.has_addition = True
-            if other is not space:
-                space.merge(other)
-                found.remove(other)
-                at.update({key: (space, s) for key, (old, s) in at.items() if old is other})
-        elif not isinstance(module, _PASSES):
-            raise TypeError(f"no rule says what {type(module).__name__} does to channels")
-        if isinstance(module, (*_PASSES, nn.Flatten)) and id(inputs[0]) in rectified:
-            rectified.add(id(output))
-        at[id(output)] = (space, spread)
-        alive.append(output)
+            group.consumers.append(Consumer(name, source.inputs_per_channel))
+            produced = ChannelGroup(output.shape[1], [name])
+            self.groups.append(produced)
+            return _TracedTensor(produced)
+        if isinstance(module, nn.BatchNorm2d):
+            group.norms.append(name)
+            return _TracedTensor(group, source.inputs_per_channel)
+        if isinstance(module, nn.ReLU):
+            if not source.is_rectified:
+                group.activations.append(name)
+            return _TracedTensor(group, source.inputs_per_channel, is_rectified=True)
+        if isinstance(module, nn.Flatten):
+            positions = inputs[0][0, 0].numel()
+            inputs_per_channel = source.inputs_per_channel * positions
+            return _TracedTensor(group, inputs_per_channel, source.is_rectified)
+        if isinstance(module, Add):
+            merged = self._merge(group, self._tensors[id(inputs[1])].group)
+            return _TracedTensor(merged, source.inputs_per_channel)
+        if isinstance(module, _CHANNELWISE):
+            return source
+        raise TypeError(f"no rule says what {type(module).__name__} does to channels")
 
-    hooks = [
-        module.register_forward_hook(watch)
-        for module in model.modules()
-        if not list(module.children())
-    ]
-    with torch.no_grad():
-        model.eval()(image)
-    for hook in hooks:
-        hook.remove()
-    return found
-
-
-@lru_cache
-def has_norms(network: str) -> bool:
-    """Whether every convolution of a network has a batch norm behind it."""
-    modules = list(build(network, channels=1, size=28).modules())
-    return (
-        sum(isinstance(m, nn.Conv2d) for m in modules)
-        == sum(isinstance(m, nn.BatchNorm2d) for m in modules)
-        > 0
-    )
+    def _merge(self, a: ChannelGroup, b: ChannelGroup) -> ChannelGroup:
+        """Join the groups of two operands of an addition; the earlier one remains."""
+        first, second = sorted((a, b), key=self.groups.index)
+        first.has_addition = True
+        if second is first:
+            return first
+        first.merge(second)
+        self.groups.remove(second)
+        for identifier, tensor in self._tensors.items():
+            if tensor.group is second:
+                self._tensors[identifier] = _TracedTensor(
+                    first, tensor.inputs_per_channel, tensor.is_rectified
+                )
+        return first

@@ -1,6 +1,6 @@
 """The three LeNets of the pruning literature.
 
-Pooling comes before the ReLU: the two commute, and the ReLU then has a quarter of the work.
+Max-pooling precedes the ReLU: the two commute, and the ReLU then processes a quarter of the values.
 """
 
 from collections import OrderedDict
@@ -16,6 +16,18 @@ from pruning.models.base import network
     source="LeCun et al. 1998; fully connected, 300 and 100 hidden units",
 )
 def lenet300(channels: int, size: int, classes: int) -> nn.Sequential:
+    """Build LeNet-300-100.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
     return nn.Sequential(
         OrderedDict(
             flatten=nn.Flatten(),
@@ -34,6 +46,18 @@ def lenet300(channels: int, size: int, classes: int) -> nn.Sequential:
     source="LeCun et al. 1998; ReLU and max-pooling, first convolution padded by 2",
 )
 def lenet5(channels: int, size: int, classes: int) -> nn.Sequential:
+    """Build LeNet-5.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
     side = (size // 2 - 4) // 2  # 5 for 28 pixels, 6 for 32
     return nn.Sequential(
         OrderedDict(
@@ -59,6 +83,18 @@ def lenet5(channels: int, size: int, classes: int) -> nn.Sequential:
     source="the LeNet of Caffe and of Han et al. 2015; 20-50-500-10, no padding",
 )
 def lenet5_caffe(channels: int, size: int, classes: int) -> nn.Sequential:
+    """Build LeNet-5-Caffe.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
     side = ((size - 4) // 2 - 4) // 2  # 4 for 28 pixels, 5 for 32
     return nn.Sequential(
         OrderedDict(

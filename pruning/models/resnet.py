@@ -1,67 +1,14 @@
-"""Residual networks for small images: 6n + 2 layers with 1x1 projection shortcuts (He et al. 2016, option B)."""
+"""Residual networks for small images (He et al. 2016, section 4.2).
+
+They have 6n + 2 layers and, where the shape changes, 1x1 projection shortcuts (option B).
+"""
 
 from collections import OrderedDict
 
-import torch
 from torch import nn
 
 from pruning.models.base import network
-
-
-class Add(nn.Module):
-    """The addition, as a module like every other step, so that hooks see what is added."""
-
-    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-        return a + b
-
-
-class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions and a shortcut: the identity, or a 1x1 convolution where the shape changes."""
-
-    def __init__(self, inputs: int, outputs: int, stride: int):
-        super().__init__()
-        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
-        self.bn1 = nn.BatchNorm2d(outputs)
-        self.relu1 = nn.ReLU()
-        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
-        self.bn2 = nn.BatchNorm2d(outputs)
-        self.shortcut = nn.Identity()
-        self.sum = Add()
-        self.relu2 = nn.ReLU()
-        if stride != 1 or inputs != outputs:
-            self.shortcut = nn.Sequential(
-                OrderedDict(
-                    conv=nn.Conv2d(inputs, outputs, 1, stride, bias=False),
-                    bn=nn.BatchNorm2d(outputs),
-                )
-            )
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        y = self.relu1(self.bn1(self.conv1(x)))
-        return self.relu2(self.sum(self.bn2(self.conv2(y)), self.shortcut(x)))
-
-
-def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
-    stages = OrderedDict(
-        conv1=nn.Conv2d(channels, 16, 3, padding=1, bias=False),
-        bn1=nn.BatchNorm2d(16),
-        relu1=nn.ReLU(),
-    )
-    inputs = 16
-    for group, outputs in enumerate((16, 32, 64), start=1):
-        for i in range((depth - 2) // 6):
-            stages[f"block{group}_{i}"] = ResidualBlock(
-                inputs, outputs, stride=2 if group > 1 and i == 0 else 1
-            )
-            inputs = outputs
-    stages |= OrderedDict(
-        pool=nn.AdaptiveAvgPool2d(1), flatten=nn.Flatten(), fc=nn.Linear(inputs, classes)
-    )
-    model = nn.Sequential(stages)
-    for m in model.modules():
-        if isinstance(m, nn.Conv2d):
-            nn.init.kaiming_normal_(m.weight)
-    return model
+from pruning.models.blocks import ResidualBlock
 
 
 @network(
@@ -69,9 +16,22 @@ def resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
     label="ResNet-20",
     source="He et al. 2016, for 32x32 images; projection shortcuts",
     slow=True,
+    residual=True,
 )
 def resnet20(channels: int, size: int, classes: int) -> nn.Sequential:
-    return resnet(20, channels, classes)
+    """Build ResNet-20, which accepts images of any size.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
+    return _resnet(20, channels, classes)
 
 
 @network(
@@ -79,6 +39,43 @@ def resnet20(channels: int, size: int, classes: int) -> nn.Sequential:
     label="ResNet-56",
     source="He et al. 2016, for 32x32 images; projection shortcuts",
     slow=True,
+    residual=True,
 )
 def resnet56(channels: int, size: int, classes: int) -> nn.Sequential:
-    return resnet(56, channels, classes)
+    """Build ResNet-56, which accepts images of any size.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
+    return _resnet(56, channels, classes)
+
+
+def _resnet(depth: int, channels: int, classes: int) -> nn.Sequential:
+    """Build three groups of (depth - 2) / 6 residual blocks with 16, 32 and 64 channels."""
+    blocks_per_group = (depth - 2) // 6
+    stages: OrderedDict[str, nn.Module] = OrderedDict()
+    stages["conv1"] = nn.Conv2d(channels, 16, 3, padding=1, bias=False)
+    stages["bn1"] = nn.BatchNorm2d(16)
+    stages["relu1"] = nn.ReLU()
+    inputs = 16
+    for group, outputs in enumerate((16, 32, 64), start=1):
+        for index in range(blocks_per_group):
+            halves_resolution = group > 1 and index == 0
+            stride = 2 if halves_resolution else 1
+            stages[f"block{group}_{index}"] = ResidualBlock(inputs, outputs, stride)
+            inputs = outputs
+    stages["pool"] = nn.AdaptiveAvgPool2d(1)
+    stages["flatten"] = nn.Flatten()
+    stages["fc"] = nn.Linear(inputs, classes)
+    model = nn.Sequential(stages)
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            nn.init.kaiming_normal_(module.weight)
+    return model

@@ -1,1 +1,1 @@
-"""What any program needs: errors, registries, files, jobs, memory, the check of what is installed."""
+"""Basic services: errors, registries, files, jobs, memory, the check of the installation."""

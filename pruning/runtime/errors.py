@@ -1,8 +1,8 @@
-"""What can go wrong outside the program. Bad arguments are plain ValueErrors."""
+"""Errors with a cause outside the program. Invalid arguments raise ValueError."""
 
 
 class PrunescopeError(Exception):
-    """Its message is one sentence for the user: what is wrong, where, and what to do."""
+    """An error whose message is one sentence for the user: the problem, its place, the remedy."""
 
 
 class DatasetError(PrunescopeError):
@@ -14,4 +14,4 @@ class CheckpointError(PrunescopeError):
 
 
 class Cancelled(PrunescopeError):
-    """The work was no longer wanted."""
+    """A job was cancelled because it has no subscribers."""

@@ -1,5 +1,6 @@
-"""Is what is installed fit to run?"""
+"""Check of the installed packages."""
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -7,32 +8,52 @@ from packaging.requirements import Requirement
 
 from pruning.runtime.errors import PrunescopeError
 
-PINS = Path(__file__).parents[2] / "requirements.txt"
+REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+PACKAGES = ("torch", "torchvision")
 
 
+@cache
 def check_torch() -> None:
-    """Raise PrunescopeError, saying what to install, if torch and torchvision are not a pair that works together.
+    """Check that torch and torchvision work together; a success is remembered.
 
-    The pinned pair is known to work. Any other is put to the test, which takes a second: a torch for processors only,
-    beside a torchvision for graphics cards, has the right version number and yet lacks operators.
+    The pinned pair is known to work. Any other pair is tested by an import of torchvision, which
+    takes a second: a torch built for processors only has the right version number for a
+    torchvision built for graphics cards, but lacks its operators.
+
+    Raises
+    ------
+    PrunescopeError
+        If one is missing, or they do not work together; the message says what to install.
     """
-    lines = [line for line in PINS.read_text().splitlines() if line.startswith("torch")]
-    pins = {pin.name: next(iter(pin.specifier)).version for pin in map(Requirement, lines)}
-    remedy = (
-        "run `pip install --force-reinstall "
-        + " ".join(f"{name}=={pin}" for name, pin in pins.items())
-        + "`"
-    )
+    pins = _pinned_versions()
+    requirements = " ".join(_requirement(name, pins) for name in PACKAGES)
+    remedy = f"run `pip install --force-reinstall {requirements}`"
     try:
-        there = {name: version(name) for name in pins}
+        installed = {name: version(name) for name in PACKAGES}
     except PackageNotFoundError as error:
         raise PrunescopeError(f"{error.name} is not installed: {remedy}") from error
-    if there == pins:
+    if installed == pins:
         return
     try:
         import torchvision  # noqa: F401
     except (ImportError, RuntimeError, OSError) as error:
-        raise PrunescopeError(
-            " and ".join(f"{name} {number}" for name, number in there.items())
-            + f" do not work together: {remedy}"
-        ) from error
+        pair = " and ".join(f"{name} {number}" for name, number in installed.items())
+        raise PrunescopeError(f"{pair} do not work together: {remedy}") from error
+
+
+def _pinned_versions() -> dict[str, str]:
+    """Versions of torch and torchvision in requirements.txt, which an installed package lacks."""
+    if not REQUIREMENTS.exists():
+        return {}
+    pins = {}
+    for line in REQUIREMENTS.read_text().splitlines():
+        if not line.startswith("torch"):
+            continue
+        requirement = Requirement(line)
+        if requirement.name in PACKAGES:
+            pins[requirement.name] = next(iter(requirement.specifier)).version
+    return pins
+
+
+def _requirement(name: str, pins: dict[str, str]) -> str:
+    return f"{name}=={pins[name]}" if name in pins else name

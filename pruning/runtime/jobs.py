@@ -1,13 +1,11 @@
-"""Long work off the page: one computation per key, progress, and an end as soon as nobody wants it.
+"""Long computations outside the page: one for each key, with progress and cancellation.
 
-A piece of work is ``work(report) -> result``. It calls ``report(progress)`` often: that publishes the progress, ends
-the work with `Cancelled` when nobody follows it any more, and lets others have a turn. Only one piece computes at a
-time (eight at once would each take eight times as long), and the next turn goes to whoever has had the least: a
-slider's short work is not held up by another visitor's long one.
+A computation is ``work(report) -> result``. It calls ``report(progress)`` often, which publishes
+the progress, raises `Cancelled` if the job has no subscribers, and passes the lock on. Only one
+job computes at a time, because eight at once would each take eight times as long; `FairLock`
+decides which is next, so that a slider's short job does not wait for another visitor's long one.
 """
 
-import heapq
-import itertools
 import logging
 import threading
 import time
@@ -17,231 +15,349 @@ from typing import Any
 from cachetools import LRUCache
 
 from pruning.runtime.errors import Cancelled, PrunescopeError
+from pruning.runtime.fair_lock import FairLock
 from pruning.runtime.malloc import trim
 
-MAX_WAIT_CREDIT_S = (
-    2.0  # seconds that a piece of work waits for others at most because of what it has had
-)
+Work = Callable[[Callable[[Any], None]], Any]
+
+MAX_WAIT_CREDIT_S = 2.0  # the most that the time held counts against a job when it waits again
+MIN_ESTIMATE_S = 2.0  # no estimate of the remaining time before
+MIN_ESTIMATE_SHARE = 0.02  # no estimate before this share of the work is done
+
+_logger = logging.getLogger(__name__)
 
 
-class FairLock:
-    """A lock that is handed on by who has held it least. Waiting counts for as much as not having held it, so that
-    long work still gets its turns among many visitors' short ones."""
-
-    def __init__(self):
-        self._free = threading.Condition()
-        self._waiting: list[tuple[float, int]] = []
-        self._tickets = itertools.count()
-        self._taken = False
-
-    def acquire(self, held: float) -> None:
-        with self._free:
-            mine = (time.monotonic() + held, next(self._tickets))
-            heapq.heappush(self._waiting, mine)
-            self._free.wait_for(lambda: not self._taken and self._waiting[0] == mine)
-            heapq.heappop(self._waiting)
-            self._taken = True
-
-    def release(self) -> None:
-        with self._free:
-            self._taken = False
-            self._free.notify_all()
+def _never(progress: Any) -> bool:
+    return False
 
 
 class Job:
-    """A running or finished piece of work. ``progress`` is the last thing reported."""
+    """A waiting, running or finished computation.
 
-    def __init__(self, key: Hashable, work: Callable, turns: FairLock):
+    Parameters
+    ----------
+    key : hashable
+        Identifies the result.
+    work : callable
+        The computation, which gets the method `report`.
+    lock : FairLock
+        Held while the job computes; shared with other jobs.
+
+    Attributes
+    ----------
+    key : hashable
+        Identifies the result.
+    subscribers : set of hashable
+        Those that wait for the result; the job is cancelled when there are none.
+    progress : object
+        The last argument of `report`; None before.
+    done : bool
+        Whether the job has ended, with a result or an error.
+    """
+
+    def __init__(self, key: Hashable, work: Work, lock: FairLock):
         self.key = key
         self.subscribers: set[Hashable] = set()
         self.progress: Any = None
         self.done = False
-        self._work, self._turns = work, turns
+        self._work: Work | None = work
+        self._lock = lock
         self._result: Any = None
         self._error: BaseException | None = None
         self._changed = threading.Condition()
         self._held = 0.0
-        self._since = 0.0
-        self._first: tuple[float, float] | None = None
+        self._acquired_at = 0.0
+        self._first_estimate: tuple[float, float] | None = None
 
     @property
     def result(self) -> Any:
-        """What the work returned; raises what it raised."""
+        """The result of the work; raises the exception that the work raised."""
         if self._error:
             raise self._error
         return self._result
 
     @property
     def size(self) -> int:
-        """In results: a curve counts its points."""
+        """Number of results: the points of a curve, otherwise 1."""
         return len(self._result) if isinstance(self._result, tuple) else 1
 
     @property
     def error(self) -> BaseException | None:
+        """The exception that the work raised, or None."""
         return self._error
 
     @property
     def failed(self) -> bool:
+        """Whether the work raised an exception."""
         return self._error is not None
 
     def seconds_left(self, share: float) -> float | None:
-        """At the speed since somebody first asked; what was known before took no time. Nothing is told too early."""
-        if self._first is None:
-            self._first = (time.monotonic(), share)
-        since, before = self._first
-        taken = time.monotonic() - since
-        return (
-            taken * (1 - share) / (share - before) if share - before > 0.02 and taken > 2 else None
-        )
+        """Estimate the remaining time, from the speed since the first call.
 
-    def wait(
-        self, enough: Callable[[Any], bool] = lambda progress: False, timeout: float | None = None
-    ) -> bool:
-        """Wait until the work is done or its progress is enough; False when the time ran out first."""
+        What was done before the first call may have come from a cache, and is not counted.
+
+        Parameters
+        ----------
+        share : float
+            The share of the work that is done, from 0 to 1.
+
+        Returns
+        -------
+        float or None
+            Seconds; None if it is too early for an estimate.
+        """
+        now = time.monotonic()
+        if self._first_estimate is None:
+            self._first_estimate = (now, share)
+        start, share_before = self._first_estimate
+        elapsed, progress = now - start, share - share_before
+        if progress <= MIN_ESTIMATE_SHARE or elapsed <= MIN_ESTIMATE_S:
+            return None
+        return elapsed * (1 - share) / progress
+
+    def wait(self, enough: Callable[[Any], bool] = _never, timeout: float | None = None) -> bool:
+        """Wait until the job is done or has made enough progress.
+
+        Parameters
+        ----------
+        enough : callable
+            Whether a progress is enough; default: never.
+        timeout : float, optional
+            Seconds; default: no limit.
+
+        Returns
+        -------
+        bool
+            False if the time ran out first.
+        """
+
+        def finished() -> bool:
+            return self.done or (self.progress is not None and enough(self.progress))
+
         with self._changed:
-            return self._changed.wait_for(
-                lambda: self.done or (self.progress is not None and enough(self.progress)), timeout
-            )
+            return self._changed.wait_for(finished, timeout)
 
     def report(self, progress: Any) -> None:
-        if not self.subscribers:
-            raise Cancelled("nobody wants this any more")
+        """Publish the progress and pass the lock on; called by the work, in its thread.
+
+        Parameters
+        ----------
+        progress : object
+            Anything but None.
+
+        Raises
+        ------
+        Cancelled
+            If the job has no subscribers.
+        """
+        self._check_subscribers()
         with self._changed:
             self.progress = progress
             self._changed.notify_all()
-        self._rest()
+        self._release()
         trim()
-        self._begin()
-        if not self.subscribers:  # they left while it waited
-            raise Cancelled("nobody wants this any more")
-
-    def _begin(self) -> None:
-        self._turns.acquire(min(self._held, MAX_WAIT_CREDIT_S))
-        self._since = time.perf_counter()
-
-    def _rest(self) -> None:
-        self._held += time.perf_counter() - self._since
-        self._turns.release()
+        self._acquire()
+        self._check_subscribers()  # they may have left during the wait for the lock
 
     def run(self) -> None:
-        self._begin()
+        """Do the work in the calling thread, and keep its result or exception."""
+        self._acquire()
         try:
-            if not self.subscribers:
-                raise Cancelled("nobody wants this any more")
+            self._check_subscribers()
+            assert self._work is not None
             self._result = self._work(self.report)
-        except Exception as error:  # raised again by `result`, in the thread that asks
+        except Exception as error:  # raised again by `result`, in the thread that reads it
             self._error = error
             if not isinstance(error, PrunescopeError):
-                logging.getLogger(__name__).exception("work on %s failed", self.key)
+                _logger.exception("work on %s failed", self.key)
         finally:
-            self._work = None  # what it holds is not needed any more
-            self._rest()
+            self._work = None  # releases the arrays that it refers to
+            self._release()
             trim()
 
     def finish(self) -> None:
+        """Set `done`, and end all calls of `wait`."""
         with self._changed:
             self.done = True
             self._changed.notify_all()
 
+    def _check_subscribers(self) -> None:
+        if not self.subscribers:
+            raise Cancelled("cancelled: the job has no subscribers")
+
+    def _acquire(self) -> None:
+        self._lock.acquire(min(self._held, MAX_WAIT_CREDIT_S))
+        self._acquired_at = time.perf_counter()
+
+    def _release(self) -> None:
+        self._held += time.perf_counter() - self._acquired_at
+        self._lock.release()
+
 
 class Busy(PrunescopeError):
-    """More work waits than the server will take on."""
+    """The limit of running and waiting jobs is reached."""
 
 
 class Jobs:
-    """Work by key, of which at most ``limit`` runs or waits. Each subscriber follows one key at a time; following another lets go
-    of the first."""
+    """Jobs by key, and a cache of their results.
 
-    def __init__(self, remember: int = 4096, limit: int = 512):
-        self._limit = limit
+    Each subscriber is subscribed to one job at a time; a new subscription ends the one before.
+
+    Parameters
+    ----------
+    max_results : int
+        Size of the cache, in results.
+    max_jobs : int
+        The most jobs that may run or wait at a time.
+    """
+
+    def __init__(self, max_results: int = 4096, max_jobs: int = 512):
+        self._max_jobs = max_jobs
         self._lock = threading.RLock()
-        self._turns = FairLock()
+        self._compute_lock = FairLock()
         self._running: dict[Hashable, Job] = {}
-        self._followed: dict[Hashable, Job] = {}
-        self._finished: LRUCache = LRUCache(remember, getsizeof=lambda job: job.size)
+        self._subscriptions: dict[Hashable, Job] = {}
+        self._finished: LRUCache = LRUCache(max_results, getsizeof=lambda job: job.size)
 
-    def subscribe(
-        self, subscriber: Hashable, key: Hashable, work: Callable[[Callable], Any]
-    ) -> Job:
-        """The job of this key: remembered, running, or started now.
+    def subscribe(self, subscriber: Hashable, key: Hashable, work: Work) -> Job:
+        """Return the job of a key: finished and cached, running, or started now.
+
+        Parameters
+        ----------
+        subscriber : hashable
+            Who waits for the result.
+        key : hashable
+            Identifies the result.
+        work : callable
+            ``work(report) -> result``, called if the key has no job.
+
+        Returns
+        -------
+        Job
+            The job, to wait for and to read.
 
         Raises
         ------
-        Busy : it would be one too many.
+        Busy
+            If the limit of jobs is reached.
         """
         with self._lock:
             if key in self._finished:
                 self.unsubscribe(subscriber)
                 return self._finished[key]
             job = self._running.get(key)
-            new = job is None or not (
-                job.subscribers or job.done
-            )  # a job that all have left is about to end
-            if new and len(self._running) >= self._limit:
-                raise Busy(
-                    f"{len(self._running)} computations are running or waiting on this server: try again in a moment"
-                )
-            if new:
-                job = self._running[key] = Job(key, work, self._turns)
-            if self._followed.get(subscriber) is not job:
+            if job is not None and not job.subscribers and not job.done:
+                job = None  # cancelled, and about to end
+            is_new = job is None
+            if job is None:
+                job = self._new_job(key, work)
+            if self._subscriptions.get(subscriber) is not job:
                 self.unsubscribe(subscriber)
-                self._followed[subscriber] = job
+                self._subscriptions[subscriber] = job
                 job.subscribers.add(subscriber)
-            if new:
+            if is_new:
                 threading.Thread(target=self._run, args=[job], daemon=True).start()
             return job
 
+    def _new_job(self, key: Hashable, work: Work) -> Job:
+        if len(self._running) >= self._max_jobs:
+            raise Busy(
+                f"{len(self._running)} computations are running or waiting on this server: "
+                "try again in a moment"
+            )
+        job = Job(key, work, self._compute_lock)
+        self._running[key] = job
+        return job
+
     def unsubscribe(self, subscriber: Hashable) -> None:
-        """This subscriber wants nothing now; work that nobody else follows ends at its next report."""
+        """End a subscription; a job without subscribers is cancelled at its next report.
+
+        Parameters
+        ----------
+        subscriber : hashable
+            One with or without a subscription.
+        """
         with self._lock:
-            job = self._followed.pop(subscriber, None)
+            job = self._subscriptions.pop(subscriber, None)
             if job:
                 job.subscribers.discard(subscriber)
 
-    def subscribers_where(self, which: Callable[[Hashable], bool]) -> list[Hashable]:
-        """Those of the owners that follow something."""
+    def subscribers_where(self, matches: Callable[[Hashable], bool]) -> list[Hashable]:
+        """List the matching subscribers.
+
+        Parameters
+        ----------
+        matches : callable
+            From a subscriber to whether it is listed.
+
+        Returns
+        -------
+        list of hashable
+            Only those with a subscription.
+        """
         with self._lock:
-            return [subscriber for subscriber in self._followed if which(subscriber)]
+            return [subscriber for subscriber in self._subscriptions if matches(subscriber)]
 
     def subscription(self, subscriber: Hashable) -> Job | None:
-        with self._lock:
-            return self._followed.get(subscriber)
+        """Return the unfinished job that a subscriber waits for.
 
-    def running(self, key: Hashable) -> Job | None:
-        """The job of a key that is being worked on for somebody."""
+        Parameters
+        ----------
+        subscriber : hashable
+            One with or without a subscription.
+
+        Returns
+        -------
+        Job or None
+            None without a subscription.
+        """
         with self._lock:
-            job = self._running.get(key)
-            return job if job and job.subscribers and not job.done else None
+            return self._subscriptions.get(subscriber)
 
     def unsubscribe_where(
-        self, gone: Callable[[Hashable], bool], key: Hashable | None = None
+        self, matches: Callable[[Hashable], bool], key: Hashable | None = None
     ) -> None:
-        """Leave the work, of this key if there is one, for owners that are ``gone``."""
+        """End the subscriptions of all matching subscribers.
+
+        Parameters
+        ----------
+        matches : callable
+            From a subscriber to whether its subscription ends.
+        key : hashable, optional
+            Only subscriptions to this job; default: to any.
+        """
         with self._lock:
-            for subscriber in [
-                subscriber
-                for subscriber, job in self._followed.items()
-                if key in (None, job.key) and gone(subscriber)
-            ]:
-                self.unsubscribe(subscriber)
+            for subscriber in self.subscribers_where(matches):
+                if key is None or key == self._subscriptions[subscriber].key:
+                    self.unsubscribe(subscriber)
 
     def cached_result(self, key: Hashable) -> Any | None:
-        """The remembered result of a key, or None."""
+        """Return a result from the cache.
+
+        Parameters
+        ----------
+        key : hashable
+            Identifies the result.
+
+        Returns
+        -------
+        object or None
+            None if it is not in the cache.
+        """
         with self._lock:
             job = self._finished.get(key)
             return job.result if job else None
 
     def forget(self, key: Hashable) -> None:
-        """Compute it again when it is next asked for."""
+        """Delete a result from the cache; the next subscription computes it again.
+
+        Parameters
+        ----------
+        key : hashable
+            Identifies the result, which may be absent.
+        """
         with self._lock:
             self._finished.pop(key, None)
-
-    def remember(self, key: Hashable, result: Any) -> None:
-        """Keep a result that came about inside other work."""
-        job = Job(key, None, self._turns)
-        job._result, job.done = result, True
-        with self._lock:
-            self._finished[key] = job
 
     def _run(self, job: Job) -> None:
         job.run()
@@ -250,10 +366,7 @@ class Jobs:
                 del self._running[job.key]
             if not job.failed and job.size <= self._finished.maxsize:
                 self._finished[job.key] = job
-            for subscriber in [
-                subscriber
-                for subscriber in job.subscribers
-                if self._followed.get(subscriber) is job
-            ]:
-                del self._followed[subscriber]
+            for subscriber in job.subscribers:
+                if self._subscriptions.get(subscriber) is job:
+                    del self._subscriptions[subscriber]
         job.finish()

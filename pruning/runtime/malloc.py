@@ -1,30 +1,36 @@
-"""glibc's heap: it keeps what was freed, and a heap for each thread. On a small server that is half of the memory."""
+"""Settings of glibc's allocator, which keeps freed pages and one heap (arena) for each thread.
+
+On a small server that is half of the memory.
+"""
 
 import ctypes
 import sys
 import threading
 import time
 
-_M_ARENA_MAX = -8
-EVERY = 1.0  # seconds
+MAX_ARENAS = 2
+TRIM_INTERVAL_S = 1.0
+_M_ARENA_MAX = -8  # from malloc.h
 
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 _lock = threading.Lock()
-_last = 0.0
+_last_trim = 0.0
 
 
 def limit_arenas() -> None:
-    """Work comes and goes in threads: two heaps do for all."""
-    if hasattr(_libc, "mallopt"):
-        _libc.mallopt(_M_ARENA_MAX, 2)
+    """Limit glibc to two arenas."""
+    if _libc is not None and hasattr(_libc, "mallopt"):
+        _libc.mallopt(_M_ARENA_MAX, MAX_ARENAS)
 
 
 def trim() -> None:
-    """Let the system have what was freed, now and then: that takes some milliseconds."""
-    global _last
+    """Return free heap pages (malloc_trim), at most once a second."""
+    global _last_trim
+    if _libc is None or not hasattr(_libc, "malloc_trim"):
+        return
     with _lock:
         now = time.monotonic()
-        if now - _last < EVERY or not hasattr(_libc, "malloc_trim"):
+        if now - _last_trim < TRIM_INTERVAL_S:
             return
-        _last = now
+        _last_trim = now
     _libc.malloc_trim(0)

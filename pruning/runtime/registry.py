@@ -1,19 +1,47 @@
-"""One explicit registry per kind of thing: names from a page, a link or a file are looked up here only."""
+"""Registries: one for each kind of object. A name from a page, URL or file is looked up here."""
 
 from collections.abc import Callable, Iterator, Mapping
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
+Function = TypeVar("Function", bound=Callable)
 
 
 class Registry(Mapping[str, T]):
-    """An ordered mapping from names to entries; an unknown name raises ValueError with the valid ones."""
+    """An ordered mapping from names to entries.
+
+    An unknown name raises ValueError, with the valid names in its message.
+
+    Parameters
+    ----------
+    kind : str
+        What the entries are, for messages, such as ``"criterion"``.
+    """
 
     def __init__(self, kind: str):
         self.kind = kind
         self._entries: dict[str, T] = {}
 
     def add(self, name: str, entry: T) -> T:
+        """Add an entry.
+
+        Parameters
+        ----------
+        name : str
+            A name that is not taken.
+        entry : object
+            The entry.
+
+        Returns
+        -------
+        object
+            The entry.
+
+        Raises
+        ------
+        ValueError
+            If the name is taken.
+        """
         if name in self._entries:
             raise ValueError(f"there is already a {self.kind} named {name!r}")
         self._entries[name] = entry
@@ -26,6 +54,26 @@ class Registry(Mapping[str, T]):
             )
         return self._entries[name]
 
+    def require(self, name: str) -> T:
+        """Return the entry of a name; a statement that only checks the name reads as one.
+
+        Parameters
+        ----------
+        name : str
+            The name of an entry.
+
+        Returns
+        -------
+        object
+            The entry.
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown.
+        """
+        return self[name]
+
     def __contains__(self, name: object) -> bool:
         return isinstance(name, str) and name in self._entries
 
@@ -36,10 +84,29 @@ class Registry(Mapping[str, T]):
         return len(self._entries)
 
 
-def register(registry: Registry, make: Callable, name: str, **info) -> Callable:
-    """A decorator that adds ``make(name=name, function=decorated, **info)`` and returns the function as it was."""
+def register(
+    registry: Registry[T], make: Callable[..., T], name: str, **info: Any
+) -> Callable[[Function], Function]:
+    """Make a decorator that registers a function.
 
-    def add(function: Callable) -> Callable:
+    Parameters
+    ----------
+    registry : Registry
+        Where the entry is added.
+    make : callable
+        The class of the entry: called as ``make(name=name, function=decorated, **info)``.
+    name : str
+        A name that is not taken.
+    **info
+        Further fields of the entry.
+
+    Returns
+    -------
+    callable
+        The decorator, which returns the function unchanged.
+    """
+
+    def add(function: Function) -> Function:
         registry.add(name, make(name=name, function=function, **info))
         return function
 

@@ -1,230 +1,269 @@
-"""Training from scratch, resumable after any interruption."""
+"""Training from scratch, which can be interrupted and resumed."""
 
 import json
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import nn
 from torch.nn import functional as F
 
 from pruning.data import datasets
-from pruning.data.datasets import DATASETS, Dataset, Images, normalise
-from pruning.inference.classify import accuracy
-from pruning.models import NETWORKS, build, checkpoints
+from pruning.data.datasets import DATASETS, Images, normalise
+from pruning.inference.classify import accuracy_of
+from pruning.models import build, checkpoints
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
+from pruning.training.plans import TrainingPlan, default_plan
 
-
-@dataclass(frozen=True)
-class Plan:
-    """SGD with Nesterov momentum under a one-cycle learning rate (Smith & Topin 2018).
-
-    ``pad`` moves each image by up to so many pixels; ``flip`` mirrors half of them.
-    """
-
-    epochs: int
-    rate: float = 0.1
-    batch: int = 128
-    decay: float = 5e-4
-    pad: int = 2
-    flip: bool = False
-    seed: int = 0
-
-
-def default_plan(network: str, dataset: str) -> Plan:
-    residual = network.startswith("resnet")
-    plans = {
-        "digits": Plan(epochs=60 if residual else 150, rate=0.1 if residual else 0.05, batch=64),
-        "mnist": Plan(epochs=10 if residual else 30, rate=0.1),
-        "cifar10": Plan(epochs=50, rate=0.2 if residual else 0.05, pad=4, flip=True),
-    }
-    NETWORKS[network], DATASETS[dataset]  # unknown names raise
-    return plans[dataset]
-
-
-def augment(pixels: torch.Tensor, plan: Plan, generator: torch.Generator) -> torch.Tensor:
-    """Each image of (B, C, H, W) moved, over a black border, and perhaps mirrored, by its own draw."""
-    count, _, height, width = pixels.shape
-    draw = torch.randint(2 * plan.pad + 1, (2, count, 1), generator=generator)
-    rows = draw[0] + torch.arange(height)  # (B, H)
-    columns = draw[1] + torch.arange(width)  # (B, W)
-    if plan.flip:
-        mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(mirrored, columns.flip(1), columns)
-    padded = F.pad(pixels, (plan.pad,) * 4)
-    image = torch.arange(count)[:, None, None]
-    return padded[image, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
-
-
-def fast_bfloat16() -> bool:
-    """Whether this processor multiplies bfloat16 matrices in hardware, so that autocast is faster and not slower."""
-    return (
-        "amx_bf16" in Path("/proc/cpuinfo").read_text() if Path("/proc/cpuinfo").exists() else False
-    )
+Progress = Callable[[int, int, int, int, float], None]
 
 
 def train(
     network: str,
     dataset: str,
-    plan: Plan | None = None,
+    plan: TrainingPlan | None = None,
     folder: Path = checkpoints.FOLDER,
-    progress: Callable[[int, int, int, int, float], None] = lambda *_: None,
+    progress: Progress | None = None,
 ) -> checkpoints.Card:
-    """Train a network and write its checkpoint and card to ``folder``.
+    """Train a network and write its checkpoint and card.
 
-    After each epoch the state is written to ``<name>.partial``; if that file is there and of the same plan, training
-    goes on from it. All randomness of an epoch follows from the seed and the epoch's number, so a resumed run draws
-    the same batches as an unbroken one. Test images are read once, after the last epoch.
+    After each epoch the state of the training is written to ``<network>-<dataset>.partial``. If
+    this file exists and has the same plan, the training resumes from it. The random numbers of an
+    epoch depend on the seed and on the index of the epoch only, so that a resumed training has
+    the same batches as an uninterrupted one. Test images are read once, after the last epoch.
 
     Parameters
     ----------
-    progress : called after each step with epoch, epochs, step, steps of an epoch, mean loss of the epoch
+    network, dataset
+        Keys of ``NETWORKS`` and ``DATASETS``.
+    plan
+        Settings of the training; `default_plan` if not given.
+    folder
+        Folder of the checkpoint.
+    progress
+        Called after each step with the epoch, the number of epochs, the step, the number of
+        steps of an epoch and the mean loss of the epoch; epochs and steps count from 1. An
+        exception that it raises ends the training.
+
+    Returns
+    -------
+    Card
+        The card that was written.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown.
+    DatasetError
+        If the dataset is missing or not valid.
+    CheckpointError
+        If the partial file cannot be read.
     """
     plan = plan or default_plan(network, dataset)
-    data: Dataset = DATASETS[dataset]
-    images = datasets.load(dataset, "train")
-    model = build(
-        network, channels=data.channels, size=data.size, classes=len(data.classes), seed=plan.seed
-    )
-    model = model.to(memory_format=torch.channels_last)
-    half = fast_bfloat16()
-    optimizer = torch.optim.SGD(
-        model.parameters(), lr=plan.rate, momentum=0.9, nesterov=True, weight_decay=plan.decay
-    )
-    steps = len(images) // plan.batch
+    training = _Training(network, dataset, plan)
     partial = Path(folder) / f"{checkpoints.stem(network, dataset)}.partial"
-    done, seconds = _resume(partial, plan, model, optimizer)
-    rates = _rates(plan, steps)
-    for epoch in range(done, plan.epochs):
-        began = time.perf_counter()
-        _epoch(
-            model,
-            optimizer,
-            rates[epoch * steps :],
-            images,
-            data,
-            plan,
-            half,
-            epoch,
-            steps,
-            progress,
-        )
-        seconds += time.perf_counter() - began
-        _remember(partial, plan, model, optimizer, epoch + 1, seconds)
-    test, validation = datasets.load(dataset, "test"), datasets.load(dataset, "validation")
-    reached = accuracy(model, test, data)
-    card = checkpoints.save(
-        model,
-        folder,
-        network=network,
-        dataset=dataset,
-        test_accuracy=reached,
-        test_correct=round(reached * len(test)),
-        test_images=len(test),
-        validation_accuracy=accuracy(model, validation, data),
-        epochs=plan.epochs,
-        batch=plan.batch,
-        optimizer=f"SGD, Nesterov momentum 0.9, weight decay {plan.decay:g}",
-        schedule=f"one-cycle learning rate, peak {plan.rate:g}",
-        augmentation=f"shift up to {plan.pad} pixels"
-        + (", mirrored half of the time" if plan.flip else ""),
-        precision="bfloat16 autocast" if half else "float32",
-        seed=plan.seed,
-        versions={"python": platform.python_version(), "torch": torch.__version__},
-        seconds=round(seconds, 1),
-        train_data_sha256=datasets.fingerprint(images),
-    )
+    if partial.is_file():
+        training.resume(partial)
+    while training.finished_epochs < plan.epochs:
+        training.run_epoch(progress)
+        training.save(partial)
+    card = _write_checkpoint(training, folder)
     partial.unlink(missing_ok=True)
     return card
 
 
-def _rates(plan: Plan, steps: int) -> list[float]:
-    """The learning rate of every step, so that a resumed run needs no schedule's state."""
-    stand_in = torch.optim.SGD([torch.zeros(1)], lr=plan.rate)
+def augment(pixels: torch.Tensor, plan: TrainingPlan, generator: torch.Generator) -> torch.Tensor:
+    """Shift each image over a black border, and mirror it if the plan requires it, at random.
+
+    Parameters
+    ----------
+    pixels
+        Images (B, C, H, W).
+    plan
+        Settings of the training.
+    generator
+        Source of the random numbers.
+
+    Returns
+    -------
+    torch.Tensor
+        Images (B, C, H, W) of the same type.
+    """
+    count, _, height, width = pixels.shape
+    shifts = torch.randint(2 * plan.max_shift + 1, (2, count, 1), generator=generator)
+    rows = shifts[0] + torch.arange(height)  # (B, H)
+    columns = shifts[1] + torch.arange(width)  # (B, W)
+    if plan.flip:
+        is_mirrored = torch.rand(count, 1, generator=generator) < 0.5
+        columns = torch.where(is_mirrored, columns.flip(1), columns)
+    padded = F.pad(pixels, (plan.max_shift,) * 4)
+    image_indices = torch.arange(count)[:, None, None]
+    augmented = padded[image_indices, :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
+    return augmented.permute(0, 3, 1, 2)
+
+
+def fast_bfloat16() -> bool:
+    """Return whether the processor multiplies bfloat16 matrices in hardware.
+
+    Autocast is slower than float32 on other processors.
+
+    Returns
+    -------
+    bool
+        True if the processor has AMX for bfloat16.
+    """
+    cpu_info = Path("/proc/cpuinfo")
+    return cpu_info.exists() and "amx_bf16" in cpu_info.read_text()
+
+
+class _Training:
+    """A network in training, with its optimizer and its images."""
+
+    def __init__(self, network: str, dataset: str, plan: TrainingPlan):
+        self.network = network
+        self.data = DATASETS[dataset]
+        self.plan = plan
+        self.images: Images = datasets.load(dataset, "train")
+        self.model = build(
+            network,
+            channels=self.data.channels,
+            size=self.data.size,
+            classes=len(self.data.classes),
+            seed=plan.seed,
+        ).to(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.SGD(
+            self.model.parameters(),
+            lr=plan.learning_rate,
+            momentum=0.9,
+            nesterov=True,
+            weight_decay=plan.weight_decay,
+        )
+        self.uses_bfloat16 = fast_bfloat16()
+        self.steps_per_epoch = len(self.images) // plan.batch_size
+        self.learning_rates = _learning_rates(plan, self.steps_per_epoch)
+        self.finished_epochs = 0
+        self.seconds = 0.0
+
+    def run_epoch(self, progress: Progress | None) -> None:
+        start = time.perf_counter()
+        epoch, plan, steps = self.finished_epochs, self.plan, self.steps_per_epoch
+        self.model.train()
+        generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
+        order = torch.randperm(len(self.images), generator=generator)
+        total_loss = 0.0
+        for step in range(steps):
+            self.optimizer.param_groups[0]["lr"] = self.learning_rates[epoch * steps + step]
+            batch = order[step * plan.batch_size : (step + 1) * plan.batch_size]
+            total_loss += self._run_step(batch, generator)
+            if progress is not None:
+                progress(epoch + 1, plan.epochs, step + 1, steps, total_loss / (step + 1))
+        self.finished_epochs += 1
+        self.seconds += time.perf_counter() - start
+
+    def _run_step(self, batch: torch.Tensor, generator: torch.Generator) -> float:
+        """Update the parameters on a batch of image indices; returns the loss before it."""
+        pixels = augment(self.images.pixels[batch], self.plan, generator)
+        x = normalise(pixels, self.data)
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.uses_bfloat16):
+            loss = F.cross_entropy(self.model(x), self.images.labels[batch])
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        return loss.item()
+
+    def save(self, partial: Path) -> None:
+        """Write the state after an epoch, atomically."""
+        tensors = {}
+        for name, tensor in self.model.state_dict().items():
+            tensors[f"model.{name}"] = tensor.contiguous()
+        for name, parameter in self.model.named_parameters():
+            momentum = self.optimizer.state[parameter]["momentum_buffer"]
+            tensors[f"momentum.{name}"] = momentum.contiguous()
+        metadata = {
+            "plan": json.dumps(asdict(self.plan)),
+            "done": str(self.finished_epochs),
+            "seconds": str(self.seconds),
+        }
+        with atomic_write(partial) as temporary:
+            save_file(tensors, temporary, metadata)
+
+    def resume(self, partial: Path) -> None:
+        """Restore the state of an interrupted training; no effect if its plan is another one."""
+        try:
+            with safe_open(partial, "pt") as file:
+                metadata = file.metadata()
+                if json.loads(metadata["plan"]) != asdict(self.plan):
+                    return
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            finished_epochs, seconds = int(metadata["done"]), float(metadata["seconds"])
+            self._restore(tensors)
+        except (SafetensorError, OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{partial} cannot be read as an interrupted training: delete it to start over"
+            ) from error
+        self.finished_epochs, self.seconds = finished_epochs, seconds
+
+    def _restore(self, tensors: dict[str, torch.Tensor]) -> None:
+        state = {}
+        for name in self.model.state_dict():
+            state[name] = tensors[f"model.{name}"]
+        self.model.load_state_dict(state)
+        for name, parameter in self.model.named_parameters():
+            momentum = torch.empty_like(parameter)  # keeps the memory format
+            momentum.copy_(tensors[f"momentum.{name}"])
+            self.optimizer.state[parameter]["momentum_buffer"] = momentum
+
+
+def _learning_rates(plan: TrainingPlan, steps_per_epoch: int) -> list[float]:
+    """Return the learning rate of every step, so that a schedule has no state to be resumed."""
+    total_steps = plan.epochs * steps_per_epoch
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=plan.learning_rate)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        stand_in,
-        max_lr=plan.rate,
-        total_steps=plan.epochs * steps + 1,
+        optimizer,
+        max_lr=plan.learning_rate,
+        total_steps=total_steps + 1,
         pct_start=0.25,
         cycle_momentum=False,
     )
     rates = []
-    for _ in range(plan.epochs * steps):
-        rates.append(schedule.get_last_lr()[0])
-        stand_in.step()
+    for _ in range(total_steps):
+        rates.append(float(schedule.get_last_lr()[0]))
+        optimizer.step()
         schedule.step()
     return rates
 
 
-def _epoch(
-    model: nn.Module,
-    optimizer,
-    rates: list[float],
-    images: Images,
-    data: Dataset,
-    plan: Plan,
-    half: bool,
-    epoch: int,
-    steps: int,
-    progress: Callable,
-) -> None:
-    model.train()
-    generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
-    order = torch.randperm(len(images), generator=generator)
-    total = 0.0
-    for step in range(steps):
-        optimizer.param_groups[0]["lr"] = rates[step]
-        chosen = order[step * plan.batch : (step + 1) * plan.batch]
-        x = normalise(augment(images.pixels[chosen], plan, generator), data)
-        with torch.autocast("cpu", torch.bfloat16, enabled=half):
-            loss = F.cross_entropy(model(x), images.labels[chosen])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        total += loss.item()
-        progress(epoch + 1, plan.epochs, step + 1, steps, total / (step + 1))
-
-
-def _remember(
-    partial: Path, plan: Plan, model: nn.Module, optimizer, done: int, seconds: float
-) -> None:
-    tensors = {f"model.{k}": v.contiguous() for k, v in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        tensors[f"momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"].contiguous()
-    with atomic_write(partial) as temporary:
-        save_file(
-            tensors,
-            temporary,
-            {"plan": json.dumps(asdict(plan)), "done": str(done), "seconds": str(seconds)},
-        )
-
-
-def _resume(partial: Path, plan: Plan, model: nn.Module, optimizer) -> tuple[int, float]:
-    """Epochs and seconds that an interrupted run of the same plan has behind it; (0, 0) without one."""
-    if not partial.is_file():
-        return 0, 0.0
-    try:
-        with safe_open(partial, "pt") as file:
-            about = file.metadata()
-            if json.loads(about["plan"]) != asdict(plan):
-                return 0, 0.0
-            tensors = {name: file.get_tensor(name) for name in file.keys()}
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{partial} cannot be read ({error}): delete it to start over"
-        ) from error
-    model.load_state_dict(
-        {k.removeprefix("model."): v for k, v in tensors.items() if k.startswith("model.")}
+def _write_checkpoint(training: _Training, folder: Path) -> checkpoints.Card:
+    """Evaluate a trained network and write its weights and its card."""
+    model, data, plan = training.model, training.data, training.plan
+    test = datasets.load(data.name, "test")
+    validation = datasets.load(data.name, "validation")
+    test_accuracy = accuracy_of(model, test, data)
+    augmentation = f"shift up to {plan.max_shift} pixels"
+    if plan.flip:
+        augmentation += ", mirrored half of the time"
+    return checkpoints.save(
+        model,
+        folder,
+        network=training.network,
+        dataset=data.name,
+        test_accuracy=test_accuracy,
+        test_correct=round(test_accuracy * len(test)),
+        test_images=len(test),
+        validation_accuracy=accuracy_of(model, validation, data),
+        epochs=plan.epochs,
+        batch=plan.batch_size,
+        optimizer=f"SGD, Nesterov momentum 0.9, weight decay {plan.weight_decay:g}",
+        schedule=f"one-cycle learning rate, peak {plan.learning_rate:g}",
+        augmentation=augmentation,
+        precision="bfloat16 autocast" if training.uses_bfloat16 else "float32",
+        seed=plan.seed,
+        versions={"python": platform.python_version(), "torch": torch.__version__},
+        seconds=round(training.seconds, 1),
+        train_data_sha256=datasets.fingerprint(training.images),
     )
-    for name, parameter in model.named_parameters():
-        buffer = torch.empty_like(parameter).copy_(
-            tensors[f"momentum.{name}"]
-        )  # keeps the memory format
-        optimizer.state[parameter]["momentum_buffer"] = buffer
-    return int(about["done"]), float(about["seconds"])

@@ -1,15 +1,18 @@
-"""`make bench`: what must be fast, each beside the plain PyTorch way of doing it, in one run on one machine.
+"""`make bench`: what must be fast, each beside the plain PyTorch way of doing it, on one machine.
 
-The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test images from torchvision's
-own dataset through a DataLoader with ToTensor and Normalize.
+``python -m tests.benchmarks.bench --only PATTERN`` prints only rows whose name contains PATTERN;
+parts without any such row are left out.
+
+The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test
+images from torchvision's own dataset through a DataLoader with ToTensor and Normalize.
 """
 
+import argparse
 import copy
 import json
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from urllib.parse import quote
 
 import numpy as np
@@ -20,26 +23,44 @@ from torch.utils.data import DataLoader, Subset
 from torchvision import transforms
 from torchvision.datasets import VisionDataset
 
-from pruning.cost.report import ledger
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.engine import prune as experiment
-from pruning.experiments.comparison import Budget, matched
+from pruning.engine import store
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune as prune_recipe
+from pruning.engine.prune import rank_units, trained_model, unit_groups
+from pruning.experiments.budgets import Budget, match_budget
+from pruning.experiments.removal_report import report_removal
 from pruning.methods.ranking import Ranking
-from pruning.methods.rules import RULES, scopes_for
+from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS, UnitGroup
 from pruning.models import NETWORKS, checkpoints, prunable
-from pruning.recipe.recipe import Recipe, criteria_for
+from pruning.recipe.compatibility import criteria_for, scopes_for
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_dict
 from tests.benchmarks import engine
 
 
-def medians(values: list[float], *works: Callable[[float], object]) -> list[float]:
-    """Median seconds of each ``work(value)``, in turns, so that a busy machine hits all; a first call does not count."""
+def nothing() -> None:
+    """Prepare nothing."""
+
+
+def medians(
+    values: list[float],
+    *works: Callable[[float], object],
+    prepare: Callable[[], object] = nothing,
+) -> list[float]:
+    """Median seconds of each ``work(value)``, in turns, so that a busy machine hits all.
+
+    A first call does not count; ``prepare()`` runs before each call and is not timed.
+    """
     taken: list[list[float]] = [[] for _ in works]
     for work in works:
+        prepare()
         work(values[-1])
     for value in values:
-        for work, times in zip(works, taken):
+        for work, times in zip(works, taken, strict=True):
+            prepare()
             began = time.perf_counter()
             work(value)
             times.append(time.perf_counter() - began)
@@ -47,7 +68,7 @@ def medians(values: list[float], *works: Callable[[float], object]) -> list[floa
 
 
 class _InMemory:
-    """torchvision's dataset around arrays that are in memory already; how it hands out an image stays its own."""
+    """A dataset of torchvision around arrays in memory; it returns an image as it always does."""
 
     def __init__(self, data, targets, transform: Callable):
         VisionDataset.__init__(self, root="", transform=transform)
@@ -63,7 +84,7 @@ class CIFAR10(_InMemory, torchvision.datasets.CIFAR10):
 
 
 def plain_images(dataset: str) -> torch.utils.data.Dataset:
-    """The test set as the plain way has it. The built-in digits, which torchvision has not, are handed out like MNIST's."""
+    """The test set as the plain way has it; the built-in digits are returned like MNIST's."""
     images, about = datasets.load(dataset, "test"), DATASETS[dataset]
     transform = transforms.Compose(
         [transforms.ToTensor(), transforms.Normalize(about.mean, about.std)]
@@ -95,7 +116,7 @@ def plain_way(network: str, dataset: str, images: int | None = None) -> Callable
 
 
 def search_in_11_million() -> tuple[float, float]:
-    """A slider move on ResNet-18's 11 million weights: our search, and the peer's pass over the weights."""
+    """A slider move on 11 million weights: our search, and the peer's pass over the weights."""
     generator = torch.Generator().manual_seed(0)
     shapes = [(64, 3, 7, 7)] + [(512, 512, 3, 3)] * 4 + [(256, 256, 3, 3)] * 2 + [(512, 256, 3, 3)]
     weights = {
@@ -107,7 +128,7 @@ def search_in_11_million() -> tuple[float, float]:
     ours = max(
         medians(
             [rule.interpolate(ranking, v) for v in values],
-            lambda value: rule.select(ranking, value, scope),
+            lambda value, rule=rule, scope=scope: rule.select(ranking, value, scope),
         )[0]
         for rule in RULES.values()
         if not rule.patterns
@@ -123,26 +144,26 @@ def search_in_11_million() -> tuple[float, float]:
 
 
 def scoring(network: str, dataset: str) -> None:
-    """Once per criterion, on 1,024 calibration images; and the exact loss change beside the loop that computes all anew."""
+    """Once per criterion, on 1,024 images; and the loss change beside a plain loop."""
     datasets.calibration(dataset, 1024)
     taken = {}
     for method in METHODS:
         for criterion in criteria_for(network, method):
             if criterion != "loss_change":
                 began = time.perf_counter()
-                experiment.ranking(Recipe(network, dataset, method=method, criterion=criterion))
+                rank_units(Recipe.one_step(network, dataset, method=method, criterion=criterion))
                 taken[f"{method}s by {criterion}"] = time.perf_counter() - began
     slowest = max(taken, key=taken.get)
     row(f"scoring, {network} on {dataset}, the slowest of {len(taken)}: {slowest}", taken[slowest])
     method = "layer" if NETWORKS[network].slow else "filter"
-    recipe = Recipe(network, dataset, method=method, criterion="loss_change")
+    recipe = Recipe.one_step(network, dataset, method=method, criterion="loss_change")
     began = time.perf_counter()
-    experiment.ranking(recipe)
+    rank_units(recipe)
     ours = time.perf_counter() - began
     began = time.perf_counter()
     found = leave_one_out(recipe)
     theirs = time.perf_counter() - began
-    ranked = experiment.ranking(recipe)
+    ranked = rank_units(recipe)
     for name, group in ranked.items():
         assert np.allclose(group.scores, found[name], atol=1e-4), "the peer finds other losses"
     row(
@@ -159,13 +180,13 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
         DATASETS[recipe.dataset],
     )
     x, y = datasets.normalise(images.pixels, data).split(256), images.labels.split(256)
-    trained, groups = experiment.model(recipe), experiment.groups_of(recipe)
+    trained, groups = trained_model(recipe), unit_groups(recipe)
 
     def loss(model: torch.nn.Module) -> float:
         with torch.no_grad():
             total = sum(
                 float(torch.nn.functional.cross_entropy(model(a), b, reduction="sum"))
-                for a, b in zip(x, y)
+                for a, b in zip(x, y, strict=True)
             )
         return total / len(images)
 
@@ -175,7 +196,7 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
         for unit in range(group.units):
             model = copy.deepcopy(trained)
             for key, kept in (
-                METHODS[recipe.method]
+                METHODS[recipe.last_step.method]
                 .masks_for(model, group, torch.arange(group.units) == unit)
                 .items()
             ):
@@ -185,13 +206,16 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
 
 
 def removed_resnet() -> None:
-    """A ResNet-20 at a quarter of its MACs, taken out for good, beside the dense one: the same images in turns."""
-    recipe = Recipe("resnet20", "digits", method="filter", grouping="across", scope="layer")
-    column = matched(recipe, Budget("macs", 0.25))
-    book = ledger(column.recipe, seconds=3.0)
-    for dense, removed in zip(book.dense.latency, book.removed.latency):
+    """A ResNet-20 reduced to a quarter of its MACs, beside the dense one, in turns."""
+    recipe = Recipe.one_step(
+        "resnet20", "digits", method="filter", grouping="across", scope="layer"
+    )
+    recipe = match_budget(recipe, Budget("macs", 0.25)).recipe
+    report = report_removal(recipe, seconds=3.0)
+    share = prune_recipe(recipe).effective.macs / report.dense.macs
+    for dense, removed in zip(report.dense.latency, report.removed.latency, strict=True):
         row(
-            f"ResNet-20 at {column.left.macs / book.dense.macs:.0%} of its MACs, batch {removed.batch}",
+            f"ResNet-20 at {share:.0%} of its MACs, batch {removed.batch}",
             removed.median,
             "dense",
             dense.median,
@@ -211,16 +235,16 @@ def in_the_browser(dataset: str, query: str) -> tuple[float, float]:
 
 
 def columns_in_the_browser(dataset: str, network: str) -> list[float]:
-    """Compare's shared slider: seconds until all three columns stand; of a slow network, until all have an estimate."""
+    """Compare's slider: seconds until three columns are shown; for a slow network, estimated."""
     from tests.benchmarks.latency import column_latencies
     from tests.browser.conftest import chromium, serving, settle
 
     recipes = [
-        Recipe(network, dataset),
-        Recipe(network, dataset, method="neuron", criterion="activation", scope="layer"),
-        Recipe(network, dataset, method="filter", scope="layer"),
+        Recipe.one_step(network, dataset),
+        Recipe.one_step(network, dataset, method="neuron", criterion="activation", scope="layer"),
+        Recipe.one_step(network, dataset, method="filter", scope="layer"),
     ]
-    columns = quote(json.dumps([recipe.to_dict() for recipe in recipes]))
+    columns = quote(json.dumps([recipe_to_dict(recipe) for recipe in recipes]))
     with serving() as address, chromium() as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/compare?budget=macs=0.9&columns={columns}")
@@ -229,56 +253,84 @@ def columns_in_the_browser(dataset: str, network: str) -> list[float]:
         return column_latencies(page)
 
 
+only = ""
+"""Rows are printed whose name contains this text."""
+
+
 def row(work: str, ours: float, peer: str = "", theirs: float = 0.0) -> None:
+    if only not in work:
+        return
     ratio = f"{theirs / ours:8.1f}x" if theirs else ""
-    print(
-        f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {f'{1000 * theirs:10.1f} ms' if theirs else '':13} {ratio}",
-        flush=True,
-    )
+    their_time = f"{1000 * theirs:10.1f} ms" if theirs else ""
+    print(f"{work:62} {1000 * ours:10.2f} ms   {peer:44} {their_time:13} {ratio}", flush=True)
+
+
+def is_selected(*names: str) -> bool:
+    """Whether a part of the benchmark may have a selected row, by fixed words of its rows."""
+    return not only or any(only in name or name in only for name in names)
+
+
+def mask_and_accuracy(network: str, dataset: str) -> None:
+    """Masks and accuracy of a new recipe; the store is emptied before each call, untimed."""
+    recipe, peer = Recipe(network, dataset), plain_way(network, dataset)
+    images = DATASETS[dataset].test_images
+    mine, its = {}, {}
+
+    def measure(value: float) -> None:
+        [evaluation] = evaluate([recipe.with_last_step(value=value)])
+        mine[value] = evaluation.accuracy.value
+
+    def measure_peer(value: float) -> None:
+        its[value] = peer(value)
+
+    values = [0.5, 0.7, 0.9]
+    with engine.empty_store():
+        ours, theirs = medians(values, measure, measure_peer, prepare=store.clear)
+    # An image may lie on the border between two classes, where another order of adding tips it.
+    differences = [abs(mine[value] - its[value]) for value in values]
+    assert max(differences) <= 2 / images, "the peer measures another accuracy"
+    name = f"mask and accuracy, {network} on {dataset}, {images:,} images"
+    row(name, ours, "prune, DataLoader, ToTensor", theirs)
 
 
 def main() -> None:
+    global only
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", default="", metavar="PATTERN", help="part of a row's name")
+    only = parser.parse_args().only
     print(f"{torch.get_num_threads()} threads, PyTorch {torch.__version__}\n")
-    ours, theirs = search_in_11_million()
-    row("slider move: the choice, slowest rule and scope", ours, "topk over all weights", theirs)
-    values = [0.5, 0.7, 0.9]
+    if is_selected("slider move: the choice, slowest rule and scope"):
+        ours, theirs = search_in_11_million()
+        row(
+            "slider move: the choice, slowest rule and scope",
+            ours,
+            "topk over all weights",
+            theirs,
+        )
     for network, dataset in checkpoints.shipped():
         if not datasets.available(dataset):
             print(f"{network} on {dataset}: skipped, {dataset} is not in {datasets.data_dir()}")
-            continue
-        recipe, peer = Recipe(network, dataset), plain_way(network, dataset)
-        images = DATASETS[dataset].test_images
-        mine, its = {}, {}
-        ours, theirs = medians(
-            values,
-            lambda v: mine.update({v: experiment.run(replace(recipe, value=v)).accuracy.value}),
-            lambda v: its.update({v: peer(v)}),
-        )
-        # An image may lie on the border between two classes, where another order of adding tips it.
-        assert all(abs(mine[v] - its[v]) <= 2 / images for v in values), (
-            "the peer measures another accuracy"
-        )
-        row(
-            f"mask and accuracy, {network} on {dataset}, {images:,} images",
-            ours,
-            "prune, DataLoader, ToTensor",
-            theirs,
-        )
-    removed_resnet()
+        elif is_selected(f"mask and accuracy, {network} on {dataset}"):
+            mask_and_accuracy(network, dataset)
+    if is_selected("ResNet-20 at"):
+        removed_resnet()
     for network, dataset in checkpoints.shipped():
-        if dataset != "digits" and datasets.available(dataset):
+        names = (f"scoring, {network} on {dataset}", "loss change of all")
+        if dataset != "digits" and datasets.available(dataset) and is_selected(*names):
             scoring(network, dataset)
-    if datasets.available("mnist"):
+    if datasets.available("mnist") and is_selected(*engine.NAMES):
         engine.rows(row, plain_way)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]
     if datasets.available("mnist"):
         browsed.append(("mnist", "network=lenet5&sparsity=0.8", "LeNet-5 on MNIST, 10,000 images"))
     for dataset, query, label in browsed:
+        if not is_selected(f"key press to repaint in Chromium, {label}"):
+            continue
         middle, slow = in_the_browser(dataset, query)
         row(f"key press to repaint in Chromium, {label}: median", middle)
         row(f"key press to repaint in Chromium, {label}: 95th percentile", slow)
     for network, dataset in (("lenet5", "mnist"), ("resnet20", "cifar10")):
-        if datasets.available(dataset):
+        if datasets.available(dataset) and is_selected("Compare, three columns in Chromium"):
             what = "estimates" if NETWORKS[network].slow else "full test set"
             row(
                 f"Compare, three columns in Chromium, {network} on {dataset}, {what}: median",

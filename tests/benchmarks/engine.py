@@ -4,21 +4,31 @@ import os
 import tempfile
 import time
 from collections.abc import Callable
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 
 import numpy as np
 import torch
 
-from pruning.cost.macs import cost
+from pruning.cost.macs import dense_cost
 from pruning.data import datasets
-from pruning.engine import evaluate as sweep
-from pruning.engine import prune as experiment
-from pruning.experiments import curves as bundle
-from pruning.experiments import sensitivity
-from pruning.experiments.curves import Bundle
+from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.prune import unit_groups
+from pruning.experiments.curves import CurveRequest, measure_curves
+from pruning.experiments.sensitivity import LEVELS
 from pruning.recipe.recipe import Recipe
 from tests.benchmarks.latency import slider_latencies, summary
+
+NAMES = (
+    "a 20-point curve",
+    "a scan of",
+    "a result from the store",
+    "the first estimate, resnet20 on cifar10",
+    "a 10-point curve to 0.01",
+    "key press to repaint while another's ResNet-20 curve runs",
+    "the same: 95th percentile",
+)
+"""First words of the rows."""
 
 
 @contextmanager
@@ -41,15 +51,20 @@ def timed(work: Callable[[], object]) -> float:
 
 
 def curve(network: str, dataset: str, peer: Callable[[float], float]) -> tuple[float, float]:
-    """Twenty points on the full test set: the median of three curves, and the peer's loop over the same, a third of it
-    behind each curve, so that a busy machine hits both."""
+    """Twenty points on the full test set: the median of three curves, and the peer's loop.
+
+    A third of the loop runs after each curve, so that a busy machine hits both.
+    """
     values, ours, theirs = np.arange(20) / 20, [], 0.0
-    experiment.run(Recipe(network, dataset))  # nobody pays for loading
+    with empty_store():
+        evaluate([Recipe(network, dataset)])  # loading is not timed
     peer(0.5)
     for turn in range(3):
         with empty_store():
-            recipes = [Recipe(network, dataset, value=float(v) + turn / 1000) for v in values]
-            ours.append(timed(lambda recipes=recipes: sweep.measure(recipes)))
+            recipes = [
+                Recipe.one_step(network, dataset, value=float(v) + turn / 1000) for v in values
+            ]
+            ours.append(timed(lambda recipes=recipes: evaluate(recipes)))
         theirs += timed(lambda turn=turn: [peer(float(v)) for v in values[turn::3]])
     return float(np.median(ours)), theirs
 
@@ -58,26 +73,37 @@ def scan(
     network: str, dataset: str, peer: Callable[[float], float], images: int | None
 ) -> tuple[float, float, int]:
     """All layers at ten levels. The peer's points take alike: a tenth of them stands for all."""
-    recipes = [
-        Recipe(network, dataset, scope="layer", layers=(layer,), value=level, images=images)
-        for layer in experiment.groups_of(Recipe(network, dataset))
-        for level in sensitivity.LEVELS
-    ]
+    recipes = []
+    for layer in unit_groups(Recipe(network, dataset)):
+        for level in LEVELS:
+            recipe = Recipe.one_step(
+                network,
+                dataset,
+                scope="layer",
+                layers=(layer,),
+                value=level,
+                max_test_images=images,
+            )
+            recipes.append(recipe)
     with empty_store():
-        ours = timed(lambda: sweep.measure(recipes))
-    some = [recipe.value for recipe in recipes[::10]]
+        ours = timed(lambda: evaluate(recipes))
+    some = [recipe.last_step.value for recipe in recipes[::10]]
     return ours, timed(lambda: [peer(v) for v in some]) * len(recipes) / len(some), len(recipes)
 
 
 def rates() -> tuple[float, float]:
-    """Float32 operations a second of ResNet-20 on the full CIFAR-10 test set, and of a matrix product; in turns."""
+    """Operations a second of ResNet-20 on CIFAR-10 and of a matrix product, in turns."""
     recipe, a = Recipe("resnet20", "cifar10"), torch.randn(2048, 2048)
     ours = product = 0.0
-    experiment.run(replace(recipe, images=1000))
-    for value in (0.1, 0.2, 0.3, 0.4):
-        ours += timed(lambda value=value: experiment.run(replace(recipe, value=value)))
-        product += timed(lambda: [a @ a for _ in range(60)])
-    return 4 * 2 * cost("resnet20", "cifar10").macs * 10_000 / ours, 4 * 60 * 2 * 2048**3 / product
+    with empty_store():
+        evaluate([replace(recipe, max_test_images=1000)])
+        for value in (0.1, 0.2, 0.3, 0.4):
+            changed = recipe.with_last_step(value=value)
+            ours += timed(lambda changed=changed: evaluate([changed]))
+            product += timed(lambda: [a @ a for _ in range(60)])
+    return 4 * 2 * dense_cost(
+        "resnet20", "cifar10"
+    ).macs * 10_000 / ours, 4 * 60 * 2 * 2048**3 / product
 
 
 def first_estimate() -> float:
@@ -86,46 +112,51 @@ def first_estimate() -> float:
     class Enough(Exception):
         pass
 
-    def stop(outcome):
-        raise Enough
+    def stop(progress: EvaluationProgress) -> None:
+        if progress.evaluations[0] is not None:
+            raise Enough
 
     def once(value: float) -> None:
-        try:
-            experiment.run(Recipe("resnet20", "cifar10", value=value), stop)
-        except Enough:
-            pass
+        with suppress(Enough):
+            evaluate([Recipe.one_step("resnet20", "cifar10", value=value)], report=stop)
 
-    return float(np.median([timed(lambda v=v: once(v)) for v in (0.31, 0.32, 0.33, 0.34, 0.35)]))
+    times = []
+    for value in (0.31, 0.32, 0.33, 0.34, 0.35):
+        with empty_store():
+            times.append(timed(lambda value=value: once(value)))
+    return float(np.median(times))
 
 
 def precision() -> tuple[float, float, int]:
-    """A ten-point ResNet-20 curve until each point is known to a point, and in full; how many intervals hold the full value."""
-    asked = Bundle((Recipe("resnet20", "cifar10"),), points=10, precision=0.01)
+    """A ten-point ResNet-20 curve to a point and in full; how many intervals hold."""
+    asked = CurveRequest((Recipe("resnet20", "cifar10"),), points=10, precision=0.01)
     with empty_store():
         some = []
-        partly = timed(lambda: some.extend(bundle.measure(asked)[0].runs[0]))
+        partly = timed(lambda: some.extend(measure_curves(asked)[0].runs[0]))
     with empty_store():
         full = []
         whole = timed(
-            lambda: full.extend(bundle.measure(replace(asked, precision=None))[0].runs[0])
+            lambda: full.extend(measure_curves(replace(asked, precision=None))[0].runs[0])
         )
     held = sum(
         a.accuracy.interval[0] <= b.accuracy.value <= a.accuracy.interval[1]
-        for a, b in zip(some, full)
+        for a, b in zip(some, full, strict=True)
     )
     return partly, whole, held
 
 
 def from_store() -> float:
-    recipes = [Recipe("resnet20", "digits", value=v / 100) for v in range(10)]
+    recipes = [Recipe.one_step("resnet20", "digits", value=v / 100) for v in range(10)]
     with empty_store():
-        sweep.measure(recipes)
-        return max(timed(lambda r=r: sweep.measure([r])) for r in recipes)
+        evaluate(recipes)
+        return max(timed(lambda r=r: evaluate([r])) for r in recipes)
 
 
 def while_a_curve_runs() -> tuple[list[float], list[float], float]:
-    """Slider latencies of LeNet-5 on MNIST, alone, and while another visitor's ResNet-20 curve is being computed; then with all
-    networks loaded and a scan running, the server's memory in bytes."""
+    """Slider latencies of LeNet-5 on MNIST, alone and beside a ResNet-20 curve; the server memory.
+
+    The memory, in bytes, is measured with all networks loaded and a scan running.
+    """
     from tests.browser.conftest import chromium, serving, settle
 
     with empty_store(), serving() as address, chromium() as browser:
@@ -171,7 +202,7 @@ def _memory(address: str) -> float:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             if any(
-                os.readlink(link) in {f"socket:[{inode}]" for inode in inodes}
+                str(Path(link).readlink()) in {f"socket:[{inode}]" for inode in inodes}
                 for link in (process / "fd").iterdir()
             ):
                 return 1024 * int(re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())[1])
@@ -209,7 +240,8 @@ def rows(row: Callable, plain_way: Callable) -> None:
     )
     rate, product = rates()
     print(
-        f"resnet20 on cifar10, full test set: {rate / 1e9:.0f} GFLOP/s, {rate / product:.0%} of a matrix product's {product / 1e9:.0f}"
+        f"resnet20 on cifar10, full test set: {rate / 1e9:.0f} GFLOP/s, "
+        f"{rate / product:.0%} of a matrix product's {product / 1e9:.0f}"
     )
     row("the first estimate, resnet20 on cifar10", first_estimate())
     partly, whole, held = precision()

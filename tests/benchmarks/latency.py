@@ -3,12 +3,13 @@
 import statistics
 import time
 
-# A change counts when the frame that shows it has been painted. The table's hidden copy for screen readers follows
-# its picture 0.2 s later, on purpose; it is the one thing left out.
+# A change counts when the frame that shows it has been painted. The table's hidden copy for screen
+# readers is updated 0.2 s after its picture, on purpose; only that is left out.
 WATCH = """(place) => {
   window.__last = 0; window.__key = 0;
   new MutationObserver((changes) => {
-    if (changes.every(c => (c.target.parentElement ?? c.target).closest('[data-testid=stDataFrame]'))) return;
+    const inTable = c => (c.target.parentElement ?? c.target).closest('[data-testid=stDataFrame]');
+    if (changes.every(inTable)) return;
     requestAnimationFrame(() => setTimeout(() => { window.__last = performance.now(); }));
   })
     .observe(document.querySelector(place),
@@ -20,7 +21,7 @@ WATCH = """(place) => {
 def slider_latencies(
     page, moves: int = 30, settle: float = 1.0, place: str = "[data-testid=stMain]"
 ) -> list[float]:
-    """Seconds from each key press to the last change of a part of the page, at first all of it but the sidebar."""
+    """Seconds from each key press to the last change of a part of the page."""
     page.evaluate(WATCH, place)
     slider = page.get_by_role("slider").first
     slider.focus()
@@ -34,18 +35,20 @@ def slider_latencies(
 
 
 ESTIMATES = """(before) => {
-  const told = [...document.querySelectorAll('.st-key-columns [data-testid=stMetric]')].map(e => e.innerText);
+  const metrics = document.querySelectorAll('.st-key-columns [data-testid=stMetric]');
+  const told = [...metrics].map(e => e.innerText);
   const shown = told.filter(text => text.startsWith('Test accuracy') && /\\d%/.test(text)).length;
   const budgets = told.filter(text => text.startsWith('Effective MACs'));
-  return shown === budgets.length && shown > 0 && budgets.every(text => !before.includes(text)) && [performance.now(), budgets];
+  const isNew = budgets.every(text => !before.includes(text));
+  return shown === budgets.length && shown > 0 && isNew && [performance.now(), budgets];
 }"""
 
 
 def column_latencies(page, moves: int = 6) -> list[float]:
-    """Seconds from each key press on Compare's shared slider until every column shows an accuracy for the new budget."""
+    """Seconds from each key press on Compare's slider until every column shows a new accuracy."""
     slider, taken = page.get_by_role("slider").first, []
     _, budgets = page.wait_for_function(ESTIMATES, arg=[], timeout=60_000).json_value()
-    for move in range(moves + 1):
+    for _ in range(moves + 1):
         time.sleep(4)
         slider.focus()
         began = page.evaluate("() => performance.now()")

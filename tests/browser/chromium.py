@@ -1,4 +1,4 @@
-"""The Chromium of the browser tests: one that is there, or one installed now. As a script: see to it that there is one."""
+"""The Chromium of the browser tests. As a script: install one if there is none."""
 
 import os
 import shutil
@@ -8,24 +8,25 @@ from pathlib import Path
 
 
 def find() -> str | None:
-    """The path of a Chromium or Chrome, the system's first, then Playwright's own; None without one."""
+    """Return the path of a Chromium or Chrome, of the system or of Playwright; None without one."""
     for name in ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"):
-        if (there := shutil.which(name)) and _starts(there):
-            return there
+        path = shutil.which(name)
+        if path and _starts(path):
+            return path
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        own = playwright.chromium.executable_path
-    return own if own and Path(own).is_file() and _starts(own) else None
+        path = playwright.chromium.executable_path
+    return path if path and Path(path).is_file() and _starts(path) else None
 
 
 def _starts(path: str) -> bool:
-    """A browser without its system libraries is none."""
+    """Return whether a browser runs: it may lack system libraries."""
     return subprocess.run([path, "--version"], capture_output=True).returncode == 0
 
 
 def install() -> None:
-    """Debian's package when that may be installed, else Playwright's own download; failures show in the output."""
+    """Install Debian's package, or else Playwright's download; failures are in the output."""
     if os.geteuid() == 0 and shutil.which("apt-get"):
         print("installing Chromium (Debian's package) for the browser tests")
         quiet = {

@@ -20,7 +20,7 @@ QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 @contextmanager
 def serving():
-    """The application's address, on a free port."""
+    """Start the application on a free port, and give its address."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -43,21 +43,25 @@ def serving():
             stderr=log,
         )
         try:
-            direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-            address, deadline = f"http://127.0.0.1:{port}", time.time() + 60
-            while True:
-                try:
-                    direct.open(f"{address}/_stcore/health", timeout=2).close()
-                    break
-                except OSError:
-                    assert server.poll() is None and time.time() < deadline, (
-                        ARTEFACTS / "server.log"
-                    ).read_text()
-                    time.sleep(0.1)
+            address = f"http://127.0.0.1:{port}"
+            _wait_until_healthy(server, address)
             yield address
         finally:
             server.terminate()
             server.wait(20)
+
+
+def _wait_until_healthy(server, address: str) -> None:
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    deadline = time.time() + 60
+    while True:
+        try:
+            direct.open(f"{address}/_stcore/health", timeout=2).close()
+            return
+        except OSError:
+            is_waiting = server.poll() is None and time.time() < deadline
+            assert is_waiting, (ARTEFACTS / "server.log").read_text()
+            time.sleep(0.1)
 
 
 @contextmanager
@@ -73,8 +77,8 @@ def chromium():
 
 @pytest.fixture(scope="session")
 def address():
-    with serving() as there:
-        yield there
+    with serving() as server_address:
+        yield server_address
 
 
 @pytest.fixture(scope="session")
@@ -88,7 +92,7 @@ def browser():
 
 @pytest.fixture
 def visit(browser, address):
-    """Call with a path and a query: a fresh visitor's page, settled, that has shown no error."""
+    """Call with a path and a query: the page of a new visitor, settled and without an error."""
     contexts = []
 
     def go(query: str = "", *, width: int = 1400, height: int = 1000, scheme: str = "light"):
@@ -110,7 +114,7 @@ def visit(browser, address):
 
 
 def settle(page) -> None:
-    """Wait for the script to end and the numbers to stand; an error on the page fails the test."""
+    """Wait for the script to end; an exception on the page fails the test."""
     page.wait_for_timeout(300)
     page.wait_for_selector(QUIET, timeout=60_000)
     page.wait_for_timeout(300)

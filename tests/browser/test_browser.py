@@ -7,12 +7,33 @@ from urllib.parse import quote
 
 import pytest
 
-from pruning.engine import prune as experiment
-from pruning.experiments.unit_explanation import explain
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
+from pruning.experiments.unit_explanation import explain_unit
 from pruning.recipe.recipe import Recipe
 from tests.browser.conftest import ARTEFACTS, settle
 
 DIGITS = "?network=lenet5&dataset=digits"
+COLLECT_ERRORS = """() => {
+  window.errors = [];
+  const selector = '[data-testid=stAlertContentError], [data-testid=stException]';
+  const collect = () => document.querySelectorAll(selector).forEach(
+    element => window.errors.push(element.innerText));
+  new MutationObserver(collect).observe(
+    document.body, {subtree: true, childList: true, characterData: true});
+}"""
+"""Collects the texts of all error messages in ``window.errors``."""
+FOURTH_POINT = """() => {
+  const plot = document.querySelector('.js-plotly-plot');
+  const box = plot.getBoundingClientRect(), layout = plot._fullLayout;
+  const index = plot._fullData.findIndex(trace => trace.mode === 'lines+markers');
+  const point = plot.calcdata[index][3];
+  return [
+    box.x + layout._size.l + layout.xaxis.l2p(point.x),
+    box.y + layout._size.t + layout.yaxis.l2p(point.y),
+  ];
+}"""
+"""Position of the fourth point of the first curve, in pixels."""
 
 
 def number(page, label: str) -> str:
@@ -20,8 +41,18 @@ def number(page, label: str) -> str:
     return metric.locator("[data-testid=stMetricValue]").inner_text()
 
 
+def accuracy(network: str, dataset: str, sparsity: float) -> str:
+    [evaluation] = evaluate([Recipe.one_step(network, dataset, value=sparsity)])
+    return f"{evaluation.accuracy.value:.2%}"
+
+
 def charts(page):
     return page.locator("[data-testid=stMain] .js-plotly-plot")
+
+
+def wait_for_charts(page, count: int) -> None:
+    selector = "[data-testid=stMain] .js-plotly-plot"
+    page.wait_for_function(f"document.querySelectorAll('{selector}').length == {count}")
 
 
 def to_another_page_and_back(page) -> None:
@@ -34,7 +65,8 @@ def to_another_page_and_back(page) -> None:
 
 def test_open(visit):
     page = visit()
-    assert number(page, "Sparsity") == "50.00%" and charts(page).count() == 4
+    assert number(page, "Sparsity") == "50.00%"
+    wait_for_charts(page, 4)
     assert page.title()
 
 
@@ -47,9 +79,10 @@ def test_the_slider_by_keyboard_moves_the_numbers_the_pictures_and_the_link(visi
         page.keyboard.press("ArrowRight")
     page.wait_for_function("location.search.includes('sparsity=0.803')")
     settle(page)
-    outcome = experiment.run(Recipe("lenet5", "digits", value=0.803))
-    assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
-    assert number(page, "Sparsity") == "80.30%" and number(page, "MACs left") == f"{outcome.macs:,}"
+    pruned = prune(Recipe.one_step("lenet5", "digits", value=0.803))
+    assert number(page, "Test accuracy") == accuracy("lenet5", "digits", 0.803)
+    assert number(page, "Sparsity") == "80.30%"
+    assert number(page, "MACs left") == f"{pruned.masked.macs:,}"
     assert charts(page).nth(1).inner_html() != before
 
 
@@ -95,7 +128,6 @@ def test_a_layer_that_lost_everything_is_said_beside_the_accuracy(visit):
 def test_the_curve_can_be_computed(visit):
     page = visit(f"{DIGITS}&sparsity=0.45&scope=layer")
     page.get_by_role("button", name="Compute the curve").click()
-    page.get_by_role("button", name="Compute the curve").wait_for(state="detached")
     page.locator("[data-testid=stMain] .legendtext", has_text="curve").wait_for(timeout=60_000)
     page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=60_000)
 
@@ -110,7 +142,7 @@ def test_the_table_can_be_downloaded(visit):
 
 @pytest.mark.parametrize("width, scheme", [(1400, "light"), (900, "dark")])
 def test_screenshots(visit, width, scheme):
-    """Kept for a person to look at; here only that nothing is wider than the window and every chart has its words."""
+    """Screenshots to look at; nothing is wider than the window, and every chart is described."""
     many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
     steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
     for name, query, pictures in (
@@ -123,9 +155,7 @@ def test_screenshots(visit, width, scheme):
         ("sensitivity", f"sensitivity{DIGITS}", 2),
     ):
         page = visit(query, width=width, scheme=scheme, height=1500)
-        page.wait_for_function(
-            f"document.querySelectorAll('[data-testid=stMain] .js-plotly-plot').length == {pictures}"
-        )
+        wait_for_charts(page, pictures)
         page.wait_for_timeout(500)
         page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
@@ -152,8 +182,7 @@ def test_a_slow_network_shows_an_estimate_and_refines_it_while_the_page_stays_li
         timeout=90_000
     )
     settle(page)
-    outcome = experiment.run(Recipe("resnet20", "cifar10", value=0.311))
-    assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
+    assert number(page, "Test accuracy") == accuracy("resnet20", "cifar10", 0.311)
 
 
 def test_two_visitors_each_see_their_own(visit):
@@ -164,8 +193,7 @@ def test_two_visitors_each_see_their_own(visit):
     for page, value in ((first, 0.303), (second, 0.897)):
         page.wait_for_function(f"location.search.includes('sparsity={value}')")
         settle(page)
-        outcome = experiment.run(Recipe("lenet5", "digits", value=value))
-        assert number(page, "Test accuracy") == f"{outcome.accuracy.value:.2%}"
+        assert number(page, "Test accuracy") == accuracy("lenet5", "digits", value)
         assert number(page, "Sparsity") == f"{value:.2%}"
 
 
@@ -178,11 +206,11 @@ def test_a_click_in_the_heatmap_says_why(visit):
     page.mouse.click(x, y)
     page.get_by_text(re.compile("its score is (not )?below the threshold")).wait_for()
     settle(page)
-    why = explain(Recipe("lenet5", "digits", method="filter", scope="layer"), "conv2", 6)
-    assert (
-        number(page, "Rank") == f"{why.rank} of 16" and number(page, "Score") == f"{why.score:.4g}"
-    )
-    assert charts(page).count() == 6
+    recipe = Recipe.one_step("lenet5", "digits", method="filter", scope="layer")
+    explanation = explain_unit(prune(recipe), "conv2", 6)
+    assert number(page, "Rank") == f"{explanation.rank} of 16"
+    assert number(page, "Score") == f"{explanation.score:.4g}"
+    wait_for_charts(page, 6)
 
 
 def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
@@ -193,7 +221,7 @@ def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
         300,
         1500,
         4000,
-    ):  # the grid opens its editor when it is ready, and does not say when
+    ):  # the grid has no sign that its editor is ready
         page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
         page.wait_for_timeout(pause)
         page.keyboard.press("Control+A")
@@ -223,31 +251,24 @@ def test_steps_by_mouse(visit):
 
 
 def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
-    page = visit(
-        f"curves?points=5&seeds=1&recipes={quote('[' + json.dumps({'network': 'lenet300', 'dataset': 'digits'}) + ']')}"
-    )
-    page.get_by_text("Area under each curve").wait_for(timeout=60_000)
+    recipes = json.dumps([{"network": "lenet300", "dataset": "digits"}])
+    page = visit(f"curves?points=5&seeds=1&recipes={quote(recipes)}")
+    page.get_by_text("Mean accuracy of each curve").wait_for(timeout=60_000)
     settle(page)
     page.wait_for_timeout(1000)
-    place = page.evaluate("""() => {
-      const plot = document.querySelector('.js-plotly-plot'), box = plot.getBoundingClientRect(), all = plot._fullLayout;
-      const point = plot.calcdata[plot._fullData.findIndex(trace => trace.mode === 'lines+markers')][3];
-      return [box.x + all._size.l + all.xaxis.l2p(point.x), box.y + all._size.t + all.yaxis.l2p(point.y)];
-    }""")
-    page.mouse.move(*place)
+    position = page.evaluate(FOURTH_POINT)
+    page.mouse.move(*position)
     page.wait_for_timeout(300)
-    page.mouse.click(*place)
+    page.mouse.click(*position)
     page.get_by_text("Accuracy against sparsity").wait_for(timeout=30_000)
     settle(page)
     assert number(page, "Sparsity") == "60.00%" and "sparsity=0.6" in page.url
 
 
 def test_from_each_page_to_each_other_without_a_complaint(visit):
-    """A widget that comes from another page must not begin with its default; the link says which network is shown."""
+    """A widget of another page does not begin with its default; the link names the network."""
     page = visit()
-    page.evaluate("""() => { window.told = []; new MutationObserver(() => document.querySelectorAll(
-        '[data-testid=stAlertContentError], [data-testid=stException]').forEach(e => window.told.push(e.innerText)))
-        .observe(document.body, {subtree: true, childList: true, characterData: true}) }""")
+    page.evaluate(COLLECT_ERRORS)
     for name in (
         "Sensitivity",
         "Curves",
@@ -271,4 +292,4 @@ def test_from_each_page_to_each_other_without_a_complaint(visit):
         assert "lenet5" in page.url or page.url.endswith("/sensitivity"), (
             f"another network after {name}"
         )
-    assert page.evaluate("window.told") == []
+    assert page.evaluate("window.errors") == []

@@ -5,8 +5,19 @@ import time
 
 from streamlit.testing.v1 import AppTest
 
+from pruning.engine.evaluate import evaluate
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.prune import prune
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_from_query
+
+WAIT_S = 60
+SCORING_TEXT = "This is done once"
+
 
 def opened(**query: str) -> AppTest:
+    """Open a page by a link, and wait for its scores."""
     at = AppTest.from_file("../../app.py", default_timeout=60)
     at.query_params.update(query)
     return settled(at.run())
@@ -14,8 +25,17 @@ def opened(**query: str) -> AppTest:
 
 def settled(at: AppTest) -> AppTest:
     """Wait for scores that are computed off the page."""
-    deadline = time.time() + 60
-    while not at.exception and any("This is done once" in text.value for text in at.main.markdown):
+    return run_until(at, lambda: at.exception or not _is_scoring(at))
+
+
+def _is_scoring(at: AppTest) -> bool:
+    return any(SCORING_TEXT in text.value for text in at.main.markdown)
+
+
+def run_until(at: AppTest, condition) -> AppTest:
+    """Run the page until a condition holds."""
+    deadline = time.time() + WAIT_S
+    while not condition():
         assert time.time() < deadline
         time.sleep(0.1)
         at.run()
@@ -23,19 +43,55 @@ def settled(at: AppTest) -> AppTest:
 
 
 def numbers(at: AppTest) -> dict[str, str]:
+    """Return the metrics of the page, by label."""
     assert not at.exception
     return {metric.label: metric.value for metric in at.metric}
 
 
 def charts(at: AppTest) -> list[dict]:
+    """Return the Plotly figures of the page."""
     return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
-def shown(outcome) -> dict[str, str]:
-    macs = f"{outcome.macs / 1e6:.2f} M" if outcome.macs >= 1e6 else f"{outcome.macs:,}"
+def trace(at: AppTest, name: str) -> dict:
+    """Return a trace of the last chart, by name."""
+    for candidate in charts(at)[-1]["data"]:
+        if candidate["name"] == name:
+            return candidate
+    raise AssertionError(f"no trace {name}")
+
+
+def plain(element) -> str:
+    """Return the text of an element without the escapes of Markdown."""
+    return element.value.replace("\\", "")
+
+
+def recipe_of(at: AppTest) -> Recipe:
+    """Return the recipe of the link."""
+    return recipe_from_query(dict(at.query_params), Recipe("lenet5", "digits"))
+
+
+def evaluated(recipe: Recipe) -> Evaluation:
+    """Evaluate one recipe."""
+    return evaluate([recipe])[0]
+
+
+def shown(recipe: Recipe) -> dict[str, str]:
+    """Return the metrics that Explore shows of a recipe."""
+    pruned, evaluation = prune(recipe), evaluated(recipe)
     return {
-        "Test accuracy": f"{outcome.accuracy.value:.2%}",
-        "Sparsity": f"{outcome.sparsity:.2%}",
-        "Parameters left": f"{outcome.parameters:,}",
-        "MACs left": macs,
+        "Test accuracy": f"{evaluation.accuracy.value:.2%}",
+        "Sparsity": f"{pruned.sparsity:.2%}",
+        "Parameters left": f"{pruned.masked.parameters:,}",
+        "MACs left": _millions(pruned.masked.macs),
     }
+
+
+def _millions(count: int) -> str:
+    return f"{count / 1e6:.2f} M" if count >= 1e6 else f"{count:,}"
+
+
+def removed_share(recipe: Recipe) -> float:
+    """Return the share of the units that a recipe removes."""
+    pruned: PrunedNetwork = prune(recipe)
+    return pruned.removed_share

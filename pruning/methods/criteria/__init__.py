@@ -1,6 +1,6 @@
-"""Criteria: one short function each, giving every unit a score; a low score goes first, always.
+"""Criteria: short functions that score units; the lowest scores are removed first.
 
-A new criterion is one decorated function in a module of this package, imported below.
+To add a criterion, decorate a function in a module of this package and import the module below.
 """
 
 from pruning.methods.criteria.base import CRITERIA, Context, Criterion

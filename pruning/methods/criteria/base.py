@@ -1,7 +1,8 @@
-"""The registry of criteria and what they are given."""
+"""The registry of criteria, and the context that a criterion scores units in."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from torch import nn
@@ -9,6 +10,7 @@ from torch import nn
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.methods.units import METHODS, UnitGroup, layers_in
+from pruning.runtime.progress import ignore_progress
 from pruning.runtime.registry import Registry, register
 
 Scores = dict[str, torch.Tensor]
@@ -16,12 +18,33 @@ Scores = dict[str, torch.Tensor]
 
 @dataclass(frozen=True, eq=False)
 class Context:
-    """What a criterion may look at.
+    """Everything that a criterion may use.
 
-    ``model`` is a private copy, in eval mode, of what the steps before have left, gradients off: a criterion may hook it
-    and ask its gradients. ``input`` is the mask of the images, if they have one. ``calibration`` says how many training
-    images are looked at. ``alive`` (units,) bool says for each group which units earlier steps have left, all where it
-    says nothing; ``step`` is how many those were. ``report(share)`` is told how far the work is; what it raises ends it.
+    Attributes
+    ----------
+    model : nn.Sequential
+        Private copy of the network after the previous steps, in eval mode, gradients off. A
+        criterion may add hooks and compute gradients.
+    groups : mapping of str to UnitGroup
+        Groups to score by name.
+    method, dataset : str
+        Names of the method and the dataset.
+    calibration : int
+        Number of calibration images, which are training images.
+    seed : int
+        Seed of random scores.
+    variant : str
+        Name of the criterion's variant, empty where it has none.
+    input : torch.Tensor, optional
+        Mask of the images, (channels or 1, height, width) float.
+    alive : mapping of str to torch.Tensor
+        Units of each group that earlier steps have not removed, (units,) bool; all of a group
+        that is missing.
+    step_index : int
+        Number of previous steps.
+    report : callable
+        ``report(share)`` is called with the finished share of the work; an exception that it
+        raises ends the work.
     """
 
     model: nn.Sequential
@@ -33,45 +56,114 @@ class Context:
     variant: str = ""
     input: torch.Tensor | None = None
     alive: Mapping[str, torch.Tensor] = field(default_factory=dict)
-    step: int = 0
-    report: Callable[[float], None] = lambda share: None
+    step_index: int = 0
+    report: Callable[[float], None] = ignore_progress
 
     def batches(self, size: int = 64) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        """The calibration images, normalised and masked (B, C, H, W), and their labels (B,); always the same."""
+        """Iterate over the calibration images, always the same.
+
+        Parameters
+        ----------
+        size : int, default 64
+            Images of a batch.
+
+        Yields
+        ------
+        x : torch.Tensor
+            Images, normalised and masked, (B, C, H, W).
+        labels : torch.Tensor
+            (B,) int.
+        """
         images = datasets.calibration(self.dataset, self.calibration)
         for start in range(0, len(images), size):
-            x = normalise(images.pixels[start : start + size], DATASETS[self.dataset])
-            yield x if self.input is None else x * self.input, images.labels[start : start + size]
-            self.report(min(1.0, (start + size) / len(images)))
+            stop = start + size
+            x = normalise(images.pixels[start:stop], DATASETS[self.dataset])
+            if self.input is not None:
+                x = x * self.input
+            yield x, images.labels[start:stop]
+            self.report(min(1.0, stop / len(images)))
 
     @property
     def classes(self) -> int:
+        """Number of classes of the dataset."""
         return len(DATASETS[self.dataset].classes)
 
     def weight(self, layer: str) -> torch.Tensor:
-        return self.model.get_submodule(layer).weight
+        """Return the weight of a layer or the scale of a batch norm.
 
-    def vectors(self, group: UnitGroup, of: Callable[[str], torch.Tensor]) -> list[torch.Tensor]:
-        """For each unit of filters or layers one vector of all its values, where ``of(layer)`` has the weight's shape."""
+        Parameters
+        ----------
+        layer : str
+            Name of the module.
+
+        Returns
+        -------
+        torch.Tensor
+            The parameter itself.
+        """
+        return self.model.get_parameter(f"{layer}.weight")
+
+    def vectors(
+        self, group: UnitGroup, values_of: Callable[[str], torch.Tensor]
+    ) -> list[torch.Tensor]:
+        """Collect all values of each unit, for units that consist of several weights.
+
+        Parameters
+        ----------
+        group : UnitGroup
+            Group of filters or layers.
+        values_of : callable
+            ``values_of(layer)`` returns a tensor in the shape of the layer's weight.
+
+        Returns
+        -------
+        list of torch.Tensor
+            One vector for each unit.
+        """
         if self.method == "layer":
-            return [
-                torch.cat([of(layer).flatten() for layer in layers_in(self.model, name)])
-                for name in group.names
-            ]
-        return list(torch.cat([of(layer).flatten(1) for layer in group.layers], 1))
+            vectors = []
+            for name in group.names:
+                parts = [values_of(layer).flatten() for layer in layers_in(self.model, name)]
+                vectors.append(torch.cat(parts))
+            return vectors
+        rows = torch.cat([values_of(layer).flatten(1) for layer in group.layers], 1)
+        return list(rows)
+
+
+CriterionFunction = Callable[[Context], Scores]
 
 
 @dataclass(frozen=True)
 class Criterion:
-    """``function(context) -> {group: scores}``; scores are floats of any shape, one per unit in index order.
+    """A way to score the importance of units.
 
-    ``applies_to`` names the methods it can score. ``variants`` are its variants, the first one by default, and
-    ``variant_methods`` the methods for which they differ. ``needs_data``: it looks at calibration images; ``is_random``: its scores
-    depend on the seed; ``can_be_negative``: they can be negative; ``needs_batch_norm``: it needs batch norms.
+    Attributes
+    ----------
+    name : str
+        Key in ``CRITERIA``.
+    function : callable
+        ``function(context)`` returns {group: scores}, floats of any shape, one for each unit in
+        index order. The lowest scores are removed first.
+    label, formula, source, help : str
+        Label, LaTeX formula, reference and help text.
+    applies_to : tuple of str
+        Methods whose units it can score.
+    variants : mapping of str to str
+        Variants with their labels, the default first.
+    variant_methods : tuple of str
+        Methods for which the variants differ.
+    needs_data : bool
+        Whether it uses calibration images.
+    is_random : bool
+        Whether scores depend on the seed.
+    can_be_negative : bool
+        Whether scores can be negative.
+    needs_batch_norm : bool
+        Whether it is defined only for networks with batch norms.
     """
 
     name: str
-    function: Callable[[Context], Scores]
+    function: CriterionFunction
     label: str
     formula: str
     source: str
@@ -88,6 +180,27 @@ class Criterion:
 CRITERIA: Registry[Criterion] = Registry("criterion")
 
 
-def criterion(name: str, **info) -> Callable:
-    assert set(info["applies_to"]) <= set(METHODS), name
+def criterion(name: str, **info: Any) -> Callable[[CriterionFunction], CriterionFunction]:
+    """Register the decorated function as a criterion.
+
+    Parameters
+    ----------
+    name : str
+        Key in ``CRITERIA``.
+    **info
+        Further fields of `Criterion`.
+
+    Returns
+    -------
+    callable
+        Decorator that returns the function unchanged.
+
+    Raises
+    ------
+    ValueError
+        If ``applies_to`` names a method that does not exist.
+    """
+    unknown = set(info["applies_to"]) - set(METHODS)
+    if unknown:
+        raise ValueError(f"criterion {name!r} applies to unknown methods {sorted(unknown)}")
     return register(CRITERIA, Criterion, name, **info)

@@ -1,4 +1,4 @@
-"""The control that every comparison needs."""
+"""The random control of every comparison."""
 
 import zlib
 
@@ -18,12 +18,13 @@ from pruning.methods.criteria.base import Context, Scores, criterion
     help="A uniform random number from the seed: what a criterion must beat to be worth anything.",
 )
 def random(context: Context) -> Scores:
+    """Draw a uniform random number for each unit.
+
+    Each group has a random stream of its own, which does not depend on the other groups.
+    """
     scores = {}
-    for (
-        name,
-        group,
-    ) in context.groups.items():  # each group has its own stream, whatever other groups there are
-        place = zlib.crc32(f"{context.method} {name}".encode())
-        generator = np.random.default_rng([context.seed, context.step, place])
+    for name, group in context.groups.items():
+        stream = zlib.crc32(f"{context.method} {name}".encode())
+        generator = np.random.default_rng([context.seed, context.step_index, stream])
         scores[name] = torch.from_numpy(generator.random(group.units, np.float32))
     return scores

@@ -1,14 +1,19 @@
-"""Criteria that ask how the loss would change. The loss is the mean cross-entropy over the calibration images."""
+"""Criteria that estimate the change of the loss: the mean cross-entropy of calibration images."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import cast
 
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_weight
 
 from pruning.methods.criteria.base import Context, Scores, criterion
 from pruning.methods.units import UnitGroup, is_block
 from pruning.models import prunable
+from pruning.models.activations import record_activations
 
 
 @criterion(
@@ -16,21 +21,26 @@ from pruning.models import prunable
     label="Gradient",
     source="mean gradient over the calibration images",
     needs_data=True,
-    formula=r"\left| \partial L / \partial w \right| \;\text{ or }\; \left| \partial L / \partial a \right|",
+    formula=r"\left| \partial L / \partial w \right| \;\text{ or }\; "
+    r"\left| \partial L / \partial a \right|",
     applies_to=("weight", "neuron", "filter", "layer"),
-    help="How steeply the loss changes with the weight; for filters and layers the sum over their weights, for "
-    "neurons with the activation, over all its positions.",
+    help="How steeply the loss changes with the weight; for filters and layers the sum over their "
+    "weights, for neurons with the activation, over all its positions.",
 )
 def gradient(context: Context) -> Scores:
+    """Score units by the absolute mean gradient of their weights or activations."""
     if context.method == "neuron":
-        return _over_activations(context, lambda group: group.activations, lambda a, g: g)
-    means = _mean_gradients(context)
+        return _absolute_sums(
+            context, lambda group: group.activations, lambda activation: activation.gradient
+        )
+    gradients = _mean_gradients(context)
     if context.method == "weight":
-        return {name: means[name].abs() for name in context.groups}
-    return {
-        name: torch.stack([v.abs().sum() for v in context.vectors(group, means.__getitem__)])
-        for name, group in context.groups.items()
-    }
+        return {name: gradients[name].abs() for name in context.groups}
+    scores = {}
+    for name, group in context.groups.items():
+        vectors = context.vectors(group, gradients.__getitem__)
+        scores[name] = torch.stack([vector.abs().sum() for vector in vectors])
+    return scores
 
 
 @criterion(
@@ -41,30 +51,20 @@ def gradient(context: Context) -> Scores:
     formula=r"\left| w \, \partial L / \partial w \right| \;\text{ or }\; "
     r"\left| \sum a \, \partial L / \partial a \right|",
     applies_to=("weight", "neuron", "filter", "layer"),
-    help="The first-order estimate of how much the mean loss changes when the unit gives zero; the sum over images "
-    "and positions comes before the absolute value, so that changes of opposite sign cancel.",
+    help="The first-order estimate of how much the mean loss changes when the unit gives zero; the "
+    "sum over images and positions comes before the absolute value, so that changes of opposite "
+    "sign cancel.",
 )
 def taylor(context: Context) -> Scores:
+    """Score units by the first-order estimate of the loss change when their output is zero."""
     if context.method == "weight":
-        means = _mean_gradients(context)
-        return {name: (context.weight(name) * means[name]).abs() for name in context.groups}
+        gradients = _mean_gradients(context)
+        return {name: (context.weight(name) * gradients[name]).abs() for name in context.groups}
     if context.method == "layer":
-        outputs = {
-            name: _output(context.model, name)
-            for group in context.groups.values()
-            for name in group.names
-        }
-        sums = {name: 0.0 for name in outputs}
-        for watched in _backward(context, list(outputs.values())):
-            for name, place in outputs.items():
-                a, g = watched[place]
-                sums[name] += float((a * g).sum(dtype=torch.float64))
-        return {
-            name: torch.tensor([abs(sums[unit]) for unit in group.names])
-            for name, group in context.groups.items()
-        }
-    # At the places where a mask silences the unit. Behind a ReLU or a max-pooling the sum would be the same.
-    return _over_activations(context, lambda group: group.norms or group.layers, lambda a, g: a * g)
+        return _taylor_of_layers(context)
+    # At the modules where a mask makes the output zero. The sum would be the same behind a ReLU
+    # or a max-pooling.
+    return _absolute_sums(context, lambda group: group.norms or group.layers, _first_order_term)
 
 
 @criterion(
@@ -74,108 +74,124 @@ def taylor(context: Context) -> Scores:
     needs_data=True,
     applies_to=("weight",),
     source="Optimal Brain Damage, LeCun et al. 1990; diagonal empirical Fisher, Theis et al. 2018",
-    help="The second-order estimate of how much the loss grows without the weight; g is the gradient of one "
-    "image's loss.",
+    help="The second-order estimate of how much the loss grows without the weight; g is the "
+    "gradient of one image's loss.",
 )
 def fisher(context: Context) -> Scores:
+    """Score weights by their square times the mean squared gradient of single images."""
+    images = context.calibration
     squares = {name: torch.zeros_like(context.weight(name)) for name in context.groups}
-    inputs: dict[str, torch.Tensor] = {}
-    layers = prunable(context.model)
-    hooks = [
-        layers[name].register_forward_pre_hook(
-            lambda _, given, name=name: inputs.update({name: given[0].detach()})
-        )
-        for name in context.groups
-    ]
-    for watched in _backward(context, list(context.groups)):
-        for name in context.groups:
-            squares[name] += _squared_gradients(
-                layers[name], inputs[name], watched[name][1] * context.calibration
-            )
-    for hook in hooks:
-        hook.remove()
+    with record_activations(context.model, context.groups, keep_outputs=False) as recorded:
+        for activations in _backward_passes(context, list(context.groups)):
+            for name, activation in activations.items():
+                inputs = recorded.inputs[name].detach()
+                gradients = activation.gradient * images  # of each image's own loss
+                layer = cast(nn.Conv2d | nn.Linear, context.model.get_submodule(name))
+                squares[name] += _squared_gradients(layer, inputs, gradients)
     return {
-        name: 0.5 * context.weight(name) ** 2 * total / context.calibration
-        for name, total in squares.items()
+        name: 0.5 * context.weight(name) ** 2 * total / images for name, total in squares.items()
     }
 
 
-def _squared_gradients(layer: nn.Module, x: torch.Tensor, g: torch.Tensor) -> torch.Tensor:
-    """The sum over images of the squared gradients of the weight, from its inputs and the outputs' gradients."""
+def _squared_gradients(
+    layer: nn.Conv2d | nn.Linear, inputs: torch.Tensor, gradients: torch.Tensor
+) -> torch.Tensor:
+    """Sum over images of the squared gradients of the weight, from those of the outputs."""
     if isinstance(layer, nn.Linear):
-        return g.square().T @ x.square()
-    images = len(x)  # each image is a group of its own in one convolution
-    each = torch.nn.grad.conv2d_weight(
-        x.reshape(1, -1, *x.shape[2:]),
+        return gradients.square().T @ inputs.square()
+    images = len(inputs)  # each image is a group of its own in one convolution
+    by_image = conv2d_weight(
+        inputs.reshape(1, -1, *inputs.shape[2:]),
         (images * layer.out_channels, *layer.weight.shape[1:]),
-        g.reshape(1, -1, *g.shape[2:]),
+        gradients.reshape(1, -1, *gradients.shape[2:]),
         layer.stride,
         layer.padding,
         layer.dilation,
         groups=images,
     )
-    return each.view(images, *layer.weight.shape).square().sum(0)
-
-
-def _output(model: nn.Module, name: str) -> str:
-    """Where a layer's own path ends: a residual block's before the addition."""
-    return f"{name}.bn2" if is_block(model, name) else name
+    return by_image.view(images, *layer.weight.shape).square().sum(0)
 
 
 def _mean_gradients(context: Context) -> dict[str, torch.Tensor]:
-    """Of every prunable weight."""
-    weights = {
-        name: layer.weight.requires_grad_() for name, layer in prunable(context.model).items()
+    """Gradient of the mean loss for every prunable weight, by name of the layer."""
+    layers = list(prunable(context.model))
+    weights = [context.weight(layer) for layer in layers]
+    totals = [torch.zeros_like(weight) for weight in weights]
+    for weight in weights:
+        weight.requires_grad_()
+    try:
+        for x, labels in context.batches():
+            gradients = torch.autograd.grad(_partial_loss(context, x, labels), weights)
+            for total, part in zip(totals, gradients, strict=True):
+                total += part
+    finally:
+        for weight in weights:
+            weight.requires_grad_(False)
+    return dict(zip(layers, totals, strict=True))
+
+
+def _partial_loss(context: Context, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    """Contribution of a batch to the mean loss of all calibration images."""
+    return F.cross_entropy(context.model(x), labels, reduction="sum") / context.calibration
+
+
+@dataclass(frozen=True, eq=False)
+class _Activation:
+    """Output (B, C, ...) of a module for one batch, and the gradient of the mean loss there."""
+
+    output: torch.Tensor
+    gradient: torch.Tensor
+
+
+def _first_order_term(activation: _Activation) -> torch.Tensor:
+    return activation.output * activation.gradient
+
+
+def _backward_passes(context: Context, names: Sequence[str]) -> Iterator[dict[str, _Activation]]:
+    """Yield the activations and gradients at some modules by name, batch by batch."""
+    with record_activations(context.model, names, keep_inputs=False) as recorded:
+        for x, labels in context.batches():
+            loss = _partial_loss(context, x.requires_grad_(), labels)
+            gradients = torch.autograd.grad(loss, list(recorded.outputs.values()))
+            activations = {}
+            for name, part in zip(recorded.outputs, gradients, strict=True):
+                activations[name] = _Activation(recorded.outputs[name].detach(), part)
+            yield activations
+
+
+def _taylor_of_layers(context: Context) -> Scores:
+    """First-order estimate for whole layers; of a block, at the end of its residual branch."""
+    outputs = {}
+    for group in context.groups.values():
+        for name in group.names:
+            outputs[name] = f"{name}.bn2" if is_block(context.model, name) else name
+    sums = dict.fromkeys(outputs, 0.0)
+    for activations in _backward_passes(context, list(outputs.values())):
+        for name, module in outputs.items():
+            term = _first_order_term(activations[module])
+            sums[name] += float(term.sum(dtype=torch.float64))
+    return {
+        name: torch.tensor([abs(sums[unit]) for unit in group.names])
+        for name, group in context.groups.items()
     }
-    totals = {name: torch.zeros_like(weight) for name, weight in weights.items()}
-    for x, labels in context.batches():
-        loss = F.cross_entropy(context.model(x), labels, reduction="sum") / context.calibration
-        for total, part in zip(totals.values(), torch.autograd.grad(loss, list(weights.values()))):
-            total += part
-    for weight in weights.values():
-        weight.requires_grad_(False)
-    return totals
 
 
-def _backward(
-    context: Context, names: list[str]
-) -> Iterator[dict[str, tuple[torch.Tensor, torch.Tensor]]]:
-    """Batch by batch, for each module of ``names``: its output and the loss's gradient there, (B, C, ...)."""
-    outputs: dict[str, torch.Tensor] = {}
-    hooks = [
-        context.model.get_submodule(name).register_forward_hook(
-            lambda _, __, output, name=name: outputs.update({name: output})
-        )
-        for name in names
-    ]
-    for x, labels in context.batches():
-        loss = (
-            F.cross_entropy(context.model(x.requires_grad_()), labels, reduction="sum")
-            / context.calibration
-        )
-        slopes = torch.autograd.grad(loss, list(outputs.values()))
-        yield {name: (a.detach(), g) for (name, a), g in zip(outputs.items(), slopes)}
-    for hook in hooks:
-        hook.remove()
-
-
-def _over_activations(
+def _absolute_sums(
     context: Context,
-    places: Callable[[UnitGroup], tuple[str, ...]],
-    value: Callable[[torch.Tensor, torch.Tensor], torch.Tensor],
+    modules_of: Callable[[UnitGroup], tuple[str, ...]],
+    term_of: Callable[[_Activation], torch.Tensor],
 ) -> Scores:
-    """|sum of value(a, dL/da)| over images, positions and the places where the unit appears."""
-    at = {name: places(group) for name, group in context.groups.items()}
+    """Absolute sum of ``term_of(activation)`` over images, positions and the group's modules."""
+    modules = {name: modules_of(group) for name, group in context.groups.items()}
     sums = {
         name: torch.zeros(group.units, dtype=torch.float64)
         for name, group in context.groups.items()
     }
-    for watched in _backward(context, [place for found in at.values() for place in found]):
-        for name, found in at.items():
-            for place in found:
-                a, g = watched[place]
-                each = value(a, g).reshape(
-                    len(a), context.groups[name].units, -1
-                )  # (B, units, positions)
-                sums[name] += each.sum((0, 2), dtype=torch.float64)
+    recorded = list(chain.from_iterable(modules.values()))
+    for activations in _backward_passes(context, recorded):
+        for name, group in context.groups.items():
+            for module in modules[name]:
+                term = term_of(activations[module])
+                term = term.reshape(len(term), group.units, -1)  # (B, units, positions)
+                sums[name] += term.sum((0, 2), dtype=torch.float64)
     return {name: total.abs() for name, total in sums.items()}

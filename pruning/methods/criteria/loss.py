@@ -1,7 +1,7 @@
-"""The change of the loss itself, one evaluation a unit."""
+"""The exact change of the loss, one evaluation for each unit."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -11,6 +11,7 @@ from pruning.inference.prefix_cache import forward
 from pruning.methods.criteria.base import Context, Scores, criterion
 from pruning.methods.refit import without
 from pruning.methods.units import METHODS, UnitGroup, is_block
+from pruning.runtime.progress import ignore_progress
 
 
 @criterion(
@@ -21,66 +22,79 @@ from pruning.methods.units import METHODS, UnitGroup, is_block
     can_be_negative=True,
     source="exact leave-one-out over the calibration images",
     applies_to=("neuron", "filter", "layer"),
-    help="The cross-entropy without the unit minus the one with it, one evaluation a unit: exact, and the slowest. "
-    "Negative where the network does better without.",
+    help="The cross-entropy without the unit minus the one with it, one evaluation a unit: exact, "
+    "and the slowest. Negative where the network does better without.",
 )
 def loss_change(context: Context) -> Scores:
-    batches = list(replace(context, report=lambda share: None).batches(256))
+    """Score units by the change of the mean loss when each one is removed alone."""
+    batches = list(replace(context, report=ignore_progress).batches(256))
+    images = [x for x, _ in batches]
     labels = [y for _, y in batches]
-    stages = [name for name, _ in context.model.named_children()]
-    units = [
-        (
-            min(
-                stages.index(name.partition(".")[0])
-                for name in ([group.names[unit]] if group.names else group.layers)
-            ),
-            group,
-            unit,
-        )
-        for group in context.groups.values()
-        for unit in range(group.units)
-    ]
-    values, place = [x for x, _ in batches], 0
-    dense = _loss(context.model, {}, values, labels)
+    candidates = sorted(_candidates(context), key=lambda candidate: candidate.stage)
+    dense = _mean_loss(context.model, {}, images, labels)
     scores = {
         name: torch.zeros(group.units, dtype=torch.float64)
         for name, group in context.groups.items()
     }
-    for done, (stage, group, unit) in enumerate(sorted(units, key=lambda entry: entry[0]), start=1):
-        if stage > place:  # nothing before this stage differs from now on: it is computed once
-            values, place = [forward(context.model[place:stage], {})(x) for x in values], stage
+    # All candidates from a stage on share the outputs of the stages before: computed once.
+    values, start = images, 0
+    for done, candidate in enumerate(candidates, start=1):
+        if candidate.stage > start:
+            stages_between = forward(context.model[start : candidate.stage], {})
+            values = [stages_between(x) for x in values]
+            start = candidate.stage
+        group, unit = candidate.group, candidate.unit
         if group.names and not is_block(context.model, group.names[unit]):
-            left, _ = without(
-                context.model, {}, [group.names[unit]], lambda: [x for x, _ in batches]
-            )
-            loss = _loss(left, {}, [x for x, _ in batches], labels)
+            refitted, _ = without(context.model, {}, [group.names[unit]], lambda: images)
+            loss = _mean_loss(refitted, {}, images, labels)
         else:
-            loss = _loss(context.model[place:], _silenced(context, group, unit), values, labels)
+            parameters = _parameters_without(context, group, unit)
+            loss = _mean_loss(context.model[start:], parameters, values, labels)
         scores[group.name][unit] = loss - dense
-        context.report(done / len(units))
+        context.report(done / len(candidates))
     return scores
 
 
-def _silenced(context: Context, group: UnitGroup, unit: int) -> dict[str, torch.Tensor]:
-    gone = torch.zeros(group.units, dtype=torch.bool)
-    gone[unit] = True
-    kept = METHODS[context.method].masks_for(context.model, group, gone)
+@dataclass(frozen=True)
+class _Candidate:
+    """A unit, and the index of the first stage that changes without it."""
+
+    stage: int
+    group: UnitGroup
+    unit: int
+
+
+def _candidates(context: Context) -> list[_Candidate]:
+    stages = [name for name, _ in context.model.named_children()]
+    candidates = []
+    for group in context.groups.values():
+        for unit in range(group.units):
+            layers = (group.names[unit],) if group.names else group.layers
+            first = min(stages.index(name.partition(".")[0]) for name in layers)
+            candidates.append(_Candidate(first, group, unit))
+    return candidates
+
+
+def _parameters_without(context: Context, group: UnitGroup, unit: int) -> dict[str, torch.Tensor]:
+    """Masked parameters of the network without one unit."""
+    removed = torch.zeros(group.units, dtype=torch.bool)
+    removed[unit] = True
+    masks = METHODS[context.method].masks_for(context.model, group, removed)
     return {
         name: torch.where(mask, context.model.get_parameter(name), 0.0)
-        for name, mask in kept.items()
+        for name, mask in masks.items()
     }
 
 
-def _loss(
+def _mean_loss(
     model: nn.Sequential,
     parameters: Mapping[str, torch.Tensor],
-    values: list[torch.Tensor],
+    batches: list[torch.Tensor],
     labels: list[torch.Tensor],
 ) -> float:
-    """The mean cross-entropy, from the values that enter the first stage."""
+    """Mean cross-entropy, from batches of inputs of the first stage."""
     network = forward(model, parameters)
-    total = sum(
-        float(F.cross_entropy(network(x).double(), y, reduction="sum"))
-        for x, y in zip(values, labels)
-    )
-    return total / sum(map(len, labels))
+    total = 0.0
+    for x, y in zip(batches, labels, strict=True):
+        total += float(F.cross_entropy(network(x).double(), y, reduction="sum"))
+    return total / sum(len(y) for y in labels)

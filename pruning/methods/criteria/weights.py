@@ -1,4 +1,4 @@
-"""Criteria that look at the weights alone."""
+"""Criteria that use the weights alone."""
 
 import torch
 
@@ -13,16 +13,19 @@ from pruning.methods.criteria.base import Context, Scores, criterion
     applies_to=("weight", "filter", "layer"),
     variants={"l1": "L1 norm", "l2": "L2 norm"},
     variant_methods=("filter", "layer"),
-    help="The absolute value of the weight, or the norm of all weights of the unit: small ones are removed first.",
+    help="The absolute value of the weight, or the norm of all weights of the unit: small ones are "
+    "removed first.",
 )
 def magnitude(context: Context) -> Scores:
+    """Score units by the norm of their weights."""
     if context.method == "weight":
         return {name: context.weight(name).abs() for name in context.groups}
     order = 1 if context.variant == "l1" else 2
-    return {
-        name: torch.stack([v.norm(order) for v in context.vectors(group, context.weight)])
-        for name, group in context.groups.items()
-    }
+    scores = {}
+    for name, group in context.groups.items():
+        vectors = context.vectors(group, context.weight)
+        scores[name] = torch.stack([vector.norm(order) for vector in vectors])
+    return scores
 
 
 @criterion(
@@ -31,20 +34,23 @@ def magnitude(context: Context) -> Scores:
     formula=r"w^2 \big/ \sum_{w'^2 \ge w^2} w'^2 \text{ (same layer)}",
     source="Lee et al. 2021",
     applies_to=("weight",),
-    help="The squared weight, divided by the sum of all squared weights of its layer that are at least as large: "
-    "the largest weight of every layer scores 1 (unless several tie), so that no layer is emptied first.",
+    help="The squared weight, divided by the sum of all squared weights of its layer that are at "
+    "least as large: the largest weight of every layer scores 1 (unless several tie), so that no "
+    "layer is emptied first.",
 )
 def lamp(context: Context) -> Scores:
+    """Score weights by their share of all squares of their layer that are at least as large."""
     return {
-        name: _lamp(context.weight(name).double().square().flatten()) for name in context.groups
+        name: _share_of_larger(context.weight(name).double().square().flatten())
+        for name in context.groups
     }
 
 
-def _lamp(squares: torch.Tensor) -> torch.Tensor:
+def _share_of_larger(squares: torch.Tensor) -> torch.Tensor:
     ordered = squares.sort().values  # (n,)
-    tails = ordered.flip(0).cumsum(0).flip(0)  # the sum of itself and all above
-    at_least = tails[torch.searchsorted(ordered, squares)]  # ties count whole
-    return torch.where(at_least > 0, squares / at_least, 0.0)
+    sums_from = ordered.flip(0).cumsum(0).flip(0)  # sum of this and all later squares
+    sums = sums_from[torch.searchsorted(ordered, squares)]  # from the first of equal squares
+    return torch.where(sums > 0, squares / sums, 0.0)
 
 
 @criterion(
@@ -57,10 +63,12 @@ def _lamp(squares: torch.Tensor) -> torch.Tensor:
     help="The scale of the batch norm behind the filter; of tied filters the mean.",
 )
 def bn_scale(context: Context) -> Scores:
-    return {
-        name: torch.stack([context.weight(norm).abs() for norm in group.norms]).mean(0)
-        for name, group in context.groups.items()
-    }
+    """Score filters by the mean absolute scale of their batch norms."""
+    scores = {}
+    for name, group in context.groups.items():
+        scales = torch.stack([context.weight(norm).abs() for norm in group.norms])
+        scores[name] = scales.mean(0)
+    return scores
 
 
 @criterion(
@@ -69,20 +77,21 @@ def bn_scale(context: Context) -> Scores:
     formula=r"\sum_{j} \lVert w_i - w_j \rVert_2 \text{ (same layer)}",
     source="FPGM, He et al. 2019",
     applies_to=("filter",),
-    help="The sum of the distances to the layer's other filters: a filter near their geometric median is the one "
-    "that the others can stand in for.",
+    help="The sum of the distances to the layer's other filters: a filter near their geometric "
+    "median is the one that the others can replace.",
 )
 def fpgm(context: Context) -> Scores:
-    return {
-        name: _distances(
-            torch.stack(context.vectors(group, context.weight)), context.alive.get(name)
-        )
-        for name, group in context.groups.items()
-    }
+    """Score filters by the sum of their distances to the surviving filters of the group."""
+    scores = {}
+    for name, group in context.groups.items():
+        filters = torch.stack(context.vectors(group, context.weight))
+        alive = context.alive.get(name)
+        surviving = filters if alive is None else filters[alive]
+        scores[name] = _sum_of_distances(filters, surviving)
+    return scores
 
 
-def _distances(filters: torch.Tensor, alive: torch.Tensor | None) -> torch.Tensor:
-    others = filters if alive is None else filters[alive]
-    return torch.cdist(
-        filters.double(), others.double(), compute_mode="donot_use_mm_for_euclid_dist"
-    ).sum(1)
+def _sum_of_distances(filters: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+    """(n, values), (m, values) -> (n,), by exact differences and not by a matrix product."""
+    mode = "donot_use_mm_for_euclid_dist"
+    return torch.cdist(filters.double(), others.double(), compute_mode=mode).sum(1)

@@ -1,156 +1,271 @@
-"""Many at once find what each alone finds; what is known is not computed again; what was stopped goes on."""
-
-from dataclasses import replace
+from collections.abc import Callable
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom
 
 from pruning.data import datasets
-from pruning.engine import evaluate as sweep
-from pruning.engine import prune as experiment
-from pruning.engine.effective_cost import left
-from pruning.inference import classify as evaluation
-from pruning.methods.criteria import CRITERIA
+from pruning.data.datasets import DATASETS, Images
+from pruning.engine import evaluate as evaluate_module
+from pruning.engine import prune as prune_module
+from pruning.engine import store
+from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.prune import prune, trained_model
+from pruning.inference.accuracy import Accuracy, Tally
+from pruning.inference.classify import BatchTally, accuracy_of, batch_size, classify
 from pruning.methods.units import METHODS
-from pruning.recipe.recipe import Recipe, Step, criteria_for
+from pruning.recipe.compatibility import criteria_for
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
+from pruning.runtime.errors import Cancelled
 
-FEW = [Recipe("lenet5", "digits", value=value) for value in (0.0, 0.5, 0.9, 0.99)]
+one_step = Recipe.one_step
+FEW = [one_step("lenet5", "digits", value=value) for value in (0.0, 0.5, 0.9, 0.99)]
 
-
-@pytest.fixture(autouse=True)
-def own(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "results.sqlite"))
-
-
-@pytest.fixture
-def classified(monkeypatch):
-    """Collects the number of images of every batch that is classified."""
-    seen, plain = [], sweep.tallies_of_many
-
-    def noted(*args, **more):
-        for found in plain(*args, **more):
-            if found:
-                seen.append(found[1].images)
-            yield found
-
-    monkeypatch.setattr(sweep, "tallies_of_many", noted)
-    return seen
+pytestmark = pytest.mark.usefixtures("empty_store")
 
 
-def test_every_method_and_criterion_as_alone():
-    recipes = [
-        Recipe("lenet5", "digits", method=method, criterion=criterion, calibration=64)
-        for method in METHODS
-        for criterion in criteria_for("lenet5", method)
-        if criterion != "loss_change"
-    ]
-    recipes.append(
-        Recipe("lenet5", "digits", images=100).with_steps(
-            (Step(method="layer", value=0.3), Step(value=0.8))
-        )
-    )
-    found = sweep.measure(recipes)
-    assert len(found) == len(recipes) > 15 and len(CRITERIA) == 14
-    for recipe, point in zip(recipes, found):
-        outcome = experiment.run(recipe)
-        assert point.recipe == recipe and point.accuracy == outcome.accuracy
-        assert point.tally.class_correct == outcome.class_correct and point.loss == pytest.approx(
-            outcome.loss, rel=1e-4
-        )
-        assert (point.sparsity, point.share) == (pytest.approx(outcome.sparsity), outcome.share)
-        assert (point.parameters, point.macs) == (left(recipe).parameters, left(recipe).macs)
+def tally_of(recipe: Recipe, images: int | None = None, split: str = "test") -> Tally:
+    """Classify by one masked network, without store and without other recipes."""
+    data, network = DATASETS[recipe.dataset], prune(recipe).network
+    loaded = datasets.load(recipe.dataset, split)
+    some = Images(loaded.pixels[:images], loaded.labels[:images])
+    tally = Tally()
+    for event in classify(network.model, [network.masked_parameters()], some, data):
+        if isinstance(event, BatchTally):
+            tally += event.tally
+    return tally
 
 
-def test_what_is_known_is_not_computed_again(classified, monkeypatch):
-    first = sweep.measure(FEW)
-    assert sum(classified) == 4 * 360
+def test_many_recipes_give_what_each_alone_gives():
+    recipes = []
+    for method in METHODS:
+        for criterion in criteria_for("lenet5", method):
+            if criterion != "loss_change":
+                recipes.append(
+                    one_step("lenet5", "digits", method=method, criterion=criterion, calibration=64)
+                )
+    steps = (Step(method="layer", value=0.3), Step(value=0.8))
+    recipes.append(Recipe("lenet5", "digits", steps, max_test_images=100))
+    evaluations = evaluate(recipes)
+    assert len(evaluations) == len(recipes)
+    for recipe, evaluation in zip(recipes, evaluations, strict=True):
+        alone, pruned = tally_of(recipe, recipe.max_test_images), prune(recipe)
+        assert evaluation.recipe == recipe
+        assert evaluation.tally.class_correct == alone.class_correct
+        assert evaluation.loss == pytest.approx(alone.mean_loss, rel=1e-4)
+        assert evaluation.sparsity == pruned.sparsity
+        assert evaluation.removed_share == pruned.removed_share
+        assert (evaluation.masked, evaluation.effective) == (pruned.masked, pruned.effective)
+
+
+@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
+def test_the_accuracy_is_that_of_the_masked_module(network):
+    recipe = one_step(network, "digits", value=0.7)
+    [evaluation] = evaluate([recipe])
+    masked = prune(recipe).network.copy()
+    expected = accuracy_of(masked, datasets.load("digits", "test"), DATASETS["digits"])
+    assert abs(evaluation.accuracy.value - expected) <= 1 / 360  # another order of additions
+
+
+@pytest.mark.parametrize("split", ["test", "validation"])
+@pytest.mark.parametrize("recipes", [FEW[:1], FEW], ids=["one", "many"])
+def test_the_store_is_asked_first(classified, monkeypatch, split, recipes):
+    first = evaluate(recipes, split)
+    assert sum(classified) == sum(evaluation.total for evaluation in first)
+    assert all(evaluation.split == split for evaluation in first)
     classified.clear()
-    monkeypatch.setattr(experiment, "ranking", lambda *_: pytest.fail("scored again"))
-    assert sweep.measure(FEW[::-1]) == first[::-1] and not classified
+    monkeypatch.setattr(evaluate_module, "prune", lambda *_: pytest.fail("pruned again"))
+    monkeypatch.setattr(prune_module, "rank_units", lambda *_: pytest.fail("scored again"))
+    assert evaluate(recipes[::-1], split) == first[::-1] and classified == []
+
+
+def test_test_and_validation_images_have_results_of_their_own(classified):
+    [test], [validation] = evaluate(FEW[2:3]), evaluate(FEW[2:3], "validation")
+    assert sum(classified) == test.total + validation.total
+    assert test.tally == tally_of(FEW[2])
+    assert validation.tally == tally_of(FEW[2], split="validation")
 
 
 def test_a_recipe_that_comes_twice_is_computed_once(classified):
-    found = sweep.measure([FEW[1], FEW[1], replace(FEW[1], seed=4)])
-    assert found[0] == found[1] and found[0].tally == found[2].tally and sum(classified) <= 2 * 360
+    reseeded = one_step("lenet5", "digits", value=0.5, seed=4)
+    a, b, c = evaluate([FEW[1], FEW[1], reseeded])
+    assert a == b == c and sum(classified) == 360
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError])
-def test_what_was_stopped_goes_on_where_it_was(classified, monkeypatch, error):
-    monkeypatch.setattr(sweep, "EVERY", 0.0)
-    monkeypatch.setattr(sweep, "tallies_of_many", _in_batches_of(100, sweep.tallies_of_many))
-    monkeypatch.setattr(sweep, "batch_of", lambda model: 100)
+def test_no_recipes_are_no_evaluations(classified):
+    assert evaluate([]) == () and classified == []
 
-    def stop(progress):
-        if sum(p.tally.images for p in progress.points if p) >= 700:
+
+def in_batches_of(size: int) -> Callable:
+    """`classify` with another size of batches."""
+
+    def classify_in_batches(*args, **options):
+        return classify(*args, **options, batch=size)
+
+    return classify_in_batches
+
+
+@pytest.fixture
+def small_batches(monkeypatch) -> None:
+    """Batches of 100 images, and a report after each."""
+    monkeypatch.setattr(evaluate_module, "REPORT_INTERVAL_S", 0.0)
+    monkeypatch.setattr(evaluate_module, "classify", in_batches_of(100))
+    monkeypatch.setattr(evaluate_module, "batch_size", lambda model: 100)
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, Cancelled])
+def test_what_was_computed_before_an_exception_is_stored_and_continued(
+    small_batches, classified, error
+):
+    def stop(progress: EvaluationProgress) -> None:
+        if sum(e.tally.images for e in progress.evaluations if e) >= 700:
             raise error()
 
     with pytest.raises(error):
-        sweep.measure(FEW, stop)
-    assert sum(classified) == 700
+        evaluate(FEW, report=stop)
+    assert sum(classified) == sum(row["images"] for row in store.rows()) == 700
     shares = []
-    found = sweep.measure(FEW, lambda progress: shares.append(progress.share))
-    assert sum(classified) == 4 * 360 and shares == sorted(shares) and shares[0] > 0.4
-    assert [p.accuracy for p in found] == [experiment.run(recipe).accuracy for recipe in FEW]
+    evaluations = evaluate(FEW, report=lambda progress: shares.append(progress.share))
+    assert sum(classified) == 4 * 360
+    assert shares == sorted(shares) and shares[0] > 0.4 and shares[-1] == pytest.approx(1)
+    assert [e.tally.class_correct for e in evaluations] == [
+        tally_of(recipe).class_correct for recipe in FEW
+    ]
+    assert [row["images"] for row in store.rows()] == [360] * 4  # they replace the partial ones
 
 
-def _in_batches_of(size, plain):
-    return lambda *args, **more: plain(*args, **more, batch=size)
+def test_results_are_stored_while_the_work_goes_on(small_batches, monkeypatch):
+    monkeypatch.setattr(evaluate_module, "SAVE_INTERVAL_S", 0.0)
+    stored = []
+
+    def report(progress: EvaluationProgress) -> None:
+        stored.append(sum(row["images"] for row in store.rows()))
+
+    evaluate(FEW, report=report)
+    assert stored[0] < stored[-2] and stored == sorted(stored) and len(set(stored)) > 4
 
 
-def test_some_images_do_not_stand_for_all_nor_get_in_the_way(classified):
-    (some,) = sweep.measure([replace(FEW[2], images=300)])
-    assert some.tally.images == 300 and not some.accuracy.complete
-    (every,) = sweep.measure([FEW[2]])
-    assert every.accuracy == experiment.run(FEW[2]).accuracy
+def test_progress_is_reported_batch_by_batch_and_can_end_the_work(small_batches, classified):
+    seen: list[Accuracy] = []
+
+    def report(progress: EvaluationProgress) -> None:
+        [evaluation] = progress.evaluations
+        if evaluation and (not seen or evaluation.accuracy != seen[-1]):
+            seen.append(evaluation.accuracy)
+
+    recipe = one_step("lenet5", "digits", value=0.95, max_test_images=350)
+    evaluate([recipe], report=report)
+    assert [accuracy.images for accuracy in seen] == [100, 200, 300, 350]
+    for accuracy in seen:
+        low, high = accuracy.interval
+        assert not accuracy.complete and low < accuracy.value < high
+
+    def cancel(progress: EvaluationProgress) -> None:
+        raise Cancelled("enough")
+
     classified.clear()
-    assert sweep.measure([replace(FEW[2], images=300)]) == (some,) and not classified
+    with pytest.raises(Cancelled):
+        evaluate([one_step("lenet5", "digits", value=0.96)], report=cancel)
+    assert sum(classified) <= 100
+
+
+def test_some_images_are_the_first_ones_and_do_not_stand_for_all(classified):
+    limited = one_step("lenet5", "digits", value=0.9, max_test_images=300)
+    [some] = evaluate([limited])
+    assert some.tally.images == 300 and some.total == 360 and not some.accuracy.complete
+    assert some.tally.class_correct == tally_of(limited, 300).class_correct
+    [every] = evaluate([FEW[2]])
+    assert every.tally.class_correct == tally_of(FEW[2]).class_correct and every.accuracy.complete
+    classified.clear()
+    assert evaluate([limited]) == (some,) and classified == []
+
+
+def test_a_limit_above_the_number_of_images_is_no_limit():
+    [evaluation] = evaluate([one_step("lenet5", "digits", max_test_images=350)], "validation")
+    assert evaluation.total < 350 and evaluation.accuracy.complete
 
 
 def test_precision_stops_soon_enough_and_late_enough(real):
     real("mnist")
-    recipes = [Recipe("lenet300", "mnist", value=value) for value in (0.5, 0.96, 0.99)]
-    found = sweep.measure(recipes, precision=0.013)
-    for recipe, point in zip(recipes, found):
-        assert point.accuracy.half_width < 0.013
-        if point.tally.images > 1000:  # a batch less was not enough
-            images = point.tally.images - 1000
-            state, data = experiment.pruned(recipe), datasets.DATASETS["mnist"]
-            test = datasets.load("mnist", "test")
-            fewer = sum(
-                evaluation.tallies(
-                    state.model,
-                    state.masks.apply(state.model),
-                    datasets.Images(test.pixels[:images], test.labels[:images]),
-                    data,
-                ),
-                evaluation.Tally(),
-            )
-            assert fewer.accuracy(10_000).half_width >= 0.013
-        low, high = point.accuracy.interval
-        assert low <= experiment.run(recipe).accuracy.value <= high
-    assert found[0].tally.images < found[1].tally.images < 10_000
-    finer = sweep.measure(recipes[:1], precision=0.005)
-    assert finer[0].tally.images > found[0].tally.images
+    recipes = [one_step("lenet300", "mnist", value=value) for value in (0.5, 0.96, 0.99)]
+    evaluations = evaluate(recipes, precision=0.013)
+    batch = batch_size(trained_model(recipes[0]))
+    for recipe, evaluation in zip(recipes, evaluations, strict=True):
+        images = evaluation.tally.images
+        assert evaluation.accuracy.half_width < 0.013 and images % batch == 0
+        if images > batch:  # a batch less is not enough
+            assert tally_of(recipe, images - batch).accuracy(10_000).half_width >= 0.013
+        assert evaluation.tally.class_correct == tally_of(recipe, images).class_correct
+    assert evaluations[0].tally.images < evaluations[1].tally.images < 10_000
+    [finer] = evaluate(recipes[:1], precision=0.005)
+    assert finer.tally.images > evaluations[0].tally.images
 
 
-@pytest.mark.parametrize("precision", [0, 1, -0.1, 2])
-def test_a_precision_that_is_none(precision):
+@pytest.mark.parametrize("precision", [0, 1, -0.1, 2, float("nan")])
+def test_a_precision_out_of_range_is_refused(precision):
     with pytest.raises(ValueError, match="precision must be between 0 and 1"):
-        sweep.measure(FEW, precision=precision)
+        evaluate(FEW, precision=precision)
 
 
-def test_intervals_hold_what_they_claim(real):
-    """Of many accuracies, known on the full test set, the first 1,000 images give intervals that hold at least 95%."""
+SAMPLES = 400
+EXAMPLES = 15
+
+
+@settings(max_examples=EXAMPLES)
+@given(
+    probability=st.sampled_from([0.02, 0.1, 0.5, 0.8, 0.9, 0.98]),
+    images=st.sampled_from([250, 500, 1000, 4000]),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_95_percent_intervals_hold_the_value_in_95_percent_of_independent_samples(
+    probability, images, seed
+):
+    """Over all examples, a test of correct intervals fails with a probability below 1e-6."""
+    generator = np.random.default_rng(seed)
+    held = 0
+    for correct in generator.binomial(images, probability, SAMPLES).tolist():
+        low, high = Accuracy(correct, images, total=10**9).interval
+        held += low <= probability <= high
+    coverage = exact_coverage(probability, images)
+    assert coverage >= 0.93  # the score interval varies around 95% with the probability
+    assert binom.cdf(held, SAMPLES, coverage) > 1e-6 / EXAMPLES
+
+
+def exact_coverage(probability: float, images: int) -> float:
+    """Probability that the interval of a binomial sample holds the value."""
+    counts = np.arange(images + 1)
+    holds = []
+    for correct in counts.tolist():
+        low, high = Accuracy(correct, images, total=10**9).interval
+        holds.append(low <= probability <= high)
+    return float(binom.pmf(counts[holds], images, probability).sum())
+
+
+def test_intervals_of_random_subsets_hold_the_accuracy_on_the_test_set(real):
+    """So few of 500 would hold it with a probability below 1e-6 if each did with 93%."""
     real("mnist")
-    recipes = [
-        Recipe("lenet300", "mnist", criterion="random", seed=seed, value=value)
-        for seed in range(8)
-        for value in np.linspace(0.3, 0.9, 10)
-    ]
-    some, every = sweep.measure([replace(r, images=1000) for r in recipes]), sweep.measure(recipes)
-    held = [
-        low <= full.accuracy.value <= high
-        for part, full in zip(some, every)
-        for low, high in [part.accuracy.interval]
-    ]
-    assert np.mean(held) >= 0.9, "95% of 80, less two standard deviations"
+    recipe = one_step("lenet300", "mnist", value=0.95)
+    images, data = datasets.load("mnist", "test"), DATASETS["mnist"]
+    network = prune(recipe).network
+    [full] = evaluate([recipe])
+    correct = np.concatenate(
+        [correct_images(network, images, data, start) for start in range(0, len(images), 1000)]
+    )
+    assert correct.sum() == pytest.approx(full.accuracy.correct, abs=2)
+    generator, held, samples = np.random.default_rng(0), 0, 500
+    for _ in range(samples):
+        subset = generator.choice(len(correct), 250, replace=False)
+        low, high = Accuracy(int(correct[subset].sum()), 250, 10_000).interval
+        held += low <= full.accuracy.value <= high
+    fewest = int(binom.ppf(1e-6, samples, 0.93))
+    assert held > fewest
+
+
+def correct_images(network, images: Images, data, start: int) -> np.ndarray:
+    """Whether each of 1,000 images is classified correctly."""
+    pixels = datasets.normalise(images.pixels[start : start + 1000], data)
+    predicted = network.copy()(pixels).argmax(1)
+    return (predicted == images.labels[start : start + 1000]).numpy()

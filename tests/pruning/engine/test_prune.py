@@ -1,225 +1,293 @@
 import threading
 import time
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import torch
 
+from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.engine import prune as experiment
-from pruning.experiments import strength as curves
-from pruning.inference.prefix_cache import forward
-from pruning.methods.rules import RULES, scopes_for
+from pruning.engine.caches import clear_caches
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import (
+    has_cached_scores,
+    input_network,
+    prune,
+    rank_units,
+    score_steps,
+    trained_model,
+    unit_groups,
+)
+from pruning.inference.classify import accuracy_of
+from pruning.methods.rules import RULES
 from pruning.models import checkpoints, prunable
+from pruning.recipe.compatibility import scopes_for
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
 from pruning.runtime.errors import Cancelled, DatasetError
 
-
-def test_an_outcome_adds_up(recipe):
-    outcome = experiment.run(recipe)
-    dense, layers = outcome.dense, outcome.layers
-    assert outcome.accuracy.images == outcome.accuracy.total == 360
-    assert outcome.removed == round(0.8 * 266_200) and outcome.sparsity == outcome.removed / 266_200
-    assert outcome.parameters == 266_610 - outcome.removed
-    assert outcome.compression == 266_610 / outcome.parameters
-    assert layers["weights"].sum() == dense.prunable_weights and layers["macs"].sum() == dense.macs
-    assert (
-        outcome.macs == layers["kept"].sum()
-    )  # every weight of a linear layer is used once an image
-    assert outcome.dense_accuracy == checkpoints.card("lenet300", "digits").test_accuracy
+one_step = Recipe.one_step
 
 
-def test_masks_say_what_the_outcome_says_and_the_accuracy_is_that_of_the_masked_network(recipe):
-    outcome, masks = experiment.run(recipe), experiment.masks(recipe)
+def test_the_numbers_add_up(recipe):
+    pruned = prune(recipe)
+    dense, layers = pruned.dense, pruned.layer_table
+    removed = round(0.8 * 266_200)
+    assert int((layers["weights"] - layers["kept"]).sum()) == pruned.removed_units == removed
+    assert pruned.sparsity == pytest.approx(removed / 266_200, rel=1e-15)
+    assert pruned.removed_share == removed / 266_200
+    assert pruned.masked.parameters == pruned.network.parameters == 266_610 - removed
+    assert layers["weights"].sum() == dense.prunable_weights == 266_200
+    assert layers["macs"].sum() == dense.macs
+    assert pruned.masked.macs == layers["macs_left"].sum()
+    assert pruned.masked.macs == layers["kept"].sum()  # a linear layer uses each weight once
+    assert dict(zip(layers["name"], layers["kept"], strict=True)) == pruned.kept_weights
+    assert pruned.effective.parameters <= pruned.masked.parameters
+    assert pruned.effective.macs <= pruned.masked.macs
+
+
+def test_the_masks_are_those_of_the_layer_table(recipe):
+    pruned = prune(recipe)
+    for row in pruned.layer_table.itertuples():
+        weight = trained_model(recipe).get_submodule(row.name).weight
+        mask = pruned.masks[f"{row.name}.weight"]
+        assert row.kept == int(mask.sum()) and row.sparsity == 1 - row.kept / row.weights
+        assert torch.equal(mask, weight.abs() >= row.threshold)
+
+
+def test_the_accuracy_is_that_of_the_masked_network(recipe):
+    [evaluation] = evaluate([recipe])
     model = checkpoints.load("lenet300", "digits")
-    for row in outcome.layers.itertuples():
-        weight = model.get_submodule(row.name).weight
-        assert row.kept == int(masks[f"{row.name}.weight"].sum())
-        assert torch.equal(masks[f"{row.name}.weight"], weight.abs() >= row.threshold)
-        weight.mul_(masks[f"{row.name}.weight"])
-    from pruning.data import datasets
-    from pruning.inference.classify import accuracy
-
-    assert (
-        accuracy(model, datasets.load("digits", "test"), DATASETS["digits"])
-        == outcome.accuracy.value
-    )
+    for name, mask in prune(recipe).masks.items():
+        model.get_parameter(name).data.mul_(mask)
+    test_images = datasets.load("digits", "test")
+    assert accuracy_of(model, test_images, DATASETS["digits"]) == evaluation.accuracy.value
 
 
 def test_macs_of_a_convolution_count_its_positions():
-    outcome = experiment.run(Recipe("lenet5", "digits", value=0.5, images=10))
-    row = outcome.layers.set_index("name").loc["conv2"]
+    layers = prune(one_step("lenet5", "digits", value=0.5)).layer_table.set_index("name")
+    row = layers.loc["conv2"]
     assert row["macs"] == 2_400 * 100 and row["macs_left"] == row["kept"] * 100
 
 
-def test_layers_that_do_not_take_part_stay_whole_and_count_in_the_denominator():
-    outcome = experiment.run(Recipe("lenet5", "digits", value=0.5, layers=("fc2",), images=10))
-    layers = outcome.layers.set_index("name")
+def test_layers_that_take_no_part_stay_whole_and_count_in_the_denominator():
+    pruned = prune(one_step("lenet5", "digits", value=0.5, layers=("fc2",)))
+    layers = pruned.layer_table.set_index("name")
+    others = layers.drop("fc2")
     assert layers.loc["fc2", "kept"] == 5_040
-    assert (layers.drop("fc2")["kept"] == layers.drop("fc2")["weights"]).all()
-    assert layers.drop("fc2")["threshold"].isna().all()
-    assert outcome.sparsity == 5_040 / 61_470
+    assert (others["kept"] == others["weights"]).all() and others["threshold"].isna().all()
+    assert pruned.sparsity == pytest.approx(5_040 / 61_470) and pruned.removed_share == 0.5
 
 
 @pytest.mark.parametrize("scope", scopes_for("sparsity", "weight"))
 def test_nothing_and_everything(recipe, scope):
-    dense = experiment.run(replace(recipe, value=0.0, scope=scope))
-    assert (
-        abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360
-        and dense.sparsity == 0
-        and not dense.warnings
-    )
-    empty = experiment.run(replace(recipe, value=1.0, scope=scope))
-    assert (
-        empty.sparsity == 1
-        and empty.macs == 0
-        and empty.parameters == 410
-        and empty.warnings
-        == (
-            "fc1, fc2, fc3 have lost all their weights: the network now answers the same for every image.",
-        )
-    )
-
-
-@pytest.mark.parametrize(
-    "lost, constant",
-    [
-        (("block2_0.conv1",), False),
-        (("block2_0.shortcut.conv",), False),
-        (("block1_0.conv1", "block1_0.conv2"), False),
-        (("block2_0.conv2", "block2_0.shortcut.conv"), True),
-        (("fc",), True),
-        (("block2_0.conv1", "conv1"), True),
-    ],
-)
-def test_a_warning_says_the_network_is_dead_exactly_where_it_is(lost, constant):
-    recipe = Recipe("resnet20", "digits", value=1.0, layers=lost)
-    (told,) = experiment.run(replace(recipe, images=10)).warnings
-    logits = forward(
-        experiment.model(recipe), experiment.masks(recipe).apply(experiment.model(recipe))
-    )(torch.rand(4, 1, 28, 28))
-    assert constant == bool(torch.allclose(logits, logits[:1].expand_as(logits), atol=1e-6))
-    assert constant == ("the same for every image" in told)
-
-
-def test_many_lost_layers_are_one_warning():
-    (told,) = experiment.run(Recipe("resnet20", "digits", value=1.0, images=10)).warnings
-    assert told.startswith("conv1, block1_0.conv1 and 20 other layers have lost all their weights")
+    nothing, everything = (recipe.with_last_step(value=v, scope=scope) for v in (0.0, 1.0))
+    [dense] = evaluate([nothing])
+    assert abs(dense.accuracy.value - dense.dense_accuracy) <= 2 / 360
+    assert prune(nothing).sparsity == 0 and prune(nothing).warnings == ()
+    assert prune(nothing).masked == prune(nothing).effective
+    pruned = prune(everything)
+    assert pruned.sparsity == 1 and pruned.masked.macs == pruned.effective.macs == 0
+    assert pruned.masked.parameters == 410  # the biases
 
 
 @pytest.mark.parametrize("network, dataset", checkpoints.shipped())
 def test_the_cached_network_is_never_modified(network, dataset, real):
     real(dataset)
-    shared = checkpoints.shared(network, dataset)
+    shared = checkpoints.shared_model(network, dataset)
     before = {key: value.clone() for key, value in shared.state_dict().items()}
-    for rule in RULES:
-        value = RULES[rule].patterns[0] if RULES[rule].patterns else 1.0
-        experiment.run(Recipe(network, dataset, rule=rule, value=value, images=100))
+    recipes = []
+    for name, rule in RULES.items():
+        value = rule.patterns[0] if rule.patterns else 1.0
+        recipes.append(one_step(network, dataset, rule=name, value=value, max_test_images=50))
+    evaluate(recipes)
     assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
-    assert checkpoints.shared(network, dataset) is shared
+    assert checkpoints.shared_model(network, dataset) is shared
 
 
-@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
-def test_two_recipes_in_two_threads_50_times_always_get_their_own_result(network):
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "network, repetitions", [("lenet300", 50), ("lenet5", 50), ("resnet20", 8)]
+)
+def test_two_recipes_in_two_threads_always_get_their_own_result(
+    network, repetitions, classify_always
+):
     recipes = [
-        Recipe(network, "digits", value=0.3, images=100),
-        Recipe(network, "digits", rule="sigma", value=1.9),
+        one_step(network, "digits", value=0.3, max_test_images=100),
+        one_step(network, "digits", rule="sigma", value=1.9, max_test_images=100),
     ]
-    if network == "resnet20":
-        recipes[1] = replace(recipes[1], images=100)
-    shared = checkpoints.shared(network, "digits")
+    shared = checkpoints.shared_model(network, "digits")
     before = {key: value.clone() for key, value in shared.state_dict().items()}
-    alone = [(o.accuracy.correct, o.removed) for o in map(experiment.run, recipes)]
+
+    def is_unmodified() -> bool:
+        return all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
+
+    def result(recipe: Recipe) -> tuple:
+        [evaluation] = evaluate([recipe])
+        return evaluation.tally.class_correct, evaluation.sparsity
+
+    def results(recipe: Recipe) -> list[tuple]:
+        return [result(recipe) for _ in range(repetitions)]
+
+    alone = [result(recipe) for recipe in recipes]
     assert alone[0] != alone[1]
-    together = [[], []]
+    with ThreadPoolExecutor(2) as pool:
+        together = [pool.submit(results, recipe) for recipe in recipes]
+        while not all(future.done() for future in together):
+            assert is_unmodified()  # a third visitor reads the network meanwhile
+            time.sleep(0.001)
+    assert is_unmodified()
+    assert [future.result() for future in together] == [[one] * repetitions for one in alone]
 
-    def go(i: int) -> None:
-        for _ in range(50):
-            outcome = experiment.run(recipes[i])
-            together[i].append((outcome.accuracy.correct, outcome.removed))
 
-    threads = [threading.Thread(target=go, args=[i]) for i in (0, 1)]
-    for thread in threads:
-        thread.start()
-    while any(
-        thread.is_alive() for thread in threads
-    ):  # a third visitor reads the network meanwhile
-        assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
-        time.sleep(0.001)
-    assert all(torch.equal(before[key], value) for key, value in shared.state_dict().items())
-    assert together == [[alone[0]] * 50, [alone[1]] * 50]
+@pytest.fixture
+def classify_always(monkeypatch):
+    """The store never has a result."""
+    from pruning.engine import store
+
+    monkeypatch.setattr(store, "get", lambda recipe, split, max_images: None)
 
 
 def test_masks_are_made_from_the_dense_weights_every_time(recipe):
     """50% twice is 50%, not 75%."""
-    first = experiment.masks(replace(recipe, value=0.5))
-    experiment.masks(replace(recipe, value=0.9))
-    experiment._pruned.cache.clear()
-    again = experiment.masks(replace(recipe, value=0.5))
+    first = prune(recipe.with_last_step(value=0.5)).masks
+    prune(recipe.with_last_step(value=0.9))
+    clear_caches()
+    again = prune(recipe.with_last_step(value=0.5)).masks
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert sum(int((~mask).sum()) for mask in again.values()) == 133_100
 
 
 def test_scores_are_sorted_once(recipe, monkeypatch):
-    experiment.select(recipe)
+    prune(recipe)
     monkeypatch.setattr(np, "argsort", lambda *_, **__: pytest.fail("sorted again"))
     monkeypatch.setattr(np, "sort", lambda *_, **__: pytest.fail("sorted again"))
-    for value in np.linspace(0, 1, 11):
+    for value in np.linspace(0, 1, 11).tolist():
         for scope in scopes_for("sparsity", "weight"):
-            experiment.select(replace(recipe, value=float(value), scope=scope))
-        experiment.select(replace(recipe, value=float(value), rule="threshold"))
+            prune(recipe.with_last_step(value=value, scope=scope))
+        prune(recipe.with_last_step(value=value, rule="threshold"))
 
 
-def test_progress_is_reported_and_can_end_the_work():
-    seen, recipe = [], Recipe("lenet5", "digits", value=0.95)
+def test_scores_are_cached_whatever_the_rule_removes():
+    clear_caches()
+    recipe = one_step("lenet5", "digits", criterion="lamp", value=0.4)
+    assert not has_cached_scores(recipe)
+    shares = []
+    score_steps(recipe, shares.append)
+    others = (
+        recipe.with_last_step(value=0.9, scope="layer", layers=("conv1",)),
+        recipe.with_last_step(rule="threshold", value=0.1),
+        one_step("lenet5", "digits", criterion="lamp", max_test_images=5),
+    )
+    assert has_cached_scores(recipe) and all(has_cached_scores(other) for other in others)
+    assert not has_cached_scores(recipe.with_last_step(criterion="taylor"))
+    assert tuple(rank_units(others[0])) == ("conv1",)
 
-    def report(outcome):
-        seen.append(outcome.accuracy.images)
-        if len(seen) == 1:
-            raise Cancelled("enough")
+
+def test_scoring_is_reported_and_can_be_cancelled():
+    recipe = one_step("lenet5", "digits", criterion="taylor", calibration=200)
+    clear_caches()
+
+    def cancel(share: float) -> None:
+        raise Cancelled("enough")
 
     with pytest.raises(Cancelled):
-        experiment.run(recipe, report)
-    assert seen == [250]
-    seen = []
-    experiment.run(recipe, lambda outcome: seen.append(outcome.accuracy))
-    assert [a.images for a in seen] == [250, 360] and not seen[0].complete and seen[1].complete
-    assert seen[0].interval[0] < seen[0].value < seen[0].interval[1]
+        prune(recipe, cancel)
+    assert not has_cached_scores(recipe)
+    shares: list[float] = []
+    prune(recipe, shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1 and has_cached_scores(recipe)
 
 
-def test_fewer_images_are_the_first_ones():
-    recipe = Recipe("lenet5", "digits", value=0.8)
-    some = experiment.run(replace(recipe, images=100)).accuracy
-    assert some.images == 100 and some.total == 360 and not some.complete
-    partial = []
-    experiment.run(replace(recipe, images=350), lambda o: partial.append(o.accuracy))
-    assert [a.images for a in partial] == [250, 350]
+def test_a_limit_on_the_test_images_is_no_property_of_the_pruned_network():
+    limited = one_step("lenet300", "digits", value=0.7, max_test_images=10)
+    assert prune(limited).recipe == limited.on_all_images
+    assert prune(limited).network is prune(limited.on_all_images).network
 
 
-def test_data_that_is_not_there_is_said(monkeypatch, tmp_path):
+def test_each_step_is_applied_to_what_the_previous_ones_left():
+    recipe = Recipe("lenet300", "digits", (Step(value=0.5), Step(value=0.5)))
+    pruned, first = prune(recipe), prune(recipe.without_last_step)
+    assert pruned.before_step is first.network is input_network(recipe)
+    assert pruned.ranking.units == 133_100 and pruned.sparsity == pytest.approx(0.75)
+    for name, mask in pruned.masks.items():
+        assert not (mask & ~first.masks[name]).any()  # nothing comes back
+    assert [(r.total, r.removed) for r in pruned.step_results] == [
+        (266_200, 133_100),
+        (133_100, 66_550),
+    ]
+    assert input_network(recipe.without_last_step).model is trained_model(recipe)
+
+
+def test_removed_units_of_a_group():
+    recipe = one_step("lenet5", "digits", method="filter", scope="layer", value=0.5)
+    pruned = prune(recipe)
+    for name, group in unit_groups(recipe).items():
+        removed = pruned.removed_units_of(name)
+        kept_rows = pruned.masks[f"{name}.weight"].flatten(1).any(1)
+        assert len(removed) == group.units and torch.equal(removed, ~kept_rows)
+        np.testing.assert_array_equal(pruned.removed_share_by_unit[name] == 1, removed.numpy())
+
+
+def test_scores_and_which_units_are_kept(recipe):
+    pruned = prune(recipe)
+    scores, kept = pruned.scores()
+    assert len(scores) == len(kept) == 266_200 and kept.sum() == 53_240
+    assert scores[kept].min() >= scores[~kept].max()
+    one_scores, one_kept = pruned.scores("fc2")
+    weight = trained_model(recipe).fc2.weight.detach().numpy().ravel()
+    np.testing.assert_array_equal(one_scores, np.sort(np.abs(weight)))
+    assert one_kept.sum() == pruned.kept_weights["fc2"]
+
+
+def test_weights_before_masking_and_which_are_kept(recipe):
+    pruned = prune(recipe)
+    weights, kept = pruned.weights("fc2")
+    weight = trained_model(recipe).fc2.weight.detach().numpy().ravel()
+    np.testing.assert_array_equal(weights, weight)
+    np.testing.assert_array_equal(kept, pruned.masks["fc2.weight"].numpy().ravel())
+    assert len(pruned.weights()[0]) == 266_200 and pruned.weights()[1].sum() == 53_240
+
+
+def test_removed_layers_keep_no_weight():
+    recipe = one_step("lenet5", "digits", method="layer", criterion="random", value=0.4)
+    pruned = prune(recipe)
+    assert pruned.network.removed_layers
+    for name in pruned.network.removed_layers:
+        assert pruned.kept_weights[name] == pruned.kept_macs[name] == 0
+        assert (pruned.removed_share_by_unit[name] == 1).all()
+    assert set(pruned.kept_weights) == set(prunable(trained_model(recipe)))
+    assert pruned.effective.parameters <= pruned.masked.parameters < 61_706
+
+
+def test_the_effective_network_is_the_compact_one_where_units_are_removed():
+    recipe = one_step("lenet5-caffe", "digits", method="filter", scope="layer", value=0.7)
+    pruned = prune(recipe)
+    compact = pruned.compact_model
+    assert pruned.effective.parameters == sum(p.numel() for p in compact.parameters()) == 40_081
+    assert pruned.effective.macs == 267_900 and prune(recipe).compact_model is compact
+
+
+def test_data_that_is_missing_is_named(monkeypatch, tmp_path):
     monkeypatch.setenv("PRUNESCOPE_DATA", str(tmp_path))
     with pytest.raises(DatasetError, match="download mnist"):
-        experiment.run(Recipe("lenet5", "mnist"))
+        evaluate([one_step("lenet5", "mnist", value=0.123)])
 
 
-@pytest.mark.parametrize("rule", RULES)
-def test_a_curve_has_the_sparsities_it_was_asked_for(recipe, rule):
-    asked, shares = (0.0, 0.5, 0.9, 1.0), []
-    value = RULES[rule].patterns[0] if RULES[rule].patterns else 1.0
-    points = curves.curve(
-        replace(recipe, rule=rule, value=value),
-        lambda progress: shares.append(progress.share),
-        sparsities=asked,
-    )
-    assert [p.recipe.rule for p in points] == [rule] * 4
-    if rule == "n_m":  # in quarters, at most what was asked
-        asked = (0.0, 0.5, 0.75, 1.0)
-    reach = 1.0 if rule in ("sparsity", "threshold") else 0.99
-    for sparsity, point in zip(asked, points):
-        assert point.sparsity == pytest.approx(min(sparsity, reach), abs=0.011)
-    assert shares == sorted(shares) and shares[-1] == 1.0
+def test_prunable_layers_are_those_of_the_recipe(recipe):
+    assert tuple(prunable(trained_model(recipe))) == recipe.chosen_layers
 
 
-def test_prunable_layers_of_every_checkpoint_are_those_of_its_recipe(recipe):
-    assert tuple(prunable(experiment.model(recipe))) == recipe.chosen_layers
+def test_pruning_in_many_threads_gives_one_result():
+    clear_caches()
+    recipe = one_step("lenet5", "digits", criterion="taylor", calibration=64, value=0.6)
+    barrier = threading.Barrier(6)
+
+    def kept(_: int) -> dict[str, int]:
+        barrier.wait()
+        return prune(recipe).kept_weights
+
+    with ThreadPoolExecutor(6) as pool:
+        results = list(pool.map(kept, range(6)))
+    assert results == [results[0]] * 6

@@ -1,5 +1,4 @@
-"""Results on disk: whole or not at all, whoever writes, and never another checkpoint's or another data set's."""
-
+import csv
 import json
 import logging
 import os
@@ -14,104 +13,231 @@ from pathlib import Path
 
 import pytest
 
+from pruning.cost.macs import Cost
 from pruning.data import datasets
 from pruning.engine import store
+from pruning.engine.evaluate import evaluate
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.prune import prune
+from pruning.engine.stored_result import StoredResult
+from pruning.inference.accuracy import Tally
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
 
 ROOT = Path(__file__).parents[3]
-RECIPE = Recipe("lenet300", "digits", value=0.5)
+one_step = Recipe.one_step
+RECIPE = one_step("lenet300", "digits", value=0.5)
+
+pytestmark = pytest.mark.usefixtures("empty_store")
 
 
-@pytest.fixture(autouse=True)
-def own(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "sub" / "results.sqlite"))
-
-
-def result(images: int = 360, **more) -> dict:
-    about = {"total": 360, "sparsity": 0.5, "share": 0.5, "parameters": 1000, "macs": 1000}
-    return {
-        "images": images,
-        "class_correct": [images // 10] * 10,
-        "loss": 1.5,
-        "open": False,
-        **about,
-        **more,
-    }
-
-
-def test_what_is_put_is_there():
-    assert store.get(RECIPE, "test") is None
-    store.put({RECIPE: result(), replace(RECIPE, value=0.6): result(loss=2.5)}, "test")
-    assert (
-        store.get(RECIPE, "test") == result()
-        and store.get(replace(RECIPE, value=0.6), "test")["loss"] == 2.5
+def result(recipe: Recipe = RECIPE, images: int = 360, loss: float = 1.5) -> Evaluation:
+    return Evaluation(
+        recipe=recipe,
+        split="test",
+        tally=Tally((images // 10,) * 10, loss, images),
+        total=360,
+        sparsity=0.5,
+        removed_share=0.25,
+        masked=Cost(2000, 3000),
+        known_effective=Cost(1000, 1500),
     )
-    assert (
-        store.get(RECIPE, "validation") is None
-        and store.get(replace(RECIPE, value=0.7), "test") is None
-    )
-    assert store.get(replace(RECIPE, seed=3), "test") == result()  # magnitude has no seed
+
+
+def put(*evaluations: Evaluation, is_open: bool = False) -> bool:
+    return store.put(evaluations, are_open=[is_open] * len(evaluations))
+
+
+def get(recipe: Recipe = RECIPE, max_images: int = 360) -> StoredResult | None:
+    return store.get(recipe, "test", max_images)
+
+
+STORED = StoredResult.of(result(), is_open=False)
+
+
+def execute(statement: str, *values: object) -> None:
+    """Change the database as another program would."""
+    database = sqlite3.connect(store.path())
+    with database:
+        database.execute(statement, values)
+    database.close()
+
+
+def stored_content() -> dict:
+    [row] = store.rows()
+    return json.loads(row["result"])
+
+
+def test_what_is_put_is_returned():
+    assert get() is None
+    stronger = RECIPE.with_last_step(value=0.6)
+    assert put(result(), result(stronger, loss=2.5))
+    assert get() == STORED and get(stronger).tally.loss == 2.5
+    assert store.get(RECIPE, "validation", 360) is None
+    assert get(RECIPE.with_last_step(value=0.7)) is None
     assert [row["images"] for row in store.rows()] == [360, 360]
+    assert put()
 
 
-def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_went_on():
-    store.put({RECIPE: result(250, open=True)}, "test")
-    assert (
-        store.get(RECIPE, "test")["images"] == 250
-        and store.get(replace(RECIPE, images=100), "test") is None
-    )
-    store.put({RECIPE: result(100)}, "test")
-    store.put({RECIPE: result(360)}, "test")
+FIRST_EDITION_KEYS = [
+    (
+        one_step("lenet300", "digits"),
+        "59435944bfd2eb4c810f9bc4b02c29a7270e7bbfdce9012ad12ef76eeec29bb5",
+    ),
+    (
+        one_step("lenet5", "digits", method="filter", scope="layer", value=0.3, seed=4),
+        "99fda971cc9c103f83a9921435fa71813c17af877be77740cd2e19242e22ecb5",
+    ),
+    (
+        one_step("lenet5", "digits", criterion="random", seed=7, max_test_images=100),
+        "8b9618c7c8ec74b076b1ece172843bddc796d548cdc14b47d518ab7ac2afd50d",
+    ),
+    (
+        one_step("lenet5", "digits", rule="threshold", value=0.02, scope="layer"),
+        "de9361b295a814a006baaefdff5b96bcf51aadc31998a3059d62e6c5e5267bb7",
+    ),
+    (
+        one_step("lenet5", "digits", rule="n_m", value="02:04"),
+        "6a074a7ac99713059c55d106413a3a06d0aceaedc269e78a53dbc85b550b7737",
+    ),
+    (
+        one_step(
+            "lenet5",
+            "digits",
+            scope="custom",
+            value=0.5,
+            values=(("conv1", 0.1), ("fc1", 0.5)),
+            layers=("conv1", "fc1"),
+        ),
+        "cfab8c1d43338a03922a8c6ba26c5f480816e6bc4e7615784a3b5e6da4f2fb31",
+    ),
+    (
+        Recipe(
+            "resnet20",
+            "digits",
+            (
+                Step(method="layer", criterion="loss_change", value=0.34),
+                Step(
+                    method="filter",
+                    criterion="taylor",
+                    grouping="across",
+                    scope="layer",
+                    value=0.3,
+                ),
+            ),
+            calibration=512,
+        ),
+        "cbeaa8d2fb783fb2f1940b0966aea8dade94f4f0fd1e5f417d6ce6b6a7dfb3da",
+    ),
+    (
+        one_step(
+            "lenet5",
+            "digits",
+            method="feature",
+            criterion="class_entropy",
+            variant="gini",
+            value=0.5,
+            calibration=100,
+        ),
+        "9c83a880b4306a8baf98d8780a581acb3e4ef1be0f1dc4bdf4a3fac94d63dd98",
+    ),
+]
+
+
+@pytest.mark.parametrize("recipe, key", FIRST_EDITION_KEYS, ids=range(len(FIRST_EDITION_KEYS)))
+def test_results_of_the_first_edition_stay_readable(recipe, key):
+    """These keys were computed by version 0.0."""
+    assert store.key(recipe, "test") == key
+
+
+def test_the_masked_cost_that_the_first_edition_did_not_store_is_added(classified):
+    [evaluation] = evaluate([RECIPE])
+    content = stored_content()
+    del content["masked_parameters"], content["masked_macs"]
+    content["parameters"] = evaluation.effective.parameters
+    content["macs"] = evaluation.effective.macs
+    execute("UPDATE results SET result = ?", json.dumps(content))
+    assert get().masked is None and get().effective == evaluation.effective
+    classified.clear()
+    [again] = evaluate([RECIPE])
+    assert again == evaluation and again.masked == prune(RECIPE).masked and classified == []
+    assert get().masked == evaluation.masked
+    assert stored_content()["masked_parameters"] == evaluation.masked.parameters
+
+
+def test_an_effective_cost_that_was_not_needed_is_added_when_it_is(classified):
+    [evaluation] = evaluate([RECIPE])
+    assert get().effective is None
+    classified.clear()
+    other = RECIPE.with_last_step(value=0.123)
+    again, _ = evaluate([RECIPE, other])
+    assert again == evaluation and again.known_effective == evaluation.effective
+    assert get().effective == evaluation.effective
+
+
+def test_an_open_result_of_the_first_edition_is_continued(classified):
+    put(replace(result(images=250), masked=Cost(1, 1)), is_open=True)
+    content = stored_content()
+    del content["masked_parameters"], content["masked_macs"]
+    execute("UPDATE results SET result = ?", json.dumps(content))
+    [evaluation] = evaluate([RECIPE])
+    assert evaluation.tally.images == 360 and evaluation.masked == prune(RECIPE).masked
+    assert [row["images"] for row in store.rows()] == [360]
+
+
+def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_were_continued():
+    put(result(images=250), is_open=True)
+    assert get().tally.images == 250 and get().is_open and get(max_images=100) is None
+    put(result(images=100))
+    put(result())
     assert sorted(row["images"] for row in store.rows()) == [100, 360]
-    assert (
-        store.get(replace(RECIPE, images=100), "test")["images"] == 100
-        and store.get(RECIPE, "test")["images"] == 360
-    )
+    assert get(max_images=100).tally.images == 100 and get().tally.images == 360
 
 
 def test_another_checkpoint_or_other_images_have_results_of_their_own(monkeypatch):
-    store.put({RECIPE: result()}, "test")
+    put(result())
     card = checkpoints.shared_card("lenet300", "digits")
-    monkeypatch.setattr(
-        checkpoints, "shared_card", lambda *_: replace(card, weights_sha256="0" * 64)
-    )
-    assert store.get(RECIPE, "test") is None
-    monkeypatch.undo()
+    with monkeypatch.context() as patch:
+        other = replace(card, weights_sha256="0" * 64)
+        patch.setattr(checkpoints, "shared_card", lambda *_: other)
+        assert get() is None
     images = datasets.load("digits", "test")
-    monkeypatch.setattr(
-        datasets, "load", lambda *_: datasets.Images(images.pixels[:300], images.labels[:300])
-    )
-    assert store.get(RECIPE, "test") is None
+    with monkeypatch.context() as patch:
+        fewer = datasets.Images(images.pixels[:300], images.labels[:300])
+        patch.setattr(datasets, "load", lambda *_: fewer)
+        assert get() is None
+    assert get() == STORED
 
 
 def test_many_writers_at_once_lose_nothing():
     def write(i: int) -> None:
-        store.put(
-            {replace(RECIPE, value=i / 1000 + j / 10_000): result() for j in range(5)}, "test"
-        )
+        values = [i / 1000 + j / 10_000 for j in range(5)]
+        assert put(*(result(RECIPE.with_last_step(value=value)) for value in values))
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(40)))
     assert len(list(store.rows())) == 200
 
 
-def test_processes_that_are_killed_while_writing_lose_no_finished_result():
-    code = (
-        "import sys; from dataclasses import replace; from pruning.engine import store; from pruning.recipe.recipe import Recipe\n"
-        "r = Recipe('lenet300', 'digits')\n"
-        "for i in range(10_000):\n"
-        "    store.put({replace(r, value=(i * 20 + j) / 1e6): {'images': 360, 'class_correct': [i] * 10, 'loss': 0.0, 'open': False}"
-        " for j in range(20)}, 'test')\n"
-        "    print(i, flush=True)\n"
-    )
+WRITER = """
+from tests.pruning.engine.test_store import RECIPE, put, result
+for i in range(10_000):
+    recipes = [RECIPE.with_last_step(value=(i * 20 + j) / 1e6) for j in range(20)]
+    put(*[result(recipe, loss=float(i)) for recipe in recipes])
+    print(i, flush=True)
+"""
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_while_writing_loses_no_finished_result():
     done = 0
     writer = subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", WRITER],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env=dict(os.environ),
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PRUNESCOPE_STORE": str(store.path())},
     )
     for line in writer.stdout:
         done = int(line) + 1
@@ -121,67 +247,168 @@ def test_processes_that_are_killed_while_writing_lose_no_finished_result():
     writer.send_signal(signal.SIGKILL)
     writer.wait()
     writer.stdout.close()
-    found = [json.loads(row["result"])["class_correct"][0] for row in store.rows()]
-    assert {i: found.count(i) for i in range(done)} == dict.fromkeys(range(done), 20)
-    assert all(found.count(i) == 20 for i in set(found)), "half of a transaction"
-    store.put({RECIPE: result()}, "test")
-    assert store.get(RECIPE, "test") == result()
+    losses = [json.loads(row["result"])["loss"] for row in store.rows()]
+    assert {i: losses.count(i) for i in range(done)} == dict.fromkeys(range(done), 20)
+    assert all(losses.count(i) == 20 for i in set(losses)), "half of a transaction"
+    put(result())
+    assert get() == STORED
+
+
+def open_damaged_store(content: bytes, folder: Path, monkeypatch) -> None:
+    """Use a store whose file is broken when it is opened."""
+    path = folder / "damaged.sqlite"
+    path.write_bytes(content)
+    monkeypatch.setenv("PRUNESCOPE_STORE", str(path))
 
 
 @pytest.mark.parametrize(
     "damage", [b"not a database at all, but long enough to be read as one" * 50, b""]
 )
-def test_a_broken_file_is_put_aside_and_a_new_one_begins(damage, caplog):
-    store.put({RECIPE: result()}, "test")
-    store.path().write_bytes(damage)
-    for beside in ("-wal", "-shm"):
-        Path(f"{store.path()}{beside}").unlink(missing_ok=True)
+def test_a_broken_file_is_renamed_and_a_new_one_begins(damage, tmp_path, monkeypatch, caplog):
+    open_damaged_store(damage, tmp_path, monkeypatch)
     with caplog.at_level(logging.WARNING):
-        assert store.put({RECIPE: result()}, "test") and store.get(RECIPE, "test") == result()
-    aside = list(store.path().parent.glob("*.broken-*"))
-    assert len(aside) == (1 if damage else 0) and ("was broken" in caplog.text) == bool(damage)
+        assert put(result()) and get() == STORED
+    aside = list(tmp_path.glob("*.broken-*"))
+    assert [path.read_bytes() for path in aside] == ([damage] if damage else [])
+    assert ("was broken" in caplog.text) == bool(damage)
 
 
-def test_a_new_store_is_not_put_aside_for_the_old_one(monkeypatch):
-    """Another thread has met the same broken file, and has begun a new one already."""
-    store.put({RECIPE: result()}, "test")
-    broken = (1, 2)
-    assert (
-        store._put_aside(broken, sqlite3.DatabaseError("malformed"))
-        and store.get(RECIPE, "test") == result()
-    )
+@pytest.mark.parametrize("damage", [b"not a database at all" * 500, b""])
+def test_a_file_that_is_damaged_while_it_is_open_is_replaced(damage):
+    put(result())
+    store.path().write_bytes(damage)
+    for suffix in ("-wal", "-shm"):
+        Path(f"{store.path()}{suffix}").unlink(missing_ok=True)
+    assert put(result()) and get() == STORED
 
 
-def test_a_damaged_row_is_measured_again():
-    store.put({RECIPE: result()}, "test")
-    for damage in ('{"ima', '{"images": 360}', "null"):
-        with sqlite3.connect(store.path()) as db:
-            db.execute("UPDATE results SET result = ?", (damage,))
-        db.close()
-        assert store.get(RECIPE, "test") is None
-    assert store.put({RECIPE: result()}, "test") and store.get(RECIPE, "test") == result()
+def test_many_threads_that_meet_a_broken_file_begin_one_new_one(tmp_path, monkeypatch):
+    open_damaged_store(b"not a database at all" * 500, tmp_path, monkeypatch)
+    with ThreadPoolExecutor(8) as pool:
+        assert all(pool.map(lambda _: put(result()), range(16)))
+    assert get() == STORED and len(list(tmp_path.glob("*.broken-*"))) == 1
 
 
-def test_a_place_that_cannot_be_written_is_told_and_stops_nothing(tmp_path, monkeypatch, caplog):
+def test_a_new_file_at_the_same_path_is_opened():
+    put(result())
+    store.path().rename(store.path().with_name("old"))
+    for suffix in ("-wal", "-shm"):
+        Path(f"{store.path()}{suffix}").unlink(missing_ok=True)
+    assert get() is None
+    assert put(result()) and get() == STORED
+
+
+DAMAGE = {
+    "cut": '{"ima',
+    "missing fields": '{"images": 360}',
+    "null": "null",
+    "list": "[]",
+    "text": '"text"',
+    "empty": "",
+    "nested": "[" * 100_000,
+    "nested object": '{"images":' * 100_000,
+    "an integer of 10,000 digits": '{"images": ' + "9" * 10_000 + "}",
+}
+
+
+def changed(**fields: object) -> str:
+    return json.dumps(StoredResult.of(result(), is_open=False).to_dict() | fields)
+
+
+DAMAGE |= {
+    "images as text": changed(images="360"),
+    "images as a fraction": changed(images=360.0),
+    "images as true": changed(images=True),
+    "no images": changed(images=0),
+    "other images than the row": changed(images=350),
+    "more images than there are": changed(images=361),
+    "total as text": changed(total="360"),
+    "negative parameters": changed(parameters=-1),
+    "parameters as a fraction": changed(parameters=0.5),
+    "macs null": changed(macs=None),
+    "masked parameters without MACs": changed(masked_macs=None),
+    "masked parameters as text": changed(masked_parameters="2000"),
+    "loss NaN": changed(loss=float("nan")),
+    "loss infinite": changed(loss=float("inf")),
+    "loss negative": changed(loss=-1.0),
+    "loss as text": changed(loss="1.5"),
+    "loss too large for a float": changed(loss=10**400),
+    "sparsity NaN": changed(sparsity=float("nan")),
+    "sparsity above 1": changed(sparsity=1.5),
+    "sparsity as true": changed(sparsity=True),
+    "share as a list": changed(share=[0.5]),
+    "classes missing": changed(class_correct=[36] * 9),
+    "classes too many": changed(class_correct=[36] * 11),
+    "classes as text": changed(class_correct="36"),
+    "a class as text": changed(class_correct=["36"] * 10),
+    "a class negative": changed(class_correct=[-1] + [36] * 9),
+    "a class above the images": changed(class_correct=[361] + [0] * 9),
+    "more correct than images": changed(class_correct=[37] * 10),
+    "open as text": changed(open="no"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_damaged_row_is_dropped_logged_once_and_measured_again(damage, caplog, classified):
+    [evaluation] = evaluate([RECIPE])
+    execute("UPDATE results SET result = ?", damage)
+    classified.clear()
+    with caplog.at_level(logging.WARNING):
+        assert get() is None and get() is None and list(store.rows()) == []
+    [record] = [record for record in caplog.records if record.name == store.logger.name]
+    assert "damaged" in record.getMessage() and len(record.getMessage()) < 500
+    assert evaluate([RECIPE]) == (evaluation,) and sum(classified) == 360
+    assert get() == StoredResult.of(evaluation, is_open=False)
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_damage_is_met_by_an_evaluation(damage):
+    [evaluation] = evaluate([RECIPE])
+    execute("UPDATE results SET result = ?", damage)
+    assert evaluate([RECIPE]) == (evaluation,) and get() is not None
+
+
+def test_a_damaged_row_does_not_hide_a_result_of_fewer_images():
+    put(result(images=100))
+    put(result())
+    execute("UPDATE results SET result = 'null' WHERE images = 360")
+    assert get().tally.images == 100
+    assert [row["images"] for row in store.rows()] == [100]
+
+
+@pytest.mark.parametrize(
+    "column, value", [("result", b"\xff\xfe"), ("result", None), ("result", 5)]
+)
+def test_a_row_of_another_type_is_dropped(column, value):
+    put(result())
+    execute(f"UPDATE results SET {column} = ?", value)
+    assert get() is None and put(result()) and get() == STORED
+
+
+def test_a_path_that_cannot_be_written_is_logged_and_stops_nothing(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
     with caplog.at_level(logging.WARNING):
-        assert not store.put({RECIPE: result()}, "test")
-        assert store.get(RECIPE, "test") is None and list(store.rows()) == [] and store.clear() == 0
+        assert not put(result())
+        assert get() is None and list(store.rows()) == [] and store.clear() == 0
+        assert evaluate([RECIPE])[0].accuracy.complete
     assert "results are not kept" in caplog.text
 
 
 def test_export_and_clear(tmp_path):
-    store.put({RECIPE: result()}, "test")
+    put(result())
     assert store.export(tmp_path / "all.csv") == 1
-    header, row = (tmp_path / "all.csv").read_text().splitlines()
-    assert header.startswith("key,images,recipe") and ",360," in row and "lenet300" in row
+    with (tmp_path / "all.csv").open(newline="") as file:
+        [row] = csv.DictReader(file)
+    assert tuple(row) == store.COLUMNS and row["images"] == "360"
+    assert json.loads(row["recipe"])["network"] == "lenet300"
+    assert json.loads(row["result"]) == STORED.to_dict()
     assert store.clear() == 1 and list(store.rows()) == []
 
 
 def test_it_is_an_ordinary_database():
-    store.put({RECIPE: result()}, "test")
-    with sqlite3.connect(store.path()) as db:
-        assert db.execute("SELECT images, split FROM results").fetchall() == [(360, "test")]
-        assert db.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    db.close()
+    put(result())
+    database = sqlite3.connect(store.path())
+    assert database.execute("SELECT images, split FROM results").fetchall() == [(360, "test")]
+    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    database.close()

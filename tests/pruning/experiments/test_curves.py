@@ -1,140 +1,189 @@
-"""Many curves: points, seeds, areas."""
-
+import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from pruning.cost.macs import cost
-from pruning.engine import prune as experiment
-from pruning.experiments import curves as bundle
-from pruning.experiments import literature as published
-from pruning.experiments.curves import RATIOS, Bundle
-from pruning.figures import curves as figures
-from pruning.models.checkpoints import shipped
-from pruning.recipe.recipe import Recipe
+from pruning.engine import evaluate as evaluate_module
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
+from pruning.experiments.curves import (
+    COMPRESSION_RATIOS,
+    MAX_SEEDS,
+    SPARSITIES,
+    Curve,
+    CurveRequest,
+    curves_table,
+    curves_to_dict,
+    measure_curves,
+    recipes_along_curve,
+)
+from pruning.experiments.strength import without_value
+from pruning.recipe.recipe import MAX_SEED, Recipe
+from pruning.recipe.serialization import recipe_from_dict
 
-TWO = (Recipe("lenet300", "digits"), Recipe("lenet300", "digits", criterion="random"))
+one_step = Recipe.one_step
+TWO = (one_step("lenet300", "digits"), one_step("lenet300", "digits", criterion="random"))
 
 
-def test_points_and_seeds():
-    found = bundle.measure(Bundle(TWO, points=4, seeds=3))
-    assert [len(line.runs) for line in found] == [1, 3]
-    assert [p.recipe.value for p in found[0].runs[0]] == [0.0, 0.25, 0.5, 0.75]
-    assert {p.recipe.seed for run in found[1].runs for p in run} >= {0, 1, 2}
-    accuracies = [[p.accuracy.value for p in run] for run in found[1].runs]
-    mean, spread = found[1].values(lambda p: p.accuracy.value)
+def evaluations(curves: tuple[Curve, ...]) -> list:
+    return [evaluation for curve in curves for evaluation in curve.evaluations]
+
+
+def test_recipes_along_a_curve_differ_in_their_value_only():
+    recipes = recipes_along_curve(TWO[0])
+    assert [recipe.last_step.value for recipe in recipes] == list(SPARSITIES)
+    assert {without_value(recipe) for recipe in recipes} == {without_value(TWO[0])}
+    pattern = one_step("lenet300", "digits", rule="n_m", value="2:4")
+    values = [recipe.last_step.value for recipe in recipes_along_curve(pattern)]
+    assert len(values) == len(set(values)) < len(SPARSITIES)
+
+
+def test_a_curve_has_a_point_for_each_sparsity_and_seed():
+    curves = measure_curves(CurveRequest(TWO, points=4, seeds=3))
+    assert [len(curve.runs) for curve in curves] == [1, 3]
+    values = [evaluation.recipe.last_step.value for evaluation in curves[0].runs[0]]
+    assert values == [0.0, 0.25, 0.5, 0.75]
+    assert {e.recipe.seed for e in curves[1].evaluations} == {0, 1, 2}
+    for evaluation in evaluations(curves):
+        assert evaluate([evaluation.recipe]) == (evaluation,)
+
+
+def test_mean_and_spread_are_over_the_seeds():
+    [curve] = measure_curves(CurveRequest(TWO[1:], points=4, seeds=3))
+    accuracies = [[evaluation.accuracy.value for evaluation in run] for run in curve.runs]
+    mean, deviation = curve.values(lambda evaluation: evaluation.accuracy.value)
     np.testing.assert_allclose(mean, np.mean(accuracies, 0))
-    np.testing.assert_allclose(spread, np.std(accuracies, 0))
-    assert (
-        spread[2] > 0 and accuracies[1][2] == experiment.run(replace(TWO[1], seed=1)).accuracy.value
-    )
+    np.testing.assert_allclose(deviation, np.std(accuracies, 0))
+    assert deviation[2] > 0
 
 
-def test_the_area_by_trapezoids():
-    (line,) = bundle.measure(Bundle(TWO[:1], points=5))
-    x, y = [p.sparsity for p in line.runs[0]], [p.accuracy.value for p in line.runs[0]]
-    assert line.area == pytest.approx(
-        sum((y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(4)) / (x[-1] - x[0])
-    )
-    (pixels,) = bundle.measure(
-        Bundle((replace(TWO[0], method="feature", criterion="random"),), points=3, seeds=1)
-    )
-    assert 0 < pixels.area < 1 and [figures.removed(p) for p in pixels.runs[0]] == [
-        p.share for p in pixels.runs[0]
-    ]
-    assert np.isnan(replace(line, runs=((line.runs[0][0],),)).area)
+def test_seeds_begin_with_that_of_the_recipe_and_wrap_around():
+    request = CurveRequest((replace(TWO[1], seed=MAX_SEED),), points=2, seeds=2)
+    assert {point.recipe.seed for point in request.expand()} == {MAX_SEED, 0}
+
+
+def test_the_area_is_by_trapezoids():
+    [curve] = measure_curves(CurveRequest(TWO[:1], points=5))
+    x = [evaluation.sparsity for evaluation in curve.runs[0]]
+    y = [evaluation.accuracy.value for evaluation in curve.runs[0]]
+    area = sum((y[i] + y[i + 1]) / 2 * (x[i + 1] - x[i]) for i in range(4))
+    assert curve.area == pytest.approx(area / (x[-1] - x[0]))
+    assert np.isnan(replace(curve, runs=((curve.runs[0][0],),)).area)
+
+
+def test_the_area_of_units_without_weights_is_over_their_share():
+    pixels = one_step("lenet300", "digits", method="feature", criterion="random")
+    [curve] = measure_curves(CurveRequest((pixels,), points=3, seeds=1))
+    assert 0 < curve.area < 1
+    assert [e.removed for e in curve.runs[0]] == [e.removed_share for e in curve.runs[0]]
+    assert [e.sparsity for e in curve.runs[0]] == [0] * 3
 
 
 def test_compression_ratios_are_met():
-    (line,) = bundle.measure(Bundle((Recipe("lenet5-caffe", "digits"),), points=0))
-    assert [p.compression for p in line.runs[0]] == pytest.approx(list(RATIOS), rel=0.02)
+    [curve] = measure_curves(CurveRequest((one_step("lenet5-caffe", "digits"),), points=0))
+    ratios = [evaluation.effective_compression for evaluation in curve.runs[0]]
+    assert ratios == pytest.approx(list(COMPRESSION_RATIOS), rel=0.02)
 
 
-def test_points_appear_as_they_are_computed(tmp_path, monkeypatch):
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "results.sqlite"))
-    from pruning.engine import evaluate as sweep
+@pytest.mark.usefixtures("empty_store")
+def test_points_appear_as_they_are_computed(monkeypatch):
+    monkeypatch.setattr(evaluate_module, "REPORT_INTERVAL_S", 0.0)
+    counts, shares = [], []
 
-    monkeypatch.setattr(sweep, "EVERY", 0.0)
-    told = []
-    found = bundle.measure(
-        Bundle(TWO, points=3, seeds=2), lambda lines, share: told.append((lines, share))
-    )
-    counts = [
-        sum(p is not None for line in lines for run in line.runs for p in run)
-        for lines, _ in told
-        if lines
-    ]
-    assert counts[0] < counts[-1] == 9 == sum(
-        len(run) for line in found for run in line.runs
-    ) and counts == sorted(counts)
+    def report(curves: tuple[Curve, ...], share: float) -> None:
+        shares.append(share)
+        if curves:
+            counts.append(len(evaluations(curves)))
+
+    curves = measure_curves(CurveRequest(TWO, points=3, seeds=2), report)
+    assert counts == sorted(counts) and counts[0] < counts[-1] == len(evaluations(curves)) == 9
+    assert shares == sorted(shares) and shares[-1] == pytest.approx(1)
+
+
+@pytest.mark.usefixtures("empty_store")
+@pytest.mark.parametrize("precision", [None, 0.03])
+def test_a_click_on_a_point_classifies_nothing(classified, precision):
+    """The page opens the recipe of the point; its result is in the store."""
+    request = CurveRequest(TWO, points=4, seeds=2, precision=precision)
+    curves = measure_curves(request)
+    assert classified
+    classified.clear()
+    for evaluation in evaluations(curves):
+        assert evaluate([evaluation.recipe], precision=precision) == (evaluation,)
+    assert measure_curves(request) == curves and classified == []
+
+
+def test_unknown_points_are_left_out():
+    [curve] = measure_curves(CurveRequest(TWO[1:], points=3, seeds=2))
+    first, second = curve.runs
+    partial = replace(curve, runs=((first[0], None, None), (second[0], second[1], None)))
+    assert [len(known) for known in partial.points] == [2, 1]
+    assert partial.evaluations == [first[0], second[0], second[1]]
+    assert len(partial.values(lambda evaluation: evaluation.loss)[0]) == 2
 
 
 @pytest.mark.parametrize(
-    "more, message",
+    "fields, message",
     [
         ({"recipes": ()}, "1 to 12 recipes"),
+        ({"recipes": TWO * 7}, "1 to 12 recipes"),
         ({"points": 1}, "points must be"),
+        ({"points": 51}, "points must be"),
+        ({"points": -1}, "points must be"),
         ({"seeds": 0}, "seeds must be"),
-        ({"recipes": (TWO[0], Recipe("lenet5", "digits"))}, "one network"),
-        ({"recipes": (replace(TWO[0], scope="custom"),)}, "choose another scope"),
+        ({"seeds": MAX_SEEDS + 1}, "seeds must be"),
+        ({"recipes": TWO[1:] * 12, "points": 50, "seeds": 10}, "6,000 points are too many"),
+        ({"recipes": (TWO[0], one_step("lenet5", "digits"))}, "one network"),
+        ({"recipes": (TWO[0].with_last_step(scope="custom"),)}, "choose another scope"),
     ],
 )
-def test_bundles_that_are_none(more, message):
+def test_requests_out_of_range_are_refused(fields, message):
     with pytest.raises(ValueError, match=message):
-        Bundle(**{"recipes": TWO, **more})
+        CurveRequest(**{"recipes": TWO, **fields})
 
 
-def test_the_table_and_the_file_tell_all():
-    asked = Bundle(TWO, points=3, seeds=2)
-    found = bundle.measure(asked)
-    table, told = bundle.table(found), bundle.to_dict(asked, found)
-    assert len(table) == 9 and {
-        "sparsity",
-        "effective_parameters",
-        "accuracy",
-        "loss",
-        "images",
-    } <= set(table.columns)
-    assert [len(curve["runs"]) for curve in told["curves"]] == [1, 2] and told["curves"][0][
-        "area"
-    ] == found[0].area
-    assert Recipe.from_dict(told["curves"][1]["runs"][1][2]["recipe"]).seed == 1
+@pytest.mark.parametrize("precision", [None, 0.01])
+def test_a_link_gives_the_same_request_back(precision):
+    request = CurveRequest(TWO, points=7, seeds=2, precision=precision)
+    assert CurveRequest.from_query(request.to_query()) == request
+    assert CurveRequest.from_query({"recipes": request.to_query()["recipes"]}) == CurveRequest(TWO)
 
 
-@pytest.mark.parametrize("x", figures.X)
-@pytest.mark.parametrize("y", figures.Y)
-def test_the_picture(x, y):
-    found, names = bundle.measure(Bundle(TWO, points=3, seeds=2)), ["magnitude", "random"]
-    figure = figures.bundle(found, names, x=x, y=y)
-    band, first, second = figure.data
-    assert band.fill == "toself" and len(band.x) == 6 and [first.name, second.name] == names
-    expected, _ = found[0].values(figures.Y[y][1])
-    assert sorted(first.y) == pytest.approx(sorted(expected)) and list(first.x) == sorted(first.x)
-    line, place = first.customdata[1]
-    assert found[line].points[place][0].recipe.value == found[0].runs[0][place].recipe.value
-    assert (
-        figure.layout.xaxis.title.text
-        and figure.layout.yaxis.title.text
-        and (figure.layout.xaxis.type == "log") == (x == "compression")
-    )
-    assert "magnitude" in figures.alt(found, names, x=x, y=y)
+@pytest.mark.parametrize(
+    "query, message",
+    [
+        ({"recipes": "{"}, "recipes is not JSON"),
+        ({"recipes": ""}, "recipes is not JSON"),
+        ({"recipes": "[" * 10_000}, "recipes is nested too deeply"),
+        ({"recipes": "5"}, "recipes must be a list"),
+        ({"recipes": "[null]"}, "a recipe is an object"),
+        ({"recipes": "[]"}, "1 to 12 recipes"),
+        ({"recipes": "[{}]", "points": "nan"}, "points must be a whole number, not 'nan'"),
+        ({"recipes": "[{}]", "seeds": "x"}, "seeds must be a whole number"),
+        ({"recipes": "[{}]", "precision": "x"}, "precision must be a number"),
+    ],
+)
+def test_bad_links_are_refused(query, message):
+    with pytest.raises(ValueError, match=message):
+        CurveRequest.from_query(query)
 
 
-def test_published_points_are_of_networks_that_are_here_and_say_what_differs():
-    assert {(one.network, one.dataset) for one in published.PUBLISHED} <= set(shipped())
-    for one in published.PUBLISHED:
-        assert (
-            (one.compression is None) != (one.macs is None)
-            and one.source
-            and "retrain" in one.remark
-        )
-    assert cost("resnet20", "cifar10").macs == 40_813_184
-    stars = figures.bundle(
-        [], [], x="compression", y="accuracy", published=published.of("lenet300", "mnist")
-    ).data
-    assert (
-        list(stars[0].x) == [12.0]
-        and list(stars[0].y) == [0.9841]
-        and "Han et al. 2015" in stars[0].text[0]
-    )
+def test_table_and_file_have_every_number():
+    request = CurveRequest(TWO, points=3, seeds=2)
+    curves = measure_curves(request)
+    table = curves_table(curves)
+    assert len(table) == 9
+    numbers = {"sparsity", "effective_parameters", "accuracy", "loss", "images"}
+    assert {"name", "seed", "value"} | numbers <= set(table.columns)
+    content = json.loads(json.dumps(curves_to_dict(request, curves), allow_nan=False))
+    assert [len(curve["runs"]) for curve in content["curves"]] == [1, 2]
+    assert content["curves"][0]["area"] == curves[0].area
+    assert recipe_from_dict(content["curves"][1]["runs"][1][2]["recipe"]).seed == 1
+    assert (content["points"], content["seeds"], content["precision"]) == (3, 2, None)
+
+
+def test_costs_of_points_are_those_of_pruning():
+    for evaluation in evaluations(measure_curves(CurveRequest(TWO, points=3, seeds=1))):
+        pruned = prune(evaluation.recipe)
+        assert (evaluation.masked, evaluation.effective) == (pruned.masked, pruned.effective)

@@ -4,17 +4,20 @@ import torch
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.engine import prune as experiment
-from pruning.experiments.unit_explanation import IMAGES, explain
-from pruning.recipe.recipe import Recipe, Step
+from pruning.engine.prune import prune, trained_model
+from pruning.experiments.unit_explanation import IMAGES, explain_unit
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
+
+one_step = Recipe.one_step
 
 
 def test_a_filter_by_its_score_rank_weights_and_activations():
-    recipe = Recipe("lenet5", "digits", method="filter", scope="layer", value=0.5)
-    model = experiment.model(recipe)
+    recipe = one_step("lenet5", "digits", method="filter", scope="layer", value=0.5)
+    model = trained_model(recipe)
     norms = model.conv2.weight.abs().flatten(1).sum(1).numpy()
     for unit in range(16):
-        why = explain(recipe, "conv2", unit)
+        why = explain_unit(prune(recipe), "conv2", unit)
         assert why.score == pytest.approx(norms[unit], rel=1e-5) and why.units == 16
         assert (
             why.rank == int((norms < norms[unit]).sum()) + 1
@@ -30,44 +33,43 @@ def test_a_filter_by_its_score_rank_weights_and_activations():
 
 
 def test_a_weight_shows_its_output_unit():
-    recipe = Recipe("lenet300", "digits", value=0.9)
-    why = explain(recipe, "fc2", 5 * 300 + 7)
-    weight = experiment.model(recipe).fc2.weight
+    recipe = one_step("lenet300", "digits", value=0.9)
+    why = explain_unit(prune(recipe), "fc2", 5 * 300 + 7)
+    weight = trained_model(recipe).fc2.weight
     assert why.score == pytest.approx(abs(float(weight[5, 7]))) and why.units == 30_000
     np.testing.assert_array_equal(why.weights, weight[5])
     assert why.activations.shape == (IMAGES,) and why.removed == (why.score < why.threshold)
-    assert explain(recipe, "fc3", 0).activations.shape == (IMAGES,)  # the classifier has no ReLU
+    assert explain_unit(prune(recipe), "fc3", 0).activations.shape == (
+        IMAGES,
+    )  # the classifier has no ReLU
 
 
 @pytest.mark.parametrize("network, unit", [("lenet5", 1), ("resnet20", 3)])
 def test_a_layer_and_a_pixel(network, unit):
-    why = explain(
-        Recipe(network, "digits", method="layer", criterion="loss_change", calibration=32),
-        "layers",
-        unit,
-    )
+    recipe = one_step(network, "digits", method="layer", criterion="loss_change", calibration=32)
+    why = explain_unit(prune(recipe), "layers", unit)
     assert (
         why.weights is None and why.activations.shape == (IMAGES,) and (why.activations > 0).all()
     )
-    recipe = Recipe(network, "digits", method="feature", criterion="class_entropy")
-    why = explain(recipe, "input", 14 * 28 + 10)
+    recipe = one_step(network, "digits", method="feature", criterion="class_entropy")
+    why = explain_unit(prune(recipe), "input", 14 * 28 + 10)
     np.testing.assert_array_equal(why.activations, why.images[:, 0, 14, 10])
 
 
 def test_a_unit_that_an_earlier_step_removed_has_no_score():
     step = Step(method="filter", value=0.5, scope="layer")
-    recipe = Recipe("lenet5", "digits").with_steps((step, step))
+    recipe = one_step("lenet5", "digits").with_steps((step, step))
     gone = (
-        (~experiment.pruned(recipe.before).masks["conv2.weight"].flatten(1).any(1))
+        (~prune(recipe.without_last_step).masks["conv2.weight"].flatten(1).any(1))
         .nonzero()[0]
         .item()
     )
-    why = explain(recipe, "conv2", gone)
+    why = explain_unit(prune(recipe), "conv2", gone)
     assert why.removed and why.score is why.rank is why.percentile is None and why.units == 8
 
 
 def test_rules_without_a_threshold():
-    why = explain(Recipe("lenet300", "digits", rule="n_m", value="2:4"), "fc1", 3)
+    why = explain_unit(prune(one_step("lenet300", "digits", rule="n_m", value="2:4")), "fc1", 3)
     assert np.isnan(why.threshold) and isinstance(why.removed, bool)
 
 
@@ -80,4 +82,4 @@ def test_rules_without_a_threshold():
 )
 def test_what_is_not_there_is_said(group, unit, message):
     with pytest.raises(ValueError, match=message):
-        explain(Recipe("lenet5", "digits", method="filter"), group, unit)
+        explain_unit(prune(one_step("lenet5", "digits", method="filter")), group, unit)

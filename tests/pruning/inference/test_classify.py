@@ -1,114 +1,157 @@
-import math
-
 import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from sklearn.metrics import accuracy_score
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images, normalise
-from pruning.inference import classify as evaluation
-from pruning.inference.classify import Accuracy, Tally, tallies, tallies_of_many
-from pruning.models import build, checkpoints
+from pruning.inference.accuracy import Tally
+from pruning.inference.classify import (
+    BATCH_SIZE,
+    BatchTally,
+    _ReorderBuffer,
+    accuracy_of,
+    batch_size,
+    classify,
+)
+from pruning.inference.prefix_cache import prefix_cache
+from pruning.models import build, checkpoints, prunable
+from tests.pruning.inference.common import half_of_the_channels_removed, smallest_weights_removed
+
+DIGITS = DATASETS["digits"]
 
 
-@settings(max_examples=50)
-@given(images=st.integers(1, 9_999), share=st.floats(0, 1))
-def test_the_interval_is_wilsons(images, share):
-    correct = round(share * images)
-    p, z = correct / images, 1.959963984540054
-    middle = (p + z * z / (2 * images)) / (1 + z * z / images)
-    half = z / (1 + z * z / images) * math.sqrt(p * (1 - p) / images + z * z / (4 * images**2))
-    low, high = Accuracy(correct, images, 10_000).interval
-    assert low == pytest.approx(middle - half, abs=1e-12) and high == pytest.approx(
-        middle + half, abs=1e-12
-    )
-
-
-def test_all_images_leave_no_interval():
-    assert Accuracy(9_000, 10_000, 10_000).interval == (0.9, 0.9)
+def batch_tallies(*arguments, **options) -> list[BatchTally]:
+    return [item for item in classify(*arguments, **options) if isinstance(item, BatchTally)]
 
 
 @pytest.mark.parametrize("batch", [1, 7, 100, 360, 1000])
 def test_correct_over_total_whatever_the_batch(batch):
     """The mean of batch accuracies with a short last batch would differ."""
-    model, data, images = (
-        checkpoints.load("lenet300", "digits"),
-        DATASETS["digits"],
-        datasets.load("digits", "test"),
-    )
+    model, images = checkpoints.load("lenet300", "digits"), datasets.load("digits", "test")
     with torch.inference_mode():
-        predicted = model(normalise(images.pixels, data)).argmax(1)
-        loss = torch.nn.functional.cross_entropy(
-            model(normalise(images.pixels, data)), images.labels
-        )
-    tally = sum(tallies(model, {}, images, data, batch=batch), Tally())
-    assert (
-        list(tally.class_correct)
-        == torch.bincount(images.labels[predicted == images.labels], minlength=10).tolist()
-    )
-    assert tally.mean_loss == pytest.approx(float(loss), rel=1e-5) and tally.images == len(images)
-    correct = tally.correct
-    assert correct / len(images) == accuracy_score(images.labels, predicted)
-    assert evaluation.accuracy(model, images, data) == correct / len(images)
+        logits = model(normalise(images.pixels, DIGITS))
+        predicted = logits.argmax(1)
+        loss = torch.nn.functional.cross_entropy(logits, images.labels)
+    items = batch_tallies(model, [{}], images, DIGITS, batch=batch)
+    tally = sum((item.tally for item in items), Tally())
+    correct_labels = images.labels[predicted == images.labels]
+    assert list(tally.class_correct) == torch.bincount(correct_labels, minlength=10).tolist()
+    assert tally.mean_loss == pytest.approx(float(loss), rel=1e-5)
+    assert tally.images == len(images)
+    accuracy = tally.correct / len(images)
+    assert accuracy == accuracy_score(images.labels, predicted)
+    assert accuracy_of(model, images, DIGITS) == accuracy
 
 
-def test_scoring_leaves_batch_norm_alone():
+def test_measuring_the_accuracy_leaves_mode_and_batch_norm_unchanged():
     model = build("resnet20", channels=1, size=28).train()
     before = {key: value.clone() for key, value in model.state_dict().items()}
     images = datasets.load("digits", "test")
-    evaluation.accuracy(model, Images(images.pixels[:20], images.labels[:20]), DATASETS["digits"])
-    assert model.training and all(
-        torch.equal(before[key], value) for key, value in model.state_dict().items()
-    )
+    accuracy_of(model, Images(images.pixels[:20], images.labels[:20]), DIGITS)
+    assert model.training
+    for key, value in model.state_dict().items():
+        assert torch.equal(before[key], value)
 
 
-@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
-def test_many_at_once_see_what_each_sees_alone(network):
-    """Weights, whole filters and pixels; some alike, some unlike in the first or in a later layer only; some further on."""
-    from pruning.engine import prune as experiment
-    from pruning.recipe.recipe import Recipe
+@pytest.mark.parametrize(
+    "network", ["lenet300", "lenet5", pytest.param("resnet20", marks=pytest.mark.slow)]
+)
+def test_several_members_get_the_tallies_that_each_gets_alone(network):
+    """Masked weights, channels and pixels.
 
-    data, images = DATASETS["digits"], datasets.load("digits", "test")
-    last = experiment.groups_of(Recipe(network, "digits"))
-    recipes = [
-        Recipe(network, "digits", value=0.0),
-        Recipe(network, "digits", value=0.9),
-        Recipe(network, "digits", value=0.9),
-        Recipe(network, "digits", value=0.5, layers=(list(last)[-1],)),
-        Recipe(network, "digits", value=0.5, layers=(list(last)[1],)),
-        Recipe(network, "digits", method="filter", scope="layer"),
-        Recipe(network, "digits", method="feature", criterion="random"),
+    Two members are equal, two differ in a later layer only; some have seen images before.
+    """
+    model, images = checkpoints.load(network, "digits"), datasets.load("digits", "test")
+    layers = list(prunable(model))
+    pixels = torch.rand(1, 28, 28, generator=torch.Generator().manual_seed(0)) < 0.5
+    many = [
+        smallest_weights_removed(model, 0.0),
+        smallest_weights_removed(model, 0.9),
+        smallest_weights_removed(model, 0.9),
+        smallest_weights_removed(model, 0.5, [layers[-1]]),
+        smallest_weights_removed(model, 0.5, [layers[1]]),
+        half_of_the_channels_removed(model),
+        {"input": pixels.float()},
     ]
-    states = [experiment.pruned(recipe) for recipe in recipes]
-    many, seen = [state.masks.apply(state.model) for state in states], [0, 100, 0, 0, 200, 0, 0]
-    found = [Tally()] * len(many)
+    seen = [0, 100, 0, 0, 200, 0, 0]
+    totals = [Tally()] * len(many)
     order = []
-    for i, tally in filter(
-        None, tallies_of_many(states[0].model, many, images, data, seen=seen, batch=100)
-    ):
-        found[i] += tally
-        order.append(i)
-    assert sorted(order[:5]) == [0, 2, 3, 5, 6] and len(order) == 4 * 7 - 1 - 2
-    for i, (parameters, tally) in enumerate(zip(many, found)):
-        rest = Images(images.pixels[seen[i] :], images.labels[seen[i] :])
-        alone = sum(tallies(states[0].model, parameters, rest, data, batch=100), Tally())
-        assert (alone.class_correct, alone.images) == (tally.class_correct, tally.images)
-        assert tally.loss == pytest.approx(alone.loss, rel=1e-5)
+    for item in batch_tallies(model, many, images, DIGITS, seen=seen, batch=100):
+        totals[item.member] += item.tally
+        order.append(item.member)
+    assert sorted(order[:5]) == [0, 2, 3, 5, 6]
+    assert len(order) == 4 * 7 - 1 - 2
+    for member, (parameters, total) in enumerate(zip(many, totals, strict=True)):
+        first = seen[member]
+        rest = Images(images.pixels[first:], images.labels[first:])
+        items = batch_tallies(model, [parameters], rest, DIGITS, batch=100)
+        alone = sum((item.tally for item in items), Tally())
+        assert (alone.class_correct, alone.images) == (total.class_correct, total.images)
+        assert total.loss == pytest.approx(alone.loss, rel=1e-5)
 
 
-def test_what_is_shared_is_computed_once():
+def test_the_shared_stages_are_computed_once():
     """Fifty replacements of the last layer: the stages before it run once a batch."""
-    model, data, images = (
-        checkpoints.load("lenet5", "digits"),
-        DATASETS["digits"],
-        datasets.load("digits", "test"),
-    )
-    ran = []
-    model.fc1.register_forward_hook(lambda *_: ran.append("fc1"))
+    model, images = checkpoints.load("lenet5", "digits"), datasets.load("digits", "test")
+    calls = []
+    model.fc1.register_forward_hook(lambda *_: calls.append("fc1"))
     many = [{"fc3.weight": model.fc3.weight * scale} for scale in torch.linspace(0.1, 1, 50)]
-    assert (
-        len(list(filter(None, tallies_of_many(model, many, images, data, batch=180)))) == 100
-        and ran == ["fc1"] * 2
-    )
+    assert len(batch_tallies(model, many, images, DIGITS, batch=180)) == 100
+    assert calls == ["fc1"] * 2
+
+
+def test_one_member_uses_the_prefix_cache_of_earlier_calls():
+    model, images = checkpoints.load("lenet5", "digits"), datasets.load("digits", "test")
+    prefix_cache().clear()
+    calls = []
+    model.fc1.register_forward_hook(lambda *_: calls.append("fc1"))
+    for scale in (0.5, 0.25, 0.1):
+        parameters = {"fc3.weight": model.fc3.weight * scale}
+        assert len(batch_tallies(model, [parameters], images, DIGITS, batch=180)) == 2
+    assert calls == ["fc1"] * 2
+
+
+@pytest.mark.parametrize("members", [1, 3])
+def test_a_member_that_is_done_gets_no_more_batches(members):
+    model, images = checkpoints.load("lenet300", "digits"), datasets.load("digits", "test")
+    many = [{"fc3.weight": model.fc3.weight * (1 - 0.1 * i)} for i in range(members)]
+    counts = [0] * members
+
+    def is_done(member: int) -> bool:
+        return counts[member] >= 2
+
+    for item in classify(model, many, images, DIGITS, is_done=is_done, batch=40):
+        if isinstance(item, BatchTally):
+            counts[item.member] += 1
+    assert counts == [2] * members
+
+
+@pytest.mark.parametrize("members", [1, 2])
+def test_images_seen_before_are_left_out(members):
+    model, images = checkpoints.load("lenet300", "digits"), datasets.load("digits", "test")
+    items = batch_tallies(model, [{}] * members, images, DIGITS, seen=[120] * members, batch=40)
+    assert sum(item.tally.images for item in items) == members * (len(images) - 120)
+
+
+def test_no_member_no_batch():
+    model, images = checkpoints.load("lenet300", "digits"), datasets.load("digits", "test")
+    assert batch_tallies(model, [], images, DIGITS) == []
+
+
+def test_the_reorder_buffer_yields_each_members_batches_in_order():
+    buffer = _ReorderBuffer([0, 2])
+    tally = [Tally((i,), 0.0, 1) for i in range(5)]
+    assert list(buffer.add(1, BatchTally(0, tally[1]))) == []
+    assert list(buffer.add(2, BatchTally(1, tally[2]))) == [BatchTally(1, tally[2])]
+    assert list(buffer.add(2, BatchTally(0, tally[2]))) == []
+    ordered = list(buffer.add(0, BatchTally(0, tally[0])))
+    assert ordered == [BatchTally(0, tally[i]) for i in range(3)]
+
+
+@pytest.mark.parametrize(
+    "network, module", [("lenet300", "Linear"), ("lenet5", "Conv2d"), ("resnet20", "BatchNorm2d")]
+)
+def test_the_batch_size_depends_on_the_modules(network, module):
+    expected = BATCH_SIZE[getattr(torch.nn, module)]
+    assert batch_size(build(network, channels=1, size=28)) == expected
+    assert batch_size(torch.nn.ReLU()) == BATCH_SIZE[torch.nn.Linear]

@@ -1,59 +1,31 @@
 import pytest
 import torch
 
-from pruning.inference import prefix_cache as inference
-from pruning.inference.prefix_cache import cached_prefix_forward, forward
+from pruning.inference.fusion import fuse
+from pruning.inference.prefix_cache import (
+    cached_prefix_forward,
+    forward,
+    prefix_cache,
+    prefix_length,
+)
 from pruning.models import NETWORKS, build
 from pruning.runtime.errors import PrunescopeError
 
 
 @pytest.fixture(autouse=True)
-def nothing_remembered():
-    inference.memory.cache_clear()
+def empty_cache():
+    prefix_cache.cache_clear()
     yield
-    inference.memory.cache_clear()
+    prefix_cache.cache_clear()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
-@pytest.mark.parametrize("channels, size", [(1, 28), (3, 32)])
-def test_the_fast_path_computes_what_the_network_computes(name, channels, size):
-    model = build(name, channels=channels, size=size).eval().double().requires_grad_(False)
-    x = torch.rand(3, channels, size, size, dtype=torch.float64)
-    replaced = {
-        key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")
-    }
-    for parameters in ({}, replaced):
-        expected = torch.func.functional_call(model, parameters, (x,))
-        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-9, atol=1e-9)
-
-
-@pytest.mark.parametrize("name", NETWORKS)
-def test_the_operations_of_32_bits_compute_what_the_network_computes(name):
-    """In double precision there is a plain path; this one is what everybody sees."""
-    model = build(name, channels=3, size=32).eval().requires_grad_(False)
-    for module in model.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):  # not the identity, as a new one is
-            for values in (module.running_mean, module.running_var, module.weight, module.bias):
-                values.copy_(torch.rand_like(values) + 0.5)
-    x = torch.rand(5, 3, 32, 32)
-    replaced = {
-        key: value * 0.5 for key, value in model.named_parameters() if key.endswith("weight")
-    }
-    for parameters in ({}, replaced):
-        expected = torch.func.functional_call(model, parameters, (x,))
-        torch.testing.assert_close(forward(model, parameters)(x), expected, rtol=1e-4, atol=1e-4)
-
-
-def test_pooling_where_a_row_is_left_over():
-    stages = torch.nn.Sequential()
-    stages.add_module("conv", torch.nn.Conv2d(2, 3, 3, padding=1))
-    stages.add_module("pool", torch.nn.MaxPool2d(2))
-    stages = stages.double().requires_grad_(False)
-    x = torch.rand(2, 2, 7, 9, dtype=torch.float64)
-    torch.testing.assert_close(forward(stages, {})(x), stages(x))
-
-
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=[pytest.mark.slow] if NETWORKS[name].residual else [])
+        for name in NETWORKS
+    ],
+)
 def test_reusing_the_first_layer_gives_what_computing_it_gives(name):
     """Many weights, biases and batches, some of them again: never another's output."""
     model = build(name, channels=1, size=28).eval().requires_grad_(False)
@@ -111,15 +83,17 @@ def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch
         cached_prefix_forward(model, behind, lambda x: x.float(), 50)(
             torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
         )
-    assert 0 < inference.memory().currsize <= 1_000_000
-    before = len(inference.memory())
+    assert 0 < prefix_cache().currsize <= 1_000_000
+    before = len(prefix_cache())
     cached_prefix_forward(model, behind, lambda x: x.float(), 1000)(
         torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
     )
-    assert len(inference.memory()) == before
+    assert len(prefix_cache()) == before
 
 
-@pytest.mark.parametrize("name", ["lenet300", "lenet5", "resnet20"])
+@pytest.mark.parametrize(
+    "name", ["lenet300", "lenet5", pytest.param("resnet20", marks=pytest.mark.slow)]
+)
 def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(name):
     """Each layer alone is replaced, twice: what comes before it is not computed the second time."""
     from pruning.models import prunable
@@ -129,7 +103,7 @@ def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(n
     prepared = []
     prepare = lambda x: prepared.append(1) or x.float() / 255  # noqa: E731
     for layer in list(prunable(model))[1:]:
-        inference.memory().clear()
+        prefix_cache().clear()
         prepared.clear()
         for scale in (0.5, 0.25):
             parameters = {f"{layer}.weight": model.get_parameter(f"{layer}.weight") * scale}
@@ -150,3 +124,30 @@ def test_the_same_prefix_of_another_network_is_another():
             cached_prefix_forward(model, parameters, lambda x: x.float(), 8)(pixels),
             forward(model, parameters)(pixels.float()),
         )
+
+
+def length(model, *replaced: str) -> int:
+    parameters = {name: torch.ones(1) for name in replaced}
+    return prefix_length(fuse(model, parameters), parameters)
+
+
+def test_the_prefix_ends_before_the_first_replacement():
+    """The parts of a LeNet-5: two convolutions with pooling and ReLU, flatten, three layers."""
+    model = build("lenet5", channels=1, size=28)
+    parts = fuse(model, {})
+    starts = [next(iter(part.stages)) for part in parts]
+    assert length(model) == len(parts) - 1
+    assert length(model, "fc3.weight") == starts.index("fc3")
+    assert length(model, "fc3.weight", "conv2.bias") == starts.index("conv2")
+
+
+def test_a_replaced_or_masked_first_convolution_is_a_prefix_but_no_other_layer():
+    convolutional = build("lenet5", channels=1, size=28)
+    assert length(convolutional, "conv1.weight") == 1
+    assert length(convolutional, "input", "fc3.weight") == 1
+    assert length(convolutional, "input") == 1
+    linear = build("lenet300", channels=1, size=28)
+    first = next(name for name, _ in linear.named_parameters())
+    starts = [next(iter(part.stages)) for part in fuse(linear, {})]
+    assert length(linear, first) == starts.index(first.partition(".")[0])
+    assert length(linear, "input") == 0

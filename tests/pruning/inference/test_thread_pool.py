@@ -1,4 +1,3 @@
-import os
 import subprocess
 import sys
 import threading
@@ -10,17 +9,18 @@ import torch
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.engine import prune as experiment
-from pruning.inference import thread_pool as workers
-from pruning.inference.classify import tallies, tallies_of_many
+from pruning.inference import thread_pool
+from pruning.inference.accuracy import Tally
+from pruning.inference.classify import BatchTally, classify
 from pruning.inference.thread_pool import run_in_threads
-from pruning.recipe.recipe import Recipe
+from pruning.models import checkpoints
+from tests.pruning.inference.common import smallest_weights_removed
 
 
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
-    with ThreadPoolExecutor(request.param, initializer=workers._alone) as pool:
-        monkeypatch.setattr(workers, "_pool", lambda: pool)
+    with ThreadPoolExecutor(request.param, initializer=thread_pool.init_worker) as pool:
+        monkeypatch.setattr(thread_pool, "_pool", lambda: pool)
         monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
         yield request.param
 
@@ -95,65 +95,45 @@ def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
         list(run_in_threads([nested()]))
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
 def test_a_process_that_is_nicer_already_stays_as_nice():
     program = (
-        "import os; os.nice(19); import pruning, threading; from pruning.inference.thread_pool import run_in_threads\n"
-        "print([n for _, n in run_in_threads([iter([os.getpriority(os.PRIO_PROCESS, 0)])])])\n"
-        "from pruning.inference import thread_pool as workers; print(workers._pool().submit(lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())).result())"
+        "import os, threading\n"
+        "os.nice(19)\n"
+        "from pruning.inference import thread_pool\n"
+        "def niceness():\n"
+        "    return os.getpriority(os.PRIO_PROCESS, threading.get_native_id())\n"
+        "def task():\n"
+        "    yield niceness()\n"
+        "print([value for _, value in thread_pool.run_in_threads([task()])])\n"
     )
-    found = subprocess.run(
+    finished = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, timeout=240
     )
-    assert found.stdout.split("\n")[1] == "19", found.stderr
+    assert finished.stdout == "[19]\n", finished.stderr
 
 
-def test_an_interruption_comes_out_only_after_long_work(threads, monkeypatch):
-    def walk():
-        for i in range(3):
-            yield None
-            yield i
-
-    assert [item for _, item in run_in_threads([walk()])] == [0, 1, 2]
-    monkeypatch.setattr(workers, "LONG", -1.0)
-    assert [item for _, item in run_in_threads([walk()])] == [None, 0, None, 1, None, 2]
-
-
-def test_a_worker_computes_by_itself_behind_the_pages_and_others_keep_their_threads():
-    before, seen = torch.get_num_threads(), []
-    with ThreadPoolExecutor(1, initializer=workers._alone) as pool:
-        assert pool.submit(torch.get_num_threads).result() == 1
-        if sys.platform == "linux":
-            assert (
-                pool.submit(
-                    lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
-                ).result()
-                >= workers.NICE
-            )
-    thread = threading.Thread(target=lambda: seen.append(torch.get_num_threads()))
-    thread.start()
-    thread.join()
-    assert torch.get_num_threads() == before == seen[0]
-
-
-@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
+@pytest.mark.parametrize(
+    "network", ["lenet300", "lenet5", pytest.param("resnet20", marks=pytest.mark.slow)]
+)
 def test_the_same_counts_with_any_number_of_threads(threads, network):
-    """Of each recipe the batches come in order, so that what was measured when it was stopped are the first images."""
+    """The batches of each recipe come in order, so a tally is always of the first images."""
     images, data = datasets.load("digits", "test"), DATASETS["digits"]
-    states = [
-        experiment.pruned(Recipe(network, "digits", value=value)) for value in (0.3, 0.9, 0.97)
-    ]
-    many, seen = [state.masks.apply(state.model) for state in states], {0: [], 1: [], 2: []}
+    model = checkpoints.load(network, "digits")
+    many = [smallest_weights_removed(model, share) for share in (0.3, 0.9, 0.97)]
+    tallies: list[list[Tally]] = [[], [], []]
 
-    def enough(which: int) -> bool:
-        return which == 1 and len(seen[1]) >= 3
+    def is_done(member: int) -> bool:
+        return member == 1 and len(tallies[1]) >= 3
 
-    for i, tally in filter(
-        None, tallies_of_many(states[0].model, many, images, data, batch=40, done=enough)
-    ):
-        seen[i].append(tally)
-    for i, parameters in enumerate(many):
-        alone = list(tallies(states[i].model, parameters, images, data, batch=40))
-        assert [t.class_correct for t in seen[i]] == [t.class_correct for t in alone][
-            : 3 if i == 1 else None
-        ]
+    for item in classify(model, many, images, data, batch=40, is_done=is_done):
+        if isinstance(item, BatchTally):
+            tallies[item.member].append(item.tally)
+    for member, parameters in enumerate(many):
+        items = classify(model, [parameters], images, data, batch=40)
+        alone = [item.tally for item in items if isinstance(item, BatchTally)]
+        if member == 1:
+            alone = alone[:3]
+        counts = [tally.class_correct for tally in tallies[member]]
+        assert counts == [tally.class_correct for tally in alone]

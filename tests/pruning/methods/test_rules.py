@@ -1,4 +1,6 @@
-"""Masks, rules and rankings: against torch.nn.utils.prune, and properties over the whole registry."""
+"""Rules: against torch.nn.utils.prune and their formulas, and properties of every rule."""
+
+import itertools
 
 import numpy as np
 import pytest
@@ -8,52 +10,13 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn.utils import prune
 
-from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
-from pruning.methods.rules import RULES, count_removed, erk, scopes_for, summarize, value_for_count
-from pruning.methods.units import METHODS, UnitGroup, groups
+from pruning.methods.rules import RULES
+from pruning.methods.selection import count_removed
+from pruning.methods.units import UnitGroup
 from pruning.models import build, prunable
-
-LENET = build("lenet5", channels=1, size=28).requires_grad_(False)
-
-
-def ranked(model: nn.Module) -> Ranking:
-    weights = {name: layer.weight for name, layer in prunable(model).items()}
-    return Ranking.of(
-        {name: w.abs() for name, w in weights.items()},
-        groups(model, "weight", "", 1, 28),
-        weights=weights,
-    )
-
-
-def masked(model: nn.Module, ranking: Ranking, choice) -> Masks:
-    found = groups(model, "weight", "", 1, 28)
-    kept = {}
-    for name, cut in choice.items():
-        kept |= METHODS["weight"].masks_for(model, found[name], cut.removed(ranking[name]))
-    return Masks(kept)
-
-
-RANKING = ranked(LENET)
-
-
-def small(layers: list[list[float]]) -> tuple[nn.Module, Ranking]:
-    """A network with one linear layer for each list of weights."""
-    model = nn.Sequential()
-    for i, values in enumerate(layers):
-        layer = nn.Linear(len(values), 1)
-        layer.weight.data = torch.tensor([values], dtype=torch.float32)
-        model.add_module(f"fc{i}", layer)
-    return model, ranked(model)
-
-
-# Few different values, so that ties are common; whole layers may be constant or zero.
-layers = st.lists(
-    st.lists(st.sampled_from([-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 3.0]), min_size=1, max_size=12),
-    min_size=1,
-    max_size=4,
-)
-shares = st.floats(0, 1)
+from pruning.recipe.compatibility import scopes_for
+from tests.pruning.methods.common import LENET, RANKING, layers, masked, ranked, shares, small
 
 
 @settings(max_examples=25)
@@ -111,7 +74,7 @@ def test_global_sparsity_by_a_plain_sort_ties_by_index(layers, share):
 def test_layer_sparsity_by_a_plain_sort_ties_by_index(layers, share):
     model, ranking = small(layers)
     ours = masked(model, ranking, RULES["sparsity"].select(ranking, share, "layer"))
-    for values, mask in zip(layers, ours.values()):
+    for values, mask in zip(layers, ours.values(), strict=True):
         order = sorted(range(len(values)), key=lambda i: (abs(values[i]), i))
         removed = set(order[: round(share * len(values))])
         assert mask.ravel().tolist() == [i not in removed for i in range(len(values))]
@@ -120,12 +83,13 @@ def test_layer_sparsity_by_a_plain_sort_ties_by_index(layers, share):
 @given(layers=layers, value=st.sampled_from([0.0, 0.25, 0.5, 1.0, 1.0000001, 3.0, 4.0]))
 def test_threshold_relative_and_sigma_by_their_formulas(layers, value):
     model, ranking = small(layers)
-    kept = lambda rule, v: [
-        mask.ravel().tolist()
-        for mask in masked(  # noqa: E731
-            model, ranking, RULES[rule].select(ranking, v, "global")
-        ).values()
-    ]
+
+    def kept(rule, v):
+        return [
+            mask.ravel().tolist()
+            for mask in masked(model, ranking, RULES[rule].select(ranking, v, "global")).values()
+        ]
+
     assert kept("threshold", value) == [[not abs(w) < value for w in values] for values in layers]
     assert kept("sigma", value) == [
         [not abs(w) < value * np.std(values) for w in values] for values in layers
@@ -136,26 +100,9 @@ def test_threshold_relative_and_sigma_by_their_formulas(layers, value):
     ]
 
 
-@pytest.mark.parametrize(
-    "threshold", [0.1, 0.30000000000000004, 0.3, 0.7, float(np.float32(0.1)), 1e-46, 1e39]
-)
-def test_a_float64_threshold_is_compared_exactly_with_float32_scores(threshold):
-    around = np.float32(min(threshold, 1e38))
-    scores = np.array(
-        [
-            0,
-            np.nextafter(around, np.float32(0)),
-            around,
-            np.nextafter(around, np.float32(1e38)),
-            3e38,
-        ],
-        np.float32,
-    )
-    _, ranking = small([scores.tolist()])
-    assert ranking["fc0"].count_below(threshold) == sum(float(s) < threshold for s in scores)
-
-
 PAIRS = [(rule, scope) for rule in RULES for scope in scopes_for(rule, "weight")]
+
+
 NUMBERS = [pair for pair in PAIRS if not RULES[pair[0]].patterns]
 
 
@@ -177,7 +124,7 @@ def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, hig
         )
     else:
         assert count_removed(chosen[0]) == 0
-    for fewer, more in zip(chosen, chosen[1:]):
+    for fewer, more in itertools.pairwise(chosen):
         assert count_removed(fewer) <= count_removed(more)
         assert scope == "erk" or all(fewer[name].count <= more[name].count for name in ranking)
     if rule in ("sparsity", "threshold"):
@@ -188,30 +135,17 @@ def test_every_rule_grows_from_nothing_to_the_most(rule, scope, layers, low, hig
         assert (kept >= np.float32(cut.threshold) - 1e-6 * abs(cut.threshold)).all()
 
 
-@pytest.mark.parametrize("rule", RULES)
-@given(layers=layers, count=st.integers(0, 40))
-def test_a_rules_value_for_a_count_removes_at_most_that_many(rule, layers, count):
-    _, ranking = small(layers)
-    value = value_for_count(RULES[rule], ranking, count, "global")
-    lost = count_removed(RULES[rule].select(ranking, value, "global"))
-    # The largest score over n removes whatever scores zero, however large n is.
-    assert lost <= max(
-        count, int((ranking.sorted_removable == 0).sum()) if rule == "max_over_n" else 0
-    )
-    if rule == "sparsity":
-        assert lost == min(count, ranking.units)
-
-
 @given(layers=layers, k=st.floats(-3, 3), n=st.floats(1, 20))
 def test_mean_std_and_max_over_n_by_their_formulas(layers, k, n):
     model, ranking = small(layers)
     scores = [np.abs(np.array(values, np.float32)).astype(float) for values in layers]
-    kept = lambda rule, value, scope="global": [
-        m.ravel().tolist()
-        for m in masked(  # noqa: E731
-            model, ranking, RULES[rule].select(ranking, value, scope)
-        ).values()
-    ]
+
+    def kept(rule, value, scope="global"):
+        return [
+            m.ravel().tolist()
+            for m in masked(model, ranking, RULES[rule].select(ranking, value, scope)).values()
+        ]
+
     assert kept("mean_std", k) == [(~(s < s.mean() - k * s.std())).tolist() for s in scores]
     assert kept("max_over_n", n, "layer") == [(~(s < s.max() / n)).tolist() for s in scores]
     assert kept("max_over_n", n) == [(~(s < max(map(np.max, scores)) / n)).tolist() for s in scores]
@@ -232,7 +166,7 @@ def test_n_m_keeps_the_n_highest_of_every_m_consecutive_inputs(value, rows, inpu
     mask = masked(model, ranking, RULES["n_m"].select(ranking, value, "global"))[
         "fc.weight"
     ].numpy()
-    for row, kept in zip(layer.weight.detach().abs().numpy(), mask):
+    for row, kept in zip(layer.weight.detach().abs().numpy(), mask, strict=True):
         for start in range(0, inputs, of):
             group = range(start, min(start + of, inputs))
             first = sorted(group, key=lambda i: (row[i], i))[: max(0, len(group) - keep)]
@@ -244,26 +178,6 @@ def test_n_m_goes_along_the_inputs_of_one_output_in_a_convolution():
     rows = kept["conv2.weight"].flatten(1)  # (16, 150)
     assert (rows[:, :148].reshape(16, 37, 4).sum(2) == 2).all() and rows[:, 148:].all()
     assert (kept["fc1.weight"].view(120, 100, 4).sum(2) == 2).all()
-
-
-@given(
-    shapes=st.lists(st.tuples(st.integers(1, 9), st.integers(1, 9)), min_size=1, max_size=5),
-    share=shares,
-)
-def test_erk_removes_exactly_what_is_asked_and_never_a_whole_layer_more(shapes, share):
-    counts = erk({str(i): (shape, shape[0] * shape[1]) for i, shape in enumerate(shapes)}, share)
-    total = sum(a * b for a, b in shapes)
-    assert sum(counts.values()) == round(share * total)
-    assert all(0 <= counts[str(i)] <= a * b for i, (a, b) in enumerate(shapes))
-
-
-def test_erk_densities_are_in_proportion_to_added_over_multiplied_sizes():
-    counts = erk({"conv": ((16, 8, 3, 3), 1152), "fc": ((100, 50), 5000)}, 0.9)
-    kept = {"conv": 1152 - counts["conv"], "fc": 5000 - counts["fc"]}
-    ratio = (kept["conv"] / 1152) / (kept["fc"] / 5000)
-    assert ratio == pytest.approx((16 + 8 + 3 + 3) / 1152 / (150 / 5000), rel=0.02)
-    small_layer_full = erk({"tiny": ((2, 2), 4), "fc": ((100, 50), 5000)}, 0.5)
-    assert small_layer_full == {"tiny": 0, "fc": 2502}
 
 
 def test_custom_values_overrule_layer_by_layer():
@@ -315,32 +229,36 @@ def test_values_out_of_range_are_refused(rule, bad):
         RULES[rule].select(RANKING, bad, "global")
 
 
-def test_the_order_of_chosen_layers_is_irrelevant():
-    some = RANKING.restrict(("fc2", "conv1"))
-    assert list(some) == ["conv1", "fc2"] and some is RANKING.restrict(("conv1", "fc2"))
-    assert RANKING.restrict(tuple(RANKING)) is RANKING
+@pytest.mark.parametrize(
+    "rule, value, message",
+    [
+        ("sparsity", "0.5", "sparsity must be a number between 0 and 1, not '0.5'"),
+        ("sparsity", True, "sparsity must be a number between 0 and 1, not True"),
+        ("sparsity", None, "sparsity must be a number between 0 and 1, not None"),
+        ("sparsity", [0.5], "sparsity must be a number between 0 and 1, not [0.5]"),
+        ("sparsity", 7.0, "sparsity must be between 0 and 1, not 7.0"),
+        ("sparsity", float("nan"), "sparsity must be between 0 and 1, not nan"),
+        ("sparsity", float("inf"), "sparsity must be a finite number, not inf"),
+        ("sigma", "x", "sigma must be a number, 0 or more, not 'x'"),
+        ("sigma", -1, "sigma must be a number, 0 or more, not -1"),
+        ("threshold", "x", "threshold must be a number, not 'x'"),
+        ("threshold", float("nan"), "threshold must be a number, not nan"),
+        ("threshold", float("-inf"), "threshold must be a finite number, not -inf"),
+        ("threshold", 10**400, "threshold must be a number below 1.8e+308, not 1" + 29 * "0"),
+        ("threshold", "x" * 99, "threshold must be a number, not '" + 29 * "x"),
+        ("n_m", "4:2", "n_m must be like 2:4, 4:8, 1:2, not '4:2'"),
+        ("n_m", "2" * 99, "n_m must be like 2:4, 4:8, 1:2, not '" + 29 * "2"),
+    ],
+)
+def test_messages_about_refused_values(rule, value, message):
+    with pytest.raises(ValueError) as error:
+        RULES[rule].check(value)
+    assert str(error.value) == message
 
 
-def test_views_of_a_choice_agree():
-    seen = summarize(RANKING, RULES["sparsity"].select(RANKING, 0.25, "global"))
-    assert seen.percentile == pytest.approx(25, abs=0.01) and seen.lowest == seen.highest
-    weights = torch.cat([layer.weight.abs().flatten() for layer in prunable(LENET).values()])
-    assert seen.lowest == pytest.approx(float(weights.quantile(0.25)), rel=1e-3)
-    assert seen.sigmas[0] <= seen.sigmas[1]
-    stds = [float(layer.weight.std(correction=0)) for layer in prunable(LENET).values()]
-    assert seen.sigmas[1] == pytest.approx(seen.lowest / min(stds), rel=1e-5)
-
-
-def test_scores_that_are_no_numbers_are_refused():
-    with pytest.raises(ValueError, match="layer fc has scores that are not numbers"):
-        Ranking.of({"fc": torch.tensor([1.0, float("nan")])}, {"fc": UnitGroup("fc", (2,))})
-
-
-def test_masks_are_values_and_check_themselves():
-    masks = Masks({"fc1.weight": torch.ones(120, 400, dtype=torch.bool)})
-    with pytest.raises(TypeError):
-        masks["fc1.weight"] = torch.zeros(1)
-    with pytest.raises(TypeError, match="float32"):
-        Masks({"fc1.weight": torch.ones(120, 400)})
-    with pytest.raises(ValueError, match="shape"):
-        Masks({"fc1.weight": torch.ones(2, 2, dtype=torch.bool)}).apply(LENET)
+def test_a_negative_threshold_is_refused_only_where_scores_cannot_be_negative():
+    RULES["threshold"].check(-1.0)
+    RULES["threshold"].check(0.0, can_be_negative=False)
+    with pytest.raises(ValueError, match=r"threshold must be a number, 0 or more, not -1\.0"):
+        RULES["threshold"].check(-1.0, can_be_negative=False)
+    RULES["mean_std"].check(-1.0, can_be_negative=False)  # above the mean

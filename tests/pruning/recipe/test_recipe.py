@@ -1,4 +1,4 @@
-import json
+from dataclasses import fields, replace
 
 import pytest
 from hypothesis import given, settings
@@ -6,98 +6,131 @@ from hypothesis import strategies as st
 
 from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES, scopes_for
-from pruning.methods.units import METHODS, groups_of
-from pruning.models import NETWORKS, layer_names
-from pruning.recipe.recipe import Recipe, Step, criteria_for, rules_for, variants_for
+from pruning.methods.units import METHODS
+from pruning.models import layer_names
+from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_SEED, MAX_STEPS, Recipe
+from pruning.recipe.step import Step
+from tests.pruning.recipe.strategies import recipe_fields, recipes
+
+one_step = Recipe.one_step
 
 
-@st.composite
-def steps(draw, network: str) -> Step:
-    method = draw(st.sampled_from(list(METHODS)))
-    criterion = draw(st.sampled_from(criteria_for(network, method)))
-    rule = draw(st.sampled_from(rules_for(method, criterion)))
-    scope = draw(st.sampled_from(scopes_for(rule, method)))
-    grouping = draw(st.sampled_from(list(METHODS[method].groupings) or [""]))
-    measure = draw(st.sampled_from(variants_for(method, criterion) or [""]))
-    names = list(groups_of(network, method, grouping))
-    value = draw(
-        st.sampled_from(RULES[rule].patterns)
-        if RULES[rule].patterns
-        else st.floats(RULES[rule].min_value if RULES[rule].min_value > 0 else 0, 1)
-    )
-    values = (
-        draw(st.dictionaries(st.sampled_from(names), st.floats(1, 1))) if scope == "custom" else {}
-    )
-    layers = draw(st.none() | st.lists(st.sampled_from(names), min_size=1).map(tuple))
-    return Step(
-        method=method,
-        criterion=criterion,
-        measure=measure,
-        grouping=grouping,
-        scope=scope,
-        rule=rule,
-        value=value,
-        values=tuple(values.items()),
-        layers=layers,
+@settings(max_examples=80)
+@given(recipe_fields())
+def test_a_recipe_is_canonical_from_its_construction_on(given_fields):
+    recipe = Recipe(**given_fields)
+    canonical = {field.name: getattr(recipe, field.name) for field in fields(recipe)}
+    assert Recipe(**canonical) == replace(recipe) == Recipe(**given_fields) == recipe
+    assert len({recipe, replace(recipe), Recipe(**canonical)}) == 1
+    assert all(step.grouping or not METHODS[step.method].groupings for step in recipe.steps)
+
+
+def needs_data(recipe: Recipe) -> bool:
+    return any(
+        CRITERIA[step.criterion].needs_data or METHODS[step.method].needs_data
+        for step in recipe.steps
     )
 
 
-@st.composite
-def recipes(draw) -> Recipe:
-    network = draw(st.sampled_from(list(NETWORKS)))
-    recipe = Recipe(
-        network,
-        draw(st.sampled_from(list(DATASETS))),
-        images=draw(st.none() | st.integers(1, 360)),
-        calibration=draw(st.integers(1, 1150)),
-        seed=draw(st.integers(0, 2**32 - 1)),
-    )
-    return recipe.with_steps(tuple(draw(st.lists(steps(network), min_size=1, max_size=3))))
-
-
-@settings(max_examples=200)
-@given(recipe=recipes())
-def test_json_and_link_give_the_same_recipe_back(recipe):
-    assert Recipe.from_dict(json.loads(json.dumps(recipe.to_dict()))) == recipe
-    from_link = Recipe.from_query(
-        recipe.to_query(), Recipe("resnet56", recipe.dataset, images=recipe.images)
-    )
-    assert from_link == recipe
-    assert hash(Recipe.from_dict(recipe.to_dict())) == hash(recipe)
+@settings(max_examples=80)
+@given(recipe_fields(), st.data())
+def test_recipes_that_differ_in_what_makes_no_difference_are_equal(given_fields, data):
+    recipe = Recipe(**given_fields)
+    seed = data.draw(st.integers(0, MAX_SEED), label="seed")
+    reseeded = Recipe(**given_fields | {"seed": seed})
+    assert (reseeded == recipe) == (not recipe.is_random or seed == recipe.seed)
+    calibration = data.draw(st.integers(1, 1000), label="calibration")
+    recalibrated = Recipe(**given_fields | {"calibration": calibration})
+    assert (recalibrated == recipe) == (not needs_data(recipe) or calibration == recipe.calibration)
+    step = recipe.last_step
+    chosen = tuple(data.draw(st.permutations(recipe.chosen_layers), label="layers"))
+    assert recipe.with_last_step(layers=chosen) == recipe
+    repeated = (*step.values, *((name, step.value) for name in recipe.chosen_layers))
+    if step.scope == "custom" and not step.values:
+        assert recipe.with_last_step(values=repeated) == recipe
+    test_images = DATASETS[recipe.dataset].test_images
+    assert replace(recipe, max_test_images=test_images) == recipe.on_all_images
 
 
 def test_results_are_remembered_without_what_makes_no_difference():
-    assert Recipe(seed=1).key == Recipe(seed=2).key
-    assert Recipe(rule="sigma", scope="layer").key == Recipe(rule="sigma").key
-    assert (
-        Recipe(scope="layer").key != Recipe(scope="global").key
-        and Recipe(value=0.1).key != Recipe(value=0.2).key
-    )
+    assert one_step(seed=1) == one_step(seed=2)
+    assert one_step(criterion="random", seed=1) != one_step(criterion="random", seed=2)
+    assert one_step(calibration=5) == one_step()
+    assert one_step(criterion="taylor", calibration=5) != one_step(criterion="taylor")
+    assert one_step(rule="sigma", scope="layer") == one_step(rule="sigma")
+    assert one_step(scope="layer") != one_step(scope="global")
+    assert one_step(value=0.1) != one_step(value=0.2)
+
+
+def test_the_calibration_images_of_a_refit_make_a_difference():
+    removal_of_layers = one_step(method="layer", criterion="magnitude", calibration=5)
+    assert removal_of_layers.calibration == 5
+    assert one_step(criterion="magnitude", calibration=5).calibration == DEFAULT_CALIBRATION
 
 
 def test_steps_are_a_list():
-    one = Recipe(value=0.3)
-    assert one.steps == (one.step,) and one.before is None
-    two = one.with_steps((Step(method="filter", value=0.2), one.step))
-    assert two.before == Recipe(method="filter", value=0.2) and two.step == one.step and two != one
-    assert two.with_steps(two.steps) == two and two.with_steps(two.steps[::-1]).value == 0.2
-    assert two.scoring == two.with_steps((two.earlier[0], Step(value=0.9))).scoring != one.scoring
+    one = one_step(value=0.3)
+    assert one.steps == (one.last_step,) and one.without_last_step is None
+    two = one.with_steps((Step(method="filter", value=0.2), one.last_step))
+    assert two.without_last_step == one_step(method="filter", value=0.2)
+    assert two.last_step == one.last_step and two != one
+    assert two.with_steps(two.steps) == two
+    assert two.with_steps(two.steps[::-1]).last_step.value == 0.2
+    same_scores = two.with_steps((two.previous_steps[0], Step(value=0.9)))
+    assert two.scoring_key == same_scores.scoring_key != one.scoring_key
+
+
+@settings(max_examples=50)
+@given(recipes())
+def test_prefixes_end_with_the_recipe(recipe):
+    prefixes = list(recipe.prefixes())
+    assert len(prefixes) == len(recipe.steps) and prefixes[-1] == recipe
+    for shorter, longer in zip([None, *prefixes], prefixes, strict=False):
+        assert longer.without_last_step == shorter
+
+
+def test_the_last_step_is_replaced_and_canonical_again():
+    recipe = one_step(value=0.3, scope="custom", values=(("conv1", 0.1),))
+    changed = recipe.with_last_step(value=0.1)
+    assert changed.last_step.values == () and recipe.last_step.values == (("conv1", 0.1),)
+    assert one_step(criterion="random", seed=3).with_last_step(criterion="lamp").seed == 0
 
 
 def test_a_pattern_is_written_one_way():
-    assert Recipe(rule="n_m", value="02:04") == Recipe(rule="n_m", value="2:4")
-
-
-def test_a_link_that_nests_without_end_is_refused():
-    with pytest.raises(ValueError, match="cannot be read"):
-        Recipe.from_query({"earlier": "[" * 100_000}, Recipe())
+    assert one_step(rule="n_m", value="02:04") == one_step(rule="n_m", value="2:4")
 
 
 def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
-    assert Recipe(layers=("fc3", "conv1")) == Recipe(layers=("conv1", "fc3"))
-    assert Recipe(layers=("fc3", "conv1")).layers == ("conv1", "fc3")
-    assert Recipe(layers=layer_names("lenet5")) == Recipe(layers=None)
+    assert one_step(layers=("fc3", "conv1")) == one_step(layers=("conv1", "fc3"))
+    recipe = one_step(layers=("fc3", "conv1"))
+    assert recipe.last_step.layers == recipe.chosen_layers == ("conv1", "fc3")
+    assert one_step(layers=layer_names("lenet5")) == one_step(layers=None)
+    assert one_step().chosen_layers == layer_names("lenet5")
+
+
+def test_moving_to_another_network_keeps_what_it_offers():
+    recipe = Recipe(
+        "lenet5",
+        "mnist",
+        (
+            Step(method="filter", criterion="taylor", layers=("conv1",), value=0.3),
+            Step(scope="custom", values=(("fc1", 0.9),)),
+        ),
+        calibration=5000,
+        max_test_images=100,
+    )
+    assert recipe.moved_to("lenet5", "mnist") == recipe.on_all_images
+    moved = recipe.moved_to("resnet20", "digits")
+    assert (moved.network, moved.dataset, moved.max_test_images) == ("resnet20", "digits", None)
+    assert moved.calibration < 5000  # as many as digits has
+    assert moved.steps[0].layers is None and moved.steps[0].criterion == "taylor"
+    assert moved.steps[1].values == () and moved.steps[1].scope == "custom"
+
+
+def test_moving_replaces_a_criterion_that_the_network_does_not_offer():
+    recipe = one_step("resnet20", "digits", method="filter", criterion="bn_scale", value=0.4)
+    step = recipe.moved_to("lenet5", "digits").last_step
+    assert (step.criterion, step.method, step.value) == ("magnitude", "filter", 0.4)
 
 
 @pytest.mark.parametrize(
@@ -105,11 +138,14 @@ def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     [
         ({"network": "vgg"}, "unknown network 'vgg': choose from lenet300"),
         ({"network": "__class__"}, "unknown network"),
+        ({"network": ["lenet5"]}, "unknown network"),
         ({"dataset": "svhn"}, "unknown dataset 'svhn': choose from digits"),
         ({"method": "neurons"}, "unknown method 'neurons': choose from weight"),
         ({"criterion": "l3"}, "unknown criterion 'l3': choose from magnitude"),
         ({"scope": "all"}, "unknown scope 'all': choose from global, layer"),
         ({"rule": "top"}, "unknown rule 'top': choose from sparsity, threshold"),
+        ({"variant": "l7", "method": "filter"}, "unknown measure 'l7': choose from l1"),
+        ({"grouping": "all", "method": "filter"}, "unknown grouping 'all': choose from"),
         ({"value": 1.5}, "sparsity must be between 0 and 1, not 1.5"),
         ({"value": float("nan")}, "sparsity must be between 0 and 1, not nan"),
         ({"value": -0.1}, "not -0.1"),
@@ -125,50 +161,36 @@ def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
             "criterion 'magnitude' does not score neurons: choose from activation",
         ),
         ({"scope": "erk", "rule": "threshold"}, "scope 'erk' does not go with rule 'threshold'"),
-        ({"earlier": (Step(method="neuron"),)}, "does not score neurons"),
         ({"calibration": 10_001}, "calibration must be a whole number from 1 to 10000"),
         ({"rule": "threshold", "value": 10**400}, "threshold must be a number"),
-        ({"earlier": (Step(),) * 6}, "a recipe has at most 6 steps, not 7"),
         ({"layers": ()}, "no layer chosen: choose from conv1"),
         ({"layers": ("conv9",)}, "unknown layer 'conv9' of lenet5: choose from conv1"),
-        ({"images": 0}, "images must be a whole number from 1 to 10000, not 0"),
-        ({"images": 10_001}, "images must be"),
-        ({"images": True}, "images must be"),
+        (
+            {"scope": "custom", "values": (("conv9", 0.1),)},
+            "unknown layer 'conv9' of lenet5: choose from conv1",
+        ),
+        ({"values": (("conv1", 0.1),)}, "values of single layers go with the scope 'custom'"),
+        ({"scope": "custom", "values": (("conv1", 2.0),)}, "sparsity must be between 0 and 1"),
+        ({"max_test_images": 0}, "images must be a whole number from 1 to 10000, not 0"),
+        ({"max_test_images": 10_001}, "images must be"),
+        ({"max_test_images": True}, "images must be"),
         ({"seed": -1}, "seed must be"),
+        ({"seed": 10**5000}, "not a number of more than 18 digits"),
     ],
 )
-def test_bad_input_says_what_is_valid(fields, message):
+def test_bad_input_is_refused_with_what_is_valid(fields, message):
     with pytest.raises(ValueError, match=message):
-        Recipe(**fields)
+        one_step(**fields)
 
 
 @pytest.mark.parametrize(
-    "query, message",
+    "steps, message",
     [
-        ({"sparsity": "lots"}, "sparsity must be a number, not 'lots'"),
-        ({"sparsity": "nan"}, "sparsity must be between 0 and 1"),
-        ({"sparsity": "0.5", "sigma": "1"}, "one rule, not sparsity and sigma"),
-        ({"layers": ","}, "no layer chosen"),
-        ({"network": "../../etc/passwd"}, "unknown network"),
-        ({"seed": "x"}, "seed must be a number"),
+        ((Step(method="neuron"), Step()), "does not score neurons"),
+        ((Step(),) * (MAX_STEPS + 1), "a recipe has at most 6 steps, not 7"),
+        ((), "a recipe has at most 6 steps, not 0"),
     ],
 )
-def test_bad_links_say_what_is_wrong(query, message):
+def test_bad_steps_are_refused(steps, message):
     with pytest.raises(ValueError, match=message):
-        Recipe.from_query(query, Recipe())
-
-
-def test_files_with_unknown_fields_or_shapes_are_refused():
-    with pytest.raises(ValueError, match="unknown recipe field 'sparsty'"):
-        Recipe.from_dict({"sparsty": 0.5})
-    with pytest.raises(ValueError, match="layers must be a list of names"):
-        Recipe.from_dict({"layers": "conv1"})
-
-
-def test_every_registered_thing_is_described():
-    for registry in (NETWORKS, DATASETS, METHODS, CRITERIA, RULES):
-        for name, entry in registry.items():
-            assert entry.name == name and entry.label
-    for entry in (*CRITERIA.values(), *RULES.values()):
-        assert entry.formula and entry.help.endswith(".") and entry.source
-    assert all(set(c.applies_to) <= set(METHODS) for c in CRITERIA.values())
+        Recipe(steps=steps)

@@ -3,8 +3,9 @@ import time
 
 import pytest
 
+from pruning.runtime import jobs as jobs_module
 from pruning.runtime.errors import Cancelled
-from pruning.runtime.jobs import Jobs
+from pruning.runtime.jobs import Busy, Jobs
 
 
 def steps(count: int, log: list, name: str = "", pause: float = 0.01):
@@ -45,7 +46,7 @@ def test_a_newer_key_supersedes_the_older_one():
     assert new.wait(timeout=2) and new.result == "new"
     assert old.wait(timeout=2) and old.failed and jobs.cached_result("old") is None
     with pytest.raises(Cancelled):
-        old.result
+        _ = old.result
     assert sum(name == "old" for name, _ in log) < 20
 
 
@@ -75,6 +76,7 @@ def test_short_work_does_not_wait_for_long_work():
     jobs.unsubscribe("a")
 
 
+@pytest.mark.slow
 def test_long_work_gets_its_turns_among_ever_new_short_work():
     jobs, log = Jobs(), []
     long = jobs.subscribe("a", "long", steps(60, log, "long"))
@@ -85,13 +87,6 @@ def test_long_work_gets_its_turns_among_ever_new_short_work():
     assert long.wait(timeout=5) and long.result == "long"
     first, last = log.index(("long", 20)), log.index(("long", 59))
     assert "short" in {name for name, _ in log[first:last]}
-
-
-def test_a_result_can_be_remembered_without_a_job_of_its_own():
-    jobs = Jobs()
-    jobs.remember("key", 42)
-    assert jobs.cached_result("key") == 42
-    assert jobs.subscribe("me", "key", lambda report: pytest.fail("computed again")).result == 42
 
 
 def test_one_turn_at_a_time():
@@ -118,13 +113,13 @@ def test_an_error_reaches_whoever_asks_and_is_not_remembered():
     job = jobs.subscribe("me", "key", work)
     assert job.wait(timeout=5)
     with pytest.raises(ValueError, match="no such thing"):
-        job.result
+        _ = job.result
     again = jobs.subscribe("me", "key", lambda report: 1)
     assert again.wait(timeout=5) and again.result == 1
 
 
 def test_the_memory_is_bounded():
-    jobs = Jobs(remember=3)
+    jobs = Jobs(max_results=3)
     for i in range(6):
         assert jobs.subscribe("me", i, lambda report: 1).wait(timeout=5)
     assert [jobs.cached_result(i) for i in range(6)] == [None, None, None, 1, 1, 1]
@@ -139,4 +134,59 @@ def test_nothing_is_left_behind():
     deadline = time.time() + 5
     while threading.active_count() > before and time.time() < deadline:
         time.sleep(0.01)
-    assert threading.active_count() <= before and not jobs._running and not jobs._followed
+    assert threading.active_count() <= before
+    assert jobs.subscribers_where(lambda subscriber: True) == []
+
+
+def test_more_jobs_than_the_limit_are_refused_until_one_ends():
+    jobs = Jobs(max_jobs=2)
+    first = [jobs.subscribe(i, i, steps(1000, [])) for i in range(2)]
+    with pytest.raises(Busy, match="2 computations are running or waiting"):
+        jobs.subscribe("late", "late", steps(1, []))
+    assert jobs.subscribe("late", 0, steps(1, [])) is first[0]
+    jobs.unsubscribe(1)
+    assert first[1].wait(timeout=5)
+    assert jobs.subscribe("other", "late", steps(1, [])).wait(timeout=5)
+    for subscriber in (0, "late"):
+        jobs.unsubscribe(subscriber)
+    assert first[0].wait(timeout=5)
+
+
+def test_matching_subscribers_are_listed_and_unsubscribed():
+    jobs = Jobs()
+    for name in ("a1", "a2", "b1"):
+        jobs.subscribe(name, name[1], steps(1000, []))
+
+    def is_a(subscriber):
+        return subscriber.startswith("a")
+
+    assert sorted(jobs.subscribers_where(is_a)) == ["a1", "a2"]
+    jobs.unsubscribe_where(is_a, key="2")
+    assert jobs.subscribers_where(is_a) == ["a1"]
+    assert jobs.subscription("a1").key == "1"
+    jobs.unsubscribe_where(is_a)
+    assert jobs.subscribers_where(lambda subscriber: True) == ["b1"]
+    assert jobs.subscription("a1") is None
+    jobs.unsubscribe("b1")
+
+
+def test_a_forgotten_result_is_computed_again():
+    jobs, log = Jobs(), []
+    assert jobs.subscribe("me", "key", steps(1, log)).wait(timeout=5)
+    jobs.forget("key")
+    assert jobs.cached_result("key") is None
+    assert jobs.subscribe("me", "key", steps(1, log)).wait(timeout=5)
+    assert len(log) == 2
+
+
+def test_the_remaining_time_is_estimated_from_the_speed_since_the_first_call(monkeypatch):
+    job = Jobs().subscribe("me", "key", steps(1, []))
+    assert job.wait(timeout=5)
+    now = 100.0
+    monkeypatch.setattr(jobs_module.time, "monotonic", lambda: now)
+    assert job.seconds_left(0.5) is None  # the first call: half of it came from a cache
+    now = 101.0
+    assert job.seconds_left(0.6) is None  # too early
+    now = 104.0
+    assert job.seconds_left(0.51) is None  # too little progress
+    assert job.seconds_left(0.6) == pytest.approx(4 * 0.4 / 0.1)

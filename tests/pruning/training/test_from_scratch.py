@@ -4,26 +4,30 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from pruning.data import datasets
 from pruning.models import checkpoints
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.errors import CheckpointError
 from pruning.training import from_scratch as training
-from pruning.training.from_scratch import Plan, augment, train
+from pruning.training.from_scratch import augment, train
+from pruning.training.plans import TrainingPlan
 
-SHORT = Plan(epochs=3, rate=0.05, batch=64)
+SHORT = TrainingPlan(epochs=3, learning_rate=0.05, batch_size=64)
 
 
 class Stop(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["lenet300", "lenet5"])
 def test_an_interrupted_run_ends_exactly_as_the_unbroken_one(network, tmp_path):
     train(network, "digits", SHORT, tmp_path / "whole")
@@ -50,6 +54,7 @@ def test_an_interrupted_run_ends_exactly_as_the_unbroken_one(network, tmp_path):
     assert sorted(p.suffix for p in (tmp_path / "broken").iterdir()) == [".json", ".safetensors"]
 
 
+@pytest.mark.slow
 def test_killed_and_started_again_it_goes_on(tmp_path):
     command = [
         sys.executable,
@@ -72,8 +77,6 @@ def test_killed_and_started_again_it_goes_on(tmp_path):
     os.kill(process.pid, signal.SIGKILL)
     process.communicate()
     assert partial.exists() and not (tmp_path / "lenet300-digits.json").exists()
-    from safetensors import safe_open
-
     with safe_open(partial, "pt") as file:
         done = int(file.metadata()["done"])
     assert 1 <= done < 40
@@ -121,7 +124,7 @@ def test_the_test_images_are_not_read_before_the_last_epoch(tmp_path, monkeypatc
 
 def test_augmented_images_are_moved_and_mirrored_originals():
     pixels = torch.arange(1, 26, dtype=torch.uint8).view(1, 1, 5, 5).repeat(200, 1, 1, 1)
-    plan = Plan(epochs=1, pad=1, flip=True)
+    plan = TrainingPlan(epochs=1, max_shift=1, flip=True)
     moved = augment(pixels, plan, torch.Generator().manual_seed(0))
     assert moved.shape == pixels.shape and moved.dtype == torch.uint8
     padded = np.pad(pixels[0, 0].numpy(), 1)
@@ -133,14 +136,38 @@ def test_augmented_images_are_moved_and_mirrored_originals():
         for step in (1, -1)
     }
     assert {bytes(image.contiguous().numpy()) for image in moved[:, 0]} == expected
-    still = augment(pixels, replace(plan, pad=0, flip=False), torch.Generator())
+    still = augment(pixels, replace(plan, max_shift=0, flip=False), torch.Generator())
     assert torch.equal(still, pixels)
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls():
-    rates = training._rates(SHORT, 17)
-    assert len(rates) == 3 * 17 and max(rates) == pytest.approx(SHORT.rate, rel=1e-2)
+    rates = training._learning_rates(SHORT, 17)
+    assert len(rates) == 3 * 17 and max(rates) == pytest.approx(SHORT.learning_rate, rel=1e-2)
     assert 0.2 < rates.index(max(rates)) / len(rates) < 0.3 and rates[-1] < 1e-3
+
+
+def corrupt(problem: str, partial) -> None:
+    """Damage the file of an interrupted training in one way."""
+    if problem == "no safetensors":
+        partial.write_bytes(b"hello")
+    elif problem == "no metadata":
+        save_file({"x": torch.zeros(1)}, partial)
+    elif problem == "plan is no JSON":
+        save_file({"x": torch.zeros(1)}, partial, {"plan": "{", "done": "1", "seconds": "1"})
+    elif problem == "no tensors":
+        plan = json.dumps(asdict(SHORT))
+        save_file({"x": torch.zeros(1)}, partial, {"plan": plan, "done": "1", "seconds": "1"})
+
+
+@pytest.mark.parametrize(
+    "problem", ["no safetensors", "no metadata", "plan is no JSON", "no tensors"]
+)
+def test_a_damaged_partial_file_is_refused_by_name(problem, tmp_path):
+    partial = tmp_path / "lenet300-digits.partial"
+    corrupt(problem, partial)
+    with pytest.raises(CheckpointError, match="delete it to start over") as caught:
+        train("lenet300", "digits", SHORT, tmp_path)
+    assert str(partial) in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_files_are_written_whole_or_not_at_all(tmp_path):

@@ -1,0 +1,73 @@
+"""Tables and downloads that several pages show."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import streamlit as st
+
+
+def column_config(table: pd.DataFrame) -> dict[str, Any]:
+    """Return headings and formats of the columns of a table.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Its columns have the names of fields, as in a downloaded file.
+
+    Returns
+    -------
+    dict
+        Options of ``st.dataframe`` for the columns that are known.
+    """
+    return {name: CONFIG[name] for name in table.columns if name in CONFIG}
+
+
+def download_row(name: str, files: dict[str, tuple[str, str, str | Callable[[], str]]]) -> None:
+    """Draw download buttons in a row.
+
+    Parameters
+    ----------
+    name : str
+        Name of the files, without extension.
+    files : dict
+        Label to extension, MIME type and content, or a function that makes it after the click.
+    """
+    with st.container(horizontal=True):
+        for label, (extension, mime, content) in files.items():
+            st.download_button(
+                label,
+                content,
+                f"{name}.{extension}",
+                mime,
+                on_click="ignore",
+                icon=":material/download:",
+            )
+
+
+def _number(label: str, format: str | None = None, help: str | None = None) -> Any:
+    return st.column_config.NumberColumn(label, format=format, help=help)
+
+
+CONFIG: dict[str, Any] = {
+    "column": _number("column"),
+    "name": st.column_config.TextColumn("recipe", width="medium"),
+    "recipe": st.column_config.TextColumn("recipe", width="medium"),
+    "problem": st.column_config.TextColumn("note", width="medium"),
+    "accuracy": _number("accuracy", "percent"),
+    "accuracy_low": _number("95% interval from", "percent"),
+    "accuracy_high": _number("95% interval to", "percent"),
+    "validation_accuracy": _number("validation accuracy", "percent"),
+    "test_accuracy": _number("test accuracy", "percent"),
+    "loss": _number("loss (nats)", "%.4f"),
+    "images": _number("images classified", "localized"),
+    "of": _number("images in total", "localized"),
+    "sparsity": _number("sparsity", "percent"),
+    "effective_parameters": _number("effective parameters", "localized"),
+    "effective_macs": _number("effective MACs", "localized"),
+    "compression": _number("effective compression", "%.2fx"),
+    "effective_compression": _number("effective compression", "%.2fx"),
+    "theoretical_speed_up": _number(
+        "theoretical speed-up", "%.2fx", "All MACs / effective MACs; the cost report measures it."
+    ),
+}

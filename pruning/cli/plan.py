@@ -1,0 +1,80 @@
+"""The command ``plan``: a sparsity for each layer."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pruning.cli.options import (
+    FILE,
+    TorchCommand,
+    data_dir_option,
+    json_option,
+    print_json,
+    progress_bar,
+)
+from pruning.cli.sensitivity import run_scan, scan_options
+from pruning.runtime.atomic_write import atomic_write
+
+if TYPE_CHECKING:
+    from pruning.experiments.sparsity_plan import SparsityPlan
+    from pruning.recipe.recipe import Recipe
+
+
+@click.command(cls=TorchCommand)
+@click.option(
+    "--lose",
+    type=float,
+    required=True,
+    help="Percentage points of validation accuracy that may be lost, such as 1.0.",
+)
+@scan_options
+@click.option(
+    "--out", type=FILE, metavar="FILE", help="Write the planned recipe, for `prune --steps`."
+)
+@data_dir_option
+@json_option
+def plan(lose: float, out: Path | None, as_json: bool, **options: Any) -> None:
+    """Plan a sparsity for each layer.
+
+    The plan follows from a sensitivity scan and keeps the validation accuracy within the given
+    loss. Uniform and global pruning to the same size are measured for comparison.
+    """
+    from pruning.experiments.sparsity_plan import plan_sparsities
+
+    scan = run_scan(**options)
+    with progress_bar("planning") as report:
+        result = plan_sparsities(scan, lose, report)
+    if out is not None:
+        _write_recipe(result.plan.recipe, out)
+    if as_json:
+        print_json(_to_dict(result))
+    else:
+        click.echo(_to_text(result, scan.layers))
+
+
+def _write_recipe(recipe: "Recipe", path: Path) -> None:
+    from pruning.recipe.serialization import recipe_to_dict
+
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps(recipe_to_dict(recipe), indent=1) + "\n")
+
+
+def _to_dict(result: "SparsityPlan") -> dict[str, Any]:
+    from pruning.recipe.serialization import recipe_to_dict
+
+    return {
+        "lose": result.max_loss,
+        "dense_validation": result.dense_validation,
+        "recipe": recipe_to_dict(result.plan.recipe),
+        "plans": result.table().to_dict("records"),
+    }
+
+
+def _to_text(result: "SparsityPlan", layers: tuple[str, ...]) -> str:
+    table = result.table().to_string(index=False, float_format=lambda value: f"{value:.4f}")
+    step = result.plan.recipe.last_step
+    values = dict(step.values)
+    sparsities = [f"{layer}={values.get(layer, 0.0):g}" for layer in layers]
+    return f"{table}\nsparsities  {', '.join(sparsities)}"

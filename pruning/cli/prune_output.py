@@ -1,0 +1,177 @@
+"""The result of the command ``prune`` as JSON and as text."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pruning.cost.latency import Latency
+    from pruning.cost.report import CostReport
+    from pruning.engine.evaluation import Evaluation
+    from pruning.engine.prune import PrunedNetwork
+
+JSON_LAYER_COLUMNS = ["name", "weights", "kept", "sparsity", "threshold"]
+TEXT_LAYER_COLUMNS = ["name", "shape", "weights", "kept", "sparsity", "threshold"]
+
+
+def to_dict(pruned: "PrunedNetwork", evaluation: "Evaluation", seconds: float) -> dict[str, Any]:
+    """Convert a result to JSON values.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The pruned network.
+    evaluation : Evaluation
+        Its evaluation.
+    seconds : float
+        Duration of pruning and evaluation.
+
+    Returns
+    -------
+    dict
+        ``parameters`` and ``macs`` are those that the masks keep.
+    """
+    from pruning.recipe.serialization import recipe_to_dict
+
+    low, high = evaluation.accuracy.interval
+    layers = pruned.layer_table[JSON_LAYER_COLUMNS].astype(object)
+    units = []
+    for result in pruned.step_results:
+        units.append(
+            {
+                "method": result.method,
+                "total": result.total,
+                "removed": result.removed,
+                "note": result.note or None,
+            }
+        )
+    return {
+        "recipe": recipe_to_dict(evaluation.recipe),
+        "dense": {
+            "accuracy": evaluation.dense_accuracy,
+            "parameters": pruned.dense.parameters,
+            "prunable_weights": pruned.dense.prunable_weights,
+            "macs": pruned.dense.macs,
+        },
+        "pruned": {
+            "accuracy": evaluation.accuracy.value,
+            "accuracy_low": low,
+            "accuracy_high": high,
+            "images": evaluation.accuracy.images,
+            "sparsity": evaluation.sparsity,
+            "parameters": evaluation.masked.parameters,
+            "macs": evaluation.masked.macs,
+            "effective_parameters": evaluation.effective.parameters,
+            "effective_macs": evaluation.effective.macs,
+        },
+        "units": units,
+        "layers": layers.where(layers.notna(), None).to_dict("records"),
+        "warnings": list(pruned.warnings),
+        "seconds": round(seconds, 4),
+    }
+
+
+def add_removal(content: dict[str, Any], report: "CostReport") -> None:
+    """Add the costs after physical removal, which replace those of the masks.
+
+    Parameters
+    ----------
+    content : dict
+        JSON values of `to_dict`; modified.
+    report : CostReport
+        Costs of the dense, the masked and the compact network.
+    """
+    assert report.dense.latency is not None and report.removed.latency is not None
+    latency = {}
+    for dense, removed in zip(report.dense.latency, report.removed.latency, strict=True):
+        latency[f"batch_{dense.batch}"] = {
+            "dense": _latency_to_dict(dense),
+            "removed": _latency_to_dict(removed),
+        }
+    content["pruned"]["parameters"] = report.removed.parameters
+    content["pruned"]["macs"] = report.removed.macs
+    content["removed"] = {
+        "max_logit_difference": report.difference,
+        "images_compared": report.compared_images,
+        "bytes": {name: cost.bytes for name, cost in report.forms.items()},
+        "encoding": {name: cost.encoding for name, cost in report.forms.items()},
+        "latency_ms": latency,
+    }
+
+
+def _latency_to_dict(latency: "Latency") -> dict[str, float | int]:
+    return {
+        "median": round(1000 * latency.median, 4),
+        "low": round(1000 * latency.low, 4),
+        "high": round(1000 * latency.high, 4),
+        "runs": latency.runs,
+    }
+
+
+def to_text(pruned: "PrunedNetwork", evaluation: "Evaluation") -> str:
+    """Convert a result to text for a terminal.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The pruned network.
+    evaluation : Evaluation
+        Its evaluation.
+
+    Returns
+    -------
+    str
+        Totals, a table of the layers, and warnings.
+    """
+    dense, masked, effective = pruned.dense, evaluation.masked, evaluation.effective
+    lines = [
+        _accuracy_line(evaluation),
+        f"sparsity    {evaluation.sparsity:.2%} of {dense.prunable_weights:,} prunable weights",
+        f"parameters  {masked.parameters:,} of {dense.parameters:,} left (masks), "
+        f"{evaluation.masked_compression:.2f}x smaller; "
+        f"{effective.parameters:,} effective, {evaluation.effective_compression:.2f}x smaller",
+        f"MACs        {masked.macs:,} of {dense.macs:,} left (masks); {effective.macs:,} effective",
+    ]
+    for result in pruned.step_results:
+        line = f"{result.method + 's':11} {result.removed:,} of {result.total:,} removed"
+        if result.note:
+            line += f"; {result.note}"
+        lines.append(line)
+    formatters = {"sparsity": "{:.2%}".format, "threshold": "{:.6f}".format}
+    table = pruned.layer_table[TEXT_LAYER_COLUMNS].to_string(index=False, formatters=formatters)
+    lines += ["", table]
+    for warning in pruned.warnings:
+        lines += ["", f"warning: {warning}"]
+    return "\n".join(lines)
+
+
+def _accuracy_line(evaluation: "Evaluation") -> str:
+    accuracy = evaluation.accuracy
+    line = f"accuracy    {accuracy.value:.2%} of {accuracy.images:,} test images"
+    if not accuracy.complete:
+        low, high = accuracy.interval
+        line += f" (95% interval {low:.2%} to {high:.2%})"
+    return f"{line}; dense {evaluation.dense_accuracy:.2%}"
+
+
+def removal_to_text(report: "CostReport") -> str:
+    """Convert the costs after physical removal to text for a terminal.
+
+    Parameters
+    ----------
+    report : CostReport
+        Costs of the dense, the masked and the compact network.
+
+    Returns
+    -------
+    str
+        A table, and remarks on it.
+    """
+    agreement = "the same" if report.agrees else "NOT THE SAME"
+    lines = [
+        "",
+        report.table().to_string(index=False),
+        "",
+        f"logits of masked and removed: {agreement}, largest difference {report.difference:.1e} "
+        f"on {report.compared_images:,} test images",
+        *report.remarks,
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,133 @@
+"""The registry of datasets: their descriptions, without any image."""
+
+from dataclasses import dataclass
+
+import torch
+
+from pruning.runtime.registry import Registry
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Description of a dataset, available without its images.
+
+    Parameters
+    ----------
+    name
+        Key in ``DATASETS``.
+    label
+        Name for people.
+    source
+        Origin of the images.
+    channels
+        Channels of an image.
+    size
+        Height and width of an image in pixels.
+    classes
+        Names of the classes, in the order of the labels.
+    mean, std
+        Mean and standard deviation of each channel of the training pixels, scaled to [0, 1].
+    train_images
+        Number of training images before the validation split is held out.
+    validation_images, test_images
+        Number of images of these splits.
+    download_bytes
+        Size of the download; 0 for a dataset that is built in.
+    """
+
+    name: str
+    label: str
+    source: str
+    channels: int
+    size: int
+    classes: tuple[str, ...]
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    train_images: int
+    validation_images: int
+    test_images: int
+    download_bytes: int = 0
+
+
+@dataclass(frozen=True)
+class Images:
+    """Images and their labels.
+
+    Parameters
+    ----------
+    pixels
+        Tensor (N, C, H, W) of uint8.
+    labels
+        Tensor (N,) of int64.
+    """
+
+    pixels: torch.Tensor
+    labels: torch.Tensor
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+DATASETS: Registry[Dataset] = Registry("dataset")
+
+DATASETS.add(
+    "digits",
+    Dataset(
+        name="digits",
+        label="Digits",
+        source="scikit-learn's 1,797 handwritten digits, 8x8 enlarged to 28x28",
+        channels=1,
+        size=28,
+        classes=tuple("0123456789"),
+        mean=(0.3055,),
+        std=(0.3247,),
+        train_images=1437,
+        validation_images=287,
+        test_images=360,
+    ),
+)
+DATASETS.add(
+    "mnist",
+    Dataset(
+        name="mnist",
+        label="MNIST",
+        source="LeCun et al. 1998",
+        channels=1,
+        size=28,
+        classes=tuple("0123456789"),
+        mean=(0.1307,),
+        std=(0.3081,),
+        train_images=60_000,
+        validation_images=5_000,
+        test_images=10_000,
+        download_bytes=11_594_722,
+    ),
+)
+DATASETS.add(
+    "cifar10",
+    Dataset(
+        name="cifar10",
+        label="CIFAR-10",
+        source="Krizhevsky 2009",
+        channels=3,
+        size=32,
+        classes=(
+            "airplane",
+            "automobile",
+            "bird",
+            "cat",
+            "deer",
+            "dog",
+            "frog",
+            "horse",
+            "ship",
+            "truck",
+        ),
+        mean=(0.4914, 0.4822, 0.4465),
+        std=(0.2470, 0.2435, 0.2616),
+        train_images=50_000,
+        validation_images=5_000,
+        test_images=10_000,
+        download_bytes=170_498_071,
+    ),
+)

@@ -1,0 +1,114 @@
+"""Accuracy when one layer alone is pruned, as a table of layers and sparsities."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import plotly.graph_objects as go
+
+from pruning.engine.evaluation import Evaluation
+from pruning.experiments.sensitivity import SensitivityScan
+from pruning.figures.parts import (
+    COLOUR_BAR_MARGIN,
+    HIGHLIGHT,
+    SHARE_SCALE,
+    Trace,
+    colour_bar,
+    label_margin,
+    layer_axis,
+    layout,
+)
+from pruning.figures.sensitivity_curves import describe_scan, removed_units_title
+from pruning.methods.units import METHODS
+
+
+def sensitivity_heatmap(
+    scan: SensitivityScan, planned: Mapping[str, float] | None = None
+) -> go.Figure:
+    """Draw a row for each layer and a column for each sparsity.
+
+    Parameters
+    ----------
+    scan : SensitivityScan
+        Evaluations may be None while it is running; their cells are empty.
+    planned : mapping of str to float, optional
+        Sparsities of layers to mark; those of 0 are not marked.
+
+    Returns
+    -------
+    go.Figure
+        Validation accuracy in percent is written into the cells.
+    """
+    values = scan.accuracies.to_numpy(np.float32)
+    units = METHODS[scan.recipe.last_step.method].label.lower()
+    picture = {
+        "type": "heatmap",
+        "z": values,
+        "x": [_level_label(level) for level in scan.levels],
+        "y": list(scan.layers),
+        **SHARE_SCALE,
+        "xgap": 1,
+        "ygap": 1,
+        "texttemplate": "%{text}",
+        "textfont": {"size": 10},
+        "text": [_cell_texts(row) for row in values],
+        "customdata": [_hover_texts(row) for row in scan.evaluations],
+        "colorbar": colour_bar("validation accuracy", tickformat=".0%"),
+        "hovertemplate": f"%{{y}}, %{{x}} of {units} removed: %{{customdata}}<extra></extra>",
+    }
+    figure_layout = layout(
+        x={"title": removed_units_title(scan), "type": "category", "showgrid": False},
+        y=layer_axis(),
+        height=max(320, 90 + 20 * len(scan.layers)),
+        left=label_margin(scan.layers),
+        right=COLOUR_BAR_MARGIN,
+    )
+    return go.Figure([picture, _marks(planned or {})], figure_layout)
+
+
+def _level_label(level: float) -> str:
+    return f"{level:.0%}"
+
+
+def _cell_texts(row: np.ndarray) -> list[str]:
+    return ["" if np.isnan(value) else f"{100 * value:.0f}" for value in row]
+
+
+def _hover_texts(row: Sequence[Evaluation | None]) -> list[str]:
+    texts = []
+    for evaluation in row:
+        if evaluation is None:
+            texts.append("not computed yet")
+        else:
+            accuracy, images = evaluation.accuracy.value, evaluation.tally.images
+            texts.append(f"{accuracy:.2%} of {images:,} images")
+    return texts
+
+
+def _marks(planned: Mapping[str, float]) -> Trace:
+    marked = {layer: level for layer, level in planned.items() if level}
+    outline = {"width": 2.5}
+    return {
+        "type": "scatter",
+        "mode": "markers",
+        "x": [_level_label(level) for level in marked.values()],
+        "y": list(marked),
+        "hoverinfo": "skip",
+        "marker": {"symbol": "square-open", "size": 16, "color": HIGHLIGHT, "line": outline},
+        "showlegend": False,
+    }
+
+
+def alt_of_sensitivity_heatmap(scan: SensitivityScan) -> str:
+    """Describe `sensitivity_heatmap` in words.
+
+    Parameters
+    ----------
+    scan : SensitivityScan
+        The scan so far.
+
+    Returns
+    -------
+    str
+        Every accuracy that is known, layer by layer.
+    """
+    return f"Heatmap of the {describe_scan(scan)}"

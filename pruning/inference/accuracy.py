@@ -1,0 +1,134 @@
+"""Accuracy of a network on the images that were classified, and the counts it is computed from."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional as F
+
+Z_95 = 1.959963984540054  # standard normal quantile of a two-sided 95% interval
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """Correct / classified images, with the interval of the accuracy on the whole set.
+
+    Parameters
+    ----------
+    correct : int
+        Correctly classified images.
+    images : int
+        Classified images, at least one.
+    total : int
+        Images of the whole set.
+    """
+
+    correct: int
+    images: int
+    total: int
+
+    @property
+    def value(self) -> float:
+        """Correct / classified images, from 0 to 1."""
+        return self.correct / self.images
+
+    @property
+    def complete(self) -> bool:
+        """Whether the whole set was classified."""
+        return self.images == self.total
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """95% confidence interval (low, high); of the whole set, the value itself, twice.
+
+        The score interval of Wilson (1927), "Probable Inference, the Law of Succession, and
+        Statistical Inference". In closed form, because a curve computes thousands.
+        """
+        if self.complete:
+            return self.value, self.value
+        n, p, z = self.images, self.value, Z_95
+        center = p + z * z / (2 * n)
+        margin = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+        scale = 1 + z * z / n
+        return max(0.0, (center - margin) / scale), min(1.0, (center + margin) / scale)
+
+    @property
+    def half_width(self) -> float:
+        """Half the width of the interval; 0 for the whole set."""
+        low, high = self.interval
+        return (high - low) / 2
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Counts over some images of a split. Tallies of disjoint images can be added.
+
+    Parameters
+    ----------
+    class_correct : tuple of int
+        Correctly classified images of each class; empty if there are no images.
+    loss : float
+        Sum of the cross-entropies of the images, in nats.
+    images : int
+        Classified images.
+    """
+
+    class_correct: tuple[int, ...] = ()
+    loss: float = 0.0
+    images: int = 0
+
+    @classmethod
+    def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> "Tally":
+        """Count the results of one batch.
+
+        Parameters
+        ----------
+        logits : torch.Tensor
+            Outputs of the network, of shape (N, classes).
+        labels : torch.Tensor
+            Indices of the true classes, of shape (N,).
+
+        Returns
+        -------
+        Tally
+            The counts of these N images.
+        """
+        correct_labels = labels[logits.argmax(1) == labels]
+        class_correct = torch.bincount(correct_labels, minlength=logits.shape[1])
+        loss = F.cross_entropy(logits, labels, reduction="sum")
+        return cls(tuple(class_correct.tolist()), float(loss), len(labels))
+
+    def __add__(self, other: "Tally") -> "Tally":
+        if not self.images:
+            class_correct = other.class_correct
+        elif not other.images:
+            class_correct = self.class_correct
+        else:
+            pairs = zip(self.class_correct, other.class_correct, strict=True)
+            class_correct = tuple(a + b for a, b in pairs)
+        return Tally(class_correct, self.loss + other.loss, self.images + other.images)
+
+    @property
+    def correct(self) -> int:
+        """Correctly classified images of all classes."""
+        return sum(self.class_correct)
+
+    @property
+    def mean_loss(self) -> float:
+        """Mean cross-entropy in nats."""
+        return self.loss / self.images
+
+    def accuracy(self, total: int) -> Accuracy:
+        """Accuracy on these images, out of a set of ``total``.
+
+        Parameters
+        ----------
+        total : int
+            Images of the whole set.
+
+        Returns
+        -------
+        Accuracy
+            With an interval, unless the tally is of the whole set.
+        """
+        return Accuracy(self.correct, self.images, total)

@@ -1,0 +1,347 @@
+"""What goes with what: which criteria, variants, groupings, rules and scopes are compatible."""
+
+from collections.abc import Collection
+from dataclasses import replace
+from functools import lru_cache
+
+from torch import nn
+
+from pruning.methods.criteria import CRITERIA
+from pruning.methods.rules import RULES, SCOPES
+from pruning.methods.units import METHODS, UnitGroup, groups
+from pruning.models import build
+from pruning.recipe.step import Step
+
+
+def criteria_for(network: str, method: str) -> list[str]:
+    """Return the criteria that can score the units of a method in a network.
+
+    Parameters
+    ----------
+    network, method : str
+        Names in ``NETWORKS`` and ``METHODS``.
+
+    Returns
+    -------
+    list of str
+        Names in ``CRITERIA``, in the order of registration.
+    """
+    method_name = METHODS[method].name
+    names = []
+    for name, criterion in CRITERIA.items():
+        if method_name not in criterion.applies_to:
+            continue
+        if criterion.needs_batch_norm and not has_batch_norms(network):
+            continue
+        names.append(name)
+    return names
+
+
+def variants_for(method: str, criterion: str) -> list[str]:
+    """Return the variants of a criterion that differ for a method; empty if there is only one.
+
+    Parameters
+    ----------
+    method, criterion : str
+        Names in ``METHODS`` and ``CRITERIA``.
+
+    Returns
+    -------
+    list of str
+        Keys of ``Criterion.variants``, the default first.
+    """
+    entry = CRITERIA[criterion]
+    return list(entry.variants) if method in entry.variant_methods else []
+
+
+def rules_for(method: str, criterion: str) -> list[str]:
+    """Return the rules that are defined for a method and a criterion.
+
+    Parameters
+    ----------
+    method, criterion : str
+        Names in ``METHODS`` and ``CRITERIA``.
+
+    Returns
+    -------
+    list of str
+        Names in ``RULES``.
+    """
+    method_name, entry = METHODS[method].name, CRITERIA[criterion]
+    names = []
+    for name, rule in RULES.items():
+        applies_to_criterion = not rule.criteria or entry.name in rule.criteria
+        applies_to_method = not rule.methods or method_name in rule.methods
+        negative_scores = rule.needs_nonnegative and entry.can_be_negative
+        if applies_to_criterion and applies_to_method and not negative_scores:
+            names.append(name)
+    return names
+
+
+def scopes_for(rule: str, method: str) -> list[str]:
+    """Return the scopes that make a difference for a rule and a method.
+
+    Parameters
+    ----------
+    rule, method : str
+        Names in ``RULES`` and ``METHODS``.
+
+    Returns
+    -------
+    list of str
+        Names in ``SCOPES``; ``global`` stands for all scopes that give the same selection.
+    """
+    entry = RULES[rule]
+    if entry.patterns or not METHODS[method].competing_groups:
+        return ["global"]
+    valid = {*(entry.scopes or ("global",)), "custom"}
+    if method != "weight":  # densities are defined by the shapes of weights
+        valid.discard("erk")
+    return [name for name in SCOPES if name in valid]
+
+
+def groupings_for(network: str, method: str) -> list[str]:
+    """Return the groupings of a method that differ in a network.
+
+    Parameters
+    ----------
+    network, method : str
+        Names in ``NETWORKS`` and ``METHODS``.
+
+    Returns
+    -------
+    list of str
+        Keys of ``Method.groupings``; empty if all of them give the same groups.
+    """
+    names = list(METHODS[method].groupings)
+    if not METHODS[method].groups_by_network:
+        return names
+    distinct = {layers_for(network, method, name) for name in names}
+    return names if len(distinct) > 1 else []
+
+
+def layers_for(network: str, method: str, grouping: str) -> tuple[str, ...]:
+    """Return the names of the groups that a step can choose from.
+
+    Parameters
+    ----------
+    network, method : str
+        Names in ``NETWORKS`` and ``METHODS``.
+    grouping : str
+        Key of ``Method.groupings``, or ``""``.
+
+    Returns
+    -------
+    tuple of str
+        In network order; the same for every image shape.
+    """
+    return tuple(dense_groups(network, method, grouping))
+
+
+@lru_cache
+def dense_groups(network: str, method: str, grouping: str) -> dict[str, UnitGroup]:
+    """Return the groups of an untouched network for images of 1 x 28 x 28.
+
+    Parameters
+    ----------
+    network, method : str
+        Names in ``NETWORKS`` and ``METHODS``.
+    grouping : str
+        Key of ``Method.groupings``, or ``""``.
+
+    Returns
+    -------
+    dict of str to UnitGroup
+        In network order.
+    """
+    return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
+
+
+@lru_cache
+def has_batch_norms(network: str) -> bool:
+    """Return whether a network has as many batch norms as convolutions, and at least one.
+
+    Parameters
+    ----------
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    bool
+        Whether criteria on batch norms are defined.
+    """
+    modules = list(build(network, channels=1, size=28).modules())
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in modules)
+    batch_norms = sum(isinstance(module, nn.BatchNorm2d) for module in modules)
+    return batch_norms > 0 and batch_norms == convolutions
+
+
+def canonical_step(step: Step, network: str) -> Step:
+    """Check a step and bring it into its canonical form.
+
+    Fields that make no difference to the result take their default, so that steps that differ in
+    nothing else are equal.
+
+    Parameters
+    ----------
+    step : Step
+        As given by a user.
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    Step
+        With explicit variant and grouping, layers in network order or None for all of them.
+
+    Raises
+    ------
+    ValueError
+        A name that is not registered, names that do not go together, or a value out of range.
+    """
+    problem = explain(step, network)
+    if problem:
+        raise ValueError(problem)
+    rule, can_be_negative = RULES[step.rule], CRITERIA[step.criterion].can_be_negative
+    rule.check(step.value, can_be_negative)
+    for _, value in step.values:
+        rule.check(value, can_be_negative)
+    grouping = _canonical_grouping(step, network)
+    names = layers_for(network, step.method, grouping)
+    variants = variants_for(step.method, step.criterion)
+    scopes = scopes_for(step.rule, step.method)
+    layers = _canonical_layers(step, names)
+    return replace(
+        step,
+        variant=step.variant or next(iter(variants), ""),
+        grouping=grouping,
+        scope=step.scope if step.scope in scopes else "global",
+        value=rule.canonical(step.value),
+        values=_canonical_values(step, layers or names),
+        layers=layers,
+    )
+
+
+def explain(step: Step, network: str) -> str | None:
+    """Explain why a step cannot be applied to a network.
+
+    Parameters
+    ----------
+    step : Step
+        As given by a user; its values are not checked here.
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    str or None
+        One sentence with the names that are valid instead; None if the step can be applied.
+
+    Raises
+    ------
+    ValueError
+        A name that is not registered.
+    """
+    METHODS.require(step.method)
+    CRITERIA.require(step.criterion)
+    RULES.require(step.rule)
+    SCOPES.require(step.scope)
+    return (
+        _criterion_problem(step, network)
+        or _rule_problem(step)
+        or _scope_problem(step)
+        or _choice_problem("measure", step.variant, variants_for(step.method, step.criterion))
+        or _choice_problem("grouping", step.grouping, METHODS[step.method].groupings)
+        or _layers_problem(step, network)
+        or _values_problem(step, network)
+    )
+
+
+def _criterion_problem(step: Step, network: str) -> str | None:
+    valid = criteria_for(network, step.method)
+    if step.criterion in valid:
+        return None
+    if step.method in CRITERIA[step.criterion].applies_to:
+        reason = f"needs batch norms, and {network} has none"
+    else:
+        reason = f"does not score {METHODS[step.method].unit}s"
+    return f"criterion {step.criterion!r} {reason}: choose from {', '.join(valid)}"
+
+
+def _rule_problem(step: Step) -> str | None:
+    valid = rules_for(step.method, step.criterion)
+    if step.rule in valid:
+        return None
+    rule = RULES[step.rule]
+    if rule.methods and step.method not in rule.methods:
+        subject = f"{METHODS[step.method].unit}s"
+    else:
+        subject = f"criterion {step.criterion!r}"
+    reason = rule.why_not or "its scores can be negative"
+    names = ", ".join(valid)
+    return f"rule {step.rule!r} does not go with {subject}: {reason}: choose from {names}"
+
+
+def _scope_problem(step: Step) -> str | None:
+    valid = scopes_for(step.rule, step.method)
+    if step.scope in valid:
+        return None
+    if step.scope == "layer" and "global" in valid:
+        return None  # one group, or each score is compared by itself: the selection is the same
+    unit = METHODS[step.method].unit
+    return (
+        f"scope {step.scope!r} does not go with rule {step.rule!r} for {unit}s: "
+        f"choose from {', '.join(valid)}"
+    )
+
+
+def _choice_problem(kind: str, name: str, valid: Collection[str]) -> str | None:
+    if name == "" or name in valid:
+        return None
+    if not valid:
+        return f"there is no {kind} to choose here, not even {name!r}"
+    return f"unknown {kind} {name!r}: choose from {', '.join(valid)}"
+
+
+def _layers_problem(step: Step, network: str) -> str | None:
+    if step.layers is None:
+        return None
+    names = layers_for(network, step.method, _canonical_grouping(step, network))
+    if not step.layers or isinstance(step.layers, str):
+        return f"no layer chosen: choose from {', '.join(names)}"
+    return _unknown_layer(step.layers, names, network)
+
+
+def _values_problem(step: Step, network: str) -> str | None:
+    if not step.values:
+        return None
+    if step.scope != "custom":
+        return f"values of single layers go with the scope 'custom', not {step.scope!r}"
+    names = layers_for(network, step.method, _canonical_grouping(step, network))
+    return _unknown_layer(dict(step.values), names, network)
+
+
+def _unknown_layer(given: Collection[str], names: tuple[str, ...], network: str) -> str | None:
+    for name in given:
+        if name not in names:
+            return f"unknown layer {name!r} of {network}: choose from {', '.join(names)}"
+    return None
+
+
+def _canonical_grouping(step: Step, network: str) -> str:
+    default = next(iter(METHODS[step.method].groupings), "")
+    return step.grouping if step.grouping in groupings_for(network, step.method) else default
+
+
+def _canonical_layers(step: Step, names: tuple[str, ...]) -> tuple[str, ...] | None:
+    if step.layers is None:
+        return None
+    chosen = tuple(name for name in names if name in step.layers)
+    return None if chosen == names else chosen
+
+
+def _canonical_values(step: Step, names: tuple[str, ...]) -> tuple[tuple[str, float], ...]:
+    given = dict(step.values)
+    differing = [name for name in names if given.get(name, step.value) != step.value]
+    return tuple((name, float(given[name])) for name in differing)

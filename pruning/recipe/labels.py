@@ -1,0 +1,87 @@
+"""The name of a recipe in a legend, a table or a heading."""
+
+from collections.abc import Sequence
+
+from pruning.methods.criteria import CRITERIA
+from pruning.methods.rules import RULES
+from pruning.methods.units import METHODS
+from pruning.recipe.compatibility import variants_for
+from pruning.recipe.recipe import DEFAULT_CALIBRATION, Recipe
+from pruning.recipe.step import Step
+
+SCOPE_LABELS = {"layer": "each layer alike", "erk": "ERK", "custom": "each layer its own"}
+
+
+def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
+    """Describe a recipe in a few words.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+    with_seed : bool
+        Whether to name the seed of random criteria.
+
+    Returns
+    -------
+    str
+        Method and criterion of each step, and what differs from the defaults; not the value of
+        the last step, which varies along a curve.
+    """
+    seed = recipe.seed if with_seed else None
+    labels = [_step_label(step, seed, with_value=True) for step in recipe.previous_steps]
+    labels.append(_step_label(recipe.last_step, seed, with_value=False))
+    text = " + ".join(labels)
+    if recipe.calibration != DEFAULT_CALIBRATION:
+        text += f", {recipe.calibration:,} calibration images"
+    return text
+
+
+def short_labels(recipes: Sequence[Recipe]) -> list[str]:
+    """Number recipes for a legend.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        The recipes of one figure.
+
+    Returns
+    -------
+    list of str
+        Number and method, with the criterion if two recipes have the same method.
+    """
+    methods = [METHODS[recipe.last_step.method].label for recipe in recipes]
+    ambiguous = len(set(methods)) < len(methods)
+    labels = []
+    for number, recipe in enumerate(recipes, start=1):
+        step = recipe.last_step
+        label = f"{number}. {METHODS[step.method].label}"
+        if ambiguous:
+            label += f", {CRITERIA[step.criterion].label}"
+        labels.append(label)
+    return labels
+
+
+def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
+    rule = RULES[step.rule]
+    parts = [f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}"]
+    default_variant = next(iter(variants_for(step.method, step.criterion)), "")
+    if step.variant != default_variant:
+        is_norm = len(step.variant) == 2  # l1, l2
+        parts.append(step.variant.upper() if is_norm else step.variant)
+    default_grouping = next(iter(METHODS[step.method].groupings), "")
+    if step.grouping != default_grouping:
+        parts.append(step.grouping)
+    if seed is not None and CRITERIA[step.criterion].is_random:
+        parts.append(f"seed {seed}")
+    if step.scope != "global":
+        parts.append(SCOPE_LABELS[step.scope])
+    if rule.patterns:
+        parts.append(f"{rule.label} {step.value}")
+    elif step.rule != "sparsity":
+        parts.append(rule.label)
+    if with_value and not rule.patterns and step.scope != "custom":
+        parts.append(f"{step.value:.4g}")
+    if step.layers:
+        parts.append(f"only {', '.join(step.layers)}")
+    return ", ".join(parts)

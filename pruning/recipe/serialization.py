@@ -1,0 +1,421 @@
+"""Recipes as JSON and as links: one table of fields each, and one validating reader."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from pruning.methods.rules import RULES, Value
+from pruning.methods.units import METHODS
+from pruning.recipe.compatibility import criteria_for, variants_for
+from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_STEPS, Recipe
+from pruning.recipe.step import Step
+from pruning.runtime.json_reader import parse_json
+
+STEP_KEYS = {field.name: field.name for field in fields(Step)} | {"variant": "measure"}
+"""Names of a step's fields in JSON, by attribute."""
+
+RECIPE_KEYS = {
+    "network": "network",
+    "dataset": "dataset",
+    "calibration": "calibration",
+    "max_test_images": "images",
+    "seed": "seed",
+}
+"""Names of a recipe's other fields in JSON, by attribute."""
+
+
+def step_to_dict(step: Step) -> dict[str, Any]:
+    """Convert a step to JSON values.
+
+    Parameters
+    ----------
+    step : Step
+        A canonical step.
+
+    Returns
+    -------
+    dict
+        ``values`` as an object, ``layers`` None for all.
+    """
+    content = {key: getattr(step, attribute) for attribute, key in STEP_KEYS.items()}
+    content["values"] = dict(step.values)
+    content["layers"] = None if step.layers is None else list(step.layers)
+    return content
+
+
+def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Convert a recipe to JSON values.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+
+    Returns
+    -------
+    dict
+        Every field; those of the step among them if there is only one, with a list of all its
+        layers, else a list ``steps``.
+    """
+    content = {key: getattr(recipe, attribute) for attribute, key in RECIPE_KEYS.items()}
+    if recipe.previous_steps:
+        return content | {"steps": [step_to_dict(step) for step in recipe.steps]}
+    return content | step_to_dict(recipe.last_step) | {"layers": list(recipe.chosen_layers)}
+
+
+def recipe_from_dict(content: object) -> Recipe:
+    """Read a recipe from JSON values, as `recipe_to_dict` gives them.
+
+    Parameters
+    ----------
+    content : object
+        What was read; anything that JSON can hold.
+
+    Returns
+    -------
+    Recipe
+        Missing fields take their default.
+
+    Raises
+    ------
+    ValueError
+        An unknown field, a wrong type, or what `Recipe` refuses.
+    """
+    if not isinstance(content, Mapping):
+        raise ValueError("a recipe is an object with fields like network, method, rule and value")
+    values = dict(content)
+    step_contents = values.pop("steps", None)
+    recipe_keys = set(RECIPE_KEYS.values())
+    if step_contents is None:
+        step_keys = set(STEP_KEYS.values())
+        _check_fields("recipe", values, recipe_keys | step_keys | {"steps"})
+        step_values = {key: values.pop(key) for key in step_keys & set(values)}
+        steps: tuple[Step, ...] = (_step_from_dict(step_values),)
+    else:
+        _check_fields("recipe", values, recipe_keys)
+        steps = _steps_from_list(step_contents)
+    attributes = {key: attribute for attribute, key in RECIPE_KEYS.items()}
+    return Recipe(steps=steps, **{attributes[key]: value for key, value in values.items()})
+
+
+def _steps_from_list(contents: object) -> tuple[Step, ...]:
+    if not isinstance(contents, list) or not 1 <= len(contents) <= MAX_STEPS:
+        raise ValueError(f"steps must be a list of 1 to {MAX_STEPS} steps")
+    return tuple(_step_from_dict(content) for content in contents)
+
+
+def _step_from_dict(content: object) -> Step:
+    if not isinstance(content, Mapping):
+        raise ValueError("a step is an object with fields like method, criterion, rule and value")
+    _check_fields("step", content, set(STEP_KEYS.values()))
+    attributes = {key: attribute for attribute, key in STEP_KEYS.items()}
+    values = {attributes[key]: value for key, value in content.items()}
+    values["layers"] = _layers_from_json(content.get("layers"))
+    values["values"] = _values_from_json(content.get("values"))
+    for key in ("measure", "grouping"):
+        if not isinstance(content.get(key, ""), str):
+            raise ValueError(f"{key} must be text, not {content[key]!r}")
+    return Step(**values)
+
+
+def _layers_from_json(layers: object) -> tuple[str, ...] | None:
+    if layers is None:
+        return None
+    if not isinstance(layers, list | tuple) or not all(isinstance(name, str) for name in layers):
+        raise ValueError("layers must be a list of names")
+    return tuple(layers)
+
+
+def _values_from_json(values: object) -> tuple[tuple[str, float], ...]:
+    if values is None:
+        return ()
+    if not isinstance(values, Mapping):
+        raise ValueError("values must be an object of layers and their values")
+    return tuple(values.items())
+
+
+def _check_fields(kind: str, content: Mapping[str, object], known: set[str]) -> None:
+    for name in content:
+        if name not in known:
+            valid = ", ".join(sorted(known))
+            raise ValueError(f"unknown {kind} field {name[:40]!r}: choose from {valid}")
+
+
+@dataclass(frozen=True)
+class QueryField:
+    """A field of a link.
+
+    Parameters
+    ----------
+    name : str
+        Key in the link and in JSON.
+    format : callable
+        ``format(recipe)`` gives the text, or None to leave the field out of the link.
+    parse : callable
+        ``parse(text)`` gives the JSON value.
+    """
+
+    name: str
+    format: Callable[[Recipe], str | None]
+    parse: Callable[[str], Any]
+
+
+def _attribute(name: str) -> Callable[[Recipe], str | None]:
+    def format_attribute(recipe: Recipe) -> str | None:
+        return getattr(recipe, name)
+
+    return format_attribute
+
+
+def _step_attribute(name: str) -> Callable[[Recipe], str | None]:
+    def format_attribute(recipe: Recipe) -> str | None:
+        return getattr(recipe.last_step, name)
+
+    return format_attribute
+
+
+def _format_variant(recipe: Recipe) -> str | None:
+    step = recipe.last_step
+    default = next(iter(variants_for(step.method, step.criterion)), "")
+    return None if step.variant == default else step.variant
+
+
+def _format_grouping(recipe: Recipe) -> str | None:
+    step = recipe.last_step
+    default = next(iter(METHODS[step.method].groupings), "")
+    return None if step.grouping == default else step.grouping
+
+
+def _format_layers(recipe: Recipe) -> str | None:
+    layers = recipe.last_step.layers
+    return None if layers is None else ",".join(layers)
+
+
+def _format_values(recipe: Recipe) -> str | None:
+    values = recipe.last_step.values
+    return ",".join(f"{name}={value!r}" for name, value in values) or None
+
+
+def _format_previous_steps(recipe: Recipe) -> str | None:
+    if not recipe.previous_steps:
+        return None
+    contents = []
+    for step in recipe.previous_steps:
+        content = step_to_dict(step)
+        contents.append(
+            {key: value for key, value in content.items() if value not in (None, {}, "")}
+        )
+    return json.dumps(contents, separators=(",", ":"))
+
+
+def _format_calibration(recipe: Recipe) -> str | None:
+    return None if recipe.calibration == DEFAULT_CALIBRATION else str(recipe.calibration)
+
+
+def _format_seed(recipe: Recipe) -> str | None:
+    return None if recipe.seed == 0 else str(recipe.seed)
+
+
+def _parse_layers(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def _parse_previous_steps(text: str) -> list[Any]:
+    if not text:
+        return []
+    content = parse_json(text, "earlier")
+    if not isinstance(content, list):
+        raise ValueError("the earlier steps must be a list")
+    return content
+
+
+def parse_values(text: str) -> dict[str, float]:
+    """Parse values of single layers, such as ``conv1=0.3,fc1=0.9``.
+
+    Parameters
+    ----------
+    text : str
+        Pairs separated by commas.
+
+    Returns
+    -------
+    dict of str to float
+        Value by layer.
+
+    Raises
+    ------
+    ValueError
+        A value is not a number.
+    """
+    values = {}
+    for pair in text.split(","):
+        if pair:
+            name, _, number = pair.partition("=")
+            values[name.strip()] = parse_float(f"the value of {name.strip()}", number)
+    return values
+
+
+def parse_float(name: str, text: str) -> float:
+    """Parse a number from a link.
+
+    Parameters
+    ----------
+    name : str
+        Of the number, for the error message.
+    text : str
+        ASCII text.
+
+    Returns
+    -------
+    float
+        The number; may be NaN or infinite.
+
+    Raises
+    ------
+    ValueError
+        The text is not a number.
+    """
+    return _parse_number(name, text, float)
+
+
+def parse_int(name: str, text: str) -> int:
+    """Parse a whole number from a link.
+
+    Parameters
+    ----------
+    name : str
+        Of the number, for the error message.
+    text : str
+        ASCII text.
+
+    Returns
+    -------
+    int
+        The number.
+
+    Raises
+    ------
+    ValueError
+        The text is not a whole number.
+    """
+    return _parse_number(name, text, int)
+
+
+def _parse_number(name: str, text: str, kind: Callable[[str], Any]) -> Any:
+    try:
+        if text.isascii() and len(text) <= 400:
+            return kind(text)
+    except ValueError:
+        pass
+    expected = "a whole number" if kind is int else "a number"
+    shown = text if len(text) <= 30 else f"{text[:30]}..."
+    raise ValueError(f"{name} must be {expected}, not {shown!r}") from None
+
+
+def _parse_calibration(text: str) -> int:
+    return parse_int("calibration", text)
+
+
+def _parse_seed(text: str) -> int:
+    return parse_int("seed", text)
+
+
+QUERY_FIELDS = (
+    QueryField("network", _attribute("network"), str),
+    QueryField("dataset", _attribute("dataset"), str),
+    QueryField("method", _step_attribute("method"), str),
+    QueryField("criterion", _step_attribute("criterion"), str),
+    QueryField("scope", _step_attribute("scope"), str),
+    QueryField("measure", _format_variant, str),
+    QueryField("grouping", _format_grouping, str),
+    QueryField("layers", _format_layers, _parse_layers),
+    QueryField("values", _format_values, parse_values),
+    QueryField("earlier", _format_previous_steps, _parse_previous_steps),
+    QueryField("calibration", _format_calibration, _parse_calibration),
+    QueryField("seed", _format_seed, _parse_seed),
+)
+
+
+def query_keys() -> set[str]:
+    """Return the keys that a link of a recipe may have.
+
+    Returns
+    -------
+    set of str
+        Names of fields and of rules.
+    """
+    return {field.name for field in QUERY_FIELDS} | set(RULES)
+
+
+def recipe_to_query(recipe: Recipe) -> dict[str, str]:
+    """Convert a recipe to the fields of a link: ``network=lenet5&...&sparsity=0.9``.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe; a limit on the test images is not part of a link.
+
+    Returns
+    -------
+    dict of str to str
+        Texts by key, in the words of the command line.
+    """
+    query = {recipe.last_step.rule: _format_value(recipe.last_step.value)}
+    for field in QUERY_FIELDS:
+        text = field.format(recipe)
+        if text is not None:
+            query[field.name] = text
+    return query
+
+
+def _format_value(value: Value) -> str:
+    return value if isinstance(value, str) else repr(value)
+
+
+def recipe_from_query(query: Mapping[str, str], default: Recipe) -> Recipe:
+    """Read the recipe of a link.
+
+    Parameters
+    ----------
+    query : mapping of str to str
+        Texts by key; keys that are not in `query_keys` are ignored.
+    default : Recipe
+        Recipe of one step, for what the link does not say.
+
+    Returns
+    -------
+    Recipe
+        The recipe.
+
+    Raises
+    ------
+    ValueError
+        Two rules at once, a number that cannot be read, or what `Recipe` refuses.
+    """
+    given = {
+        field.name: field.parse(query[field.name]) for field in QUERY_FIELDS if field.name in query
+    }
+    given |= _rule_from_query(query)
+    values = recipe_to_dict(default)
+    values |= {"layers": None, "measure": "", "grouping": "", "values": {}}
+    if "method" in given:
+        network = given.get("network", default.network)
+        values |= {"criterion": criteria_for(network, given["method"])[0], "scope": "global"}
+    values |= given
+    previous = values.pop("earlier", [])
+    if not previous:
+        return recipe_from_dict(values)
+    last_step = {key: values.pop(key) for key in STEP_KEYS.values()}
+    return recipe_from_dict({**values, "steps": [*previous, last_step]})
+
+
+def _rule_from_query(query: Mapping[str, str]) -> dict[str, Any]:
+    rules = [name for name in RULES if name in query]
+    if not rules:
+        return {}
+    if len(rules) > 1:
+        raise ValueError(f"a link can have one rule, not {' and '.join(rules)}")
+    [rule] = rules
+    text = query[rule]
+    return {"rule": rule, "value": text if RULES[rule].patterns else parse_float(rule, text)}

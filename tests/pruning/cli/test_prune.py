@@ -1,0 +1,356 @@
+"""``prune``: options and files in, JSON and text out."""
+
+import json
+import os
+import stat
+from dataclasses import dataclass
+
+import pytest
+
+from pruning.cli.main import run
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
+from pruning.methods.rules import RULES
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_from_dict
+from tests.pruning.cli.common import (
+    PRUNE_SMALL,
+    error_of,
+    run_json,
+    run_text,
+    write_json,
+)
+
+STEPS = [
+    {"method": "layer", "criterion": "loss_change", "value": 0.34},
+    {"method": "filter", "value": 0.3},
+    {"value": 0.8},
+]
+
+
+def test_json_holds_the_evaluation(capsys):
+    options = ["--method", "weight", "--criterion", "magnitude", "--scope", "global"]
+    content = run_json(capsys, *PRUNE_SMALL, *options, "--sparsity", "0.9")
+    recipe = Recipe.one_step("lenet300", "digits", value=0.9)
+    [evaluation] = evaluate([recipe])
+    assert list(content) == ["recipe", "dense", "pruned", "units", "layers", "warnings", "seconds"]
+    assert recipe_from_dict(content["recipe"]) == recipe
+    assert content["dense"] == {
+        "accuracy": evaluation.dense_accuracy,
+        "parameters": 266_610,
+        "prunable_weights": 266_200,
+        "macs": 266_200,
+    }
+    assert content["pruned"] == {
+        "accuracy": evaluation.accuracy.value,
+        "accuracy_low": evaluation.accuracy.value,
+        "accuracy_high": evaluation.accuracy.value,
+        "images": 360,
+        "sparsity": evaluation.sparsity,
+        "parameters": evaluation.masked.parameters,
+        "macs": evaluation.masked.macs,
+        "effective_parameters": evaluation.effective.parameters,
+        "effective_macs": evaluation.effective.macs,
+    }
+    for layer in content["layers"]:
+        assert list(layer) == ["name", "weights", "kept", "sparsity", "threshold"]
+    assert content["units"] == [
+        {"method": "weight", "total": 266_200, "removed": 239_580, "note": None}
+    ]
+    assert content["warnings"] == []
+    assert content["seconds"] > 0
+
+
+CUSTOM = ["--scope", "custom", "--values", "conv1=0.3,fc1=0.95"]
+ACROSS = ["--method", "filter", "--grouping", "across", "--scope", "layer"]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Numbers of a recipe on the 360 test images of digits."""
+
+    correct: int
+    masked: tuple[int, int]
+    effective: tuple[int, int]
+
+
+@pytest.mark.parametrize(
+    "network, options, expected",
+    [
+        ("lenet5", ["--sparsity", "0.9"], Expected(344, (6_383, 176_328), (6_301, 176_279))),
+        ("lenet300", ["--sparsity", "0.9"], Expected(333, (27_030, 26_620), (26_950, 26_557))),
+        ("lenet300", ["--sparsity", "1"], Expected(35, (410, 0), (10, 0))),
+        (
+            "lenet5",
+            ["--sparsity", "0.8", "--scope", "erk"],
+            Expected(352, (12_530, 177_165), (12_417, 177_065)),
+        ),
+        (
+            "lenet5",
+            ["--sparsity", "0.8", *CUSTOM],
+            Expected(302, (5_405, 134_904), (5_111, 134_658)),
+        ),
+        (
+            "resnet20",
+            ["--sparsity", "0.2", *ACROSS],
+            Expected(37, (218_059, 25_048_656), (175_128, 20_256_767)),
+        ),
+    ],
+)
+def test_numbers_are_those_of_the_first_edition(capsys, network, options, expected):
+    base = ["prune", "--network", network, "--dataset", "digits"]
+    pruned = run_json(capsys, *base, *options)["pruned"]
+    assert pruned["accuracy"] == expected.correct / 360
+    assert (pruned["parameters"], pruned["macs"]) == expected.masked
+    assert (pruned["effective_parameters"], pruned["effective_macs"]) == expected.effective
+
+
+def test_recipe_is_echoed_in_its_canonical_form(capsys):
+    options = ["--sigma", "1", "--scope", "layer", "--seed", "7", "--calibration", "64"]
+    recipe = run_json(capsys, *PRUNE_SMALL, *options)["recipe"]
+    assert (recipe["seed"], recipe["calibration"], recipe["scope"]) == (0, 1024, "global")
+    options = ["--sparsity", "0.5", "--criterion", "random", "--seed", "7", "--images", "360"]
+    recipe = run_json(capsys, *PRUNE_SMALL, *options)["recipe"]
+    assert (recipe["seed"], recipe["images"]) == (7, None)
+    assert list(recipe) == [
+        *("network", "dataset", "calibration", "images", "seed", "method", "criterion"),
+        *("measure", "grouping", "scope", "rule", "value", "values", "layers"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "rule, value",
+    [
+        ("sparsity", "0.5"),
+        ("threshold", "0.02"),
+        ("relative", "0.1"),
+        ("sigma", "1"),
+        ("mean-std", "0.5"),
+        ("max-over-n", "30"),
+        ("n-m", "2:4"),
+    ],
+)
+def test_every_rule_is_an_option(capsys, rule, value):
+    content = run_json(capsys, *PRUNE_SMALL, f"--{rule}", value, "--images", "50")
+    pruned = content["pruned"]
+    assert content["recipe"]["rule"] == rule.replace("-", "_")
+    assert 0 < pruned["sparsity"] < 1
+    assert pruned["images"] == 50
+    assert pruned["accuracy_low"] < pruned["accuracy_high"] <= 1
+    assert pruned["accuracy_low"] <= pruned["accuracy"] <= pruned["accuracy_high"]
+
+
+def test_help_explains_every_rule(capsys):
+    text = run_text(capsys, "prune", "--help")
+    words = " ".join(text.split())
+    for rule in RULES.values():
+        assert f"--{rule.name.replace('_', '-')} " in words
+    assert words.index("--scope TEXT") < words.index("--sparsity FLOAT")
+    assert words.index("--n-m TEXT") < words.index("--layers TEXT")
+
+
+def test_layers_that_take_no_part_have_no_threshold(capsys):
+    content = run_json(capsys, *PRUNE_SMALL, "--sparsity", "0.5", "--layers", "fc3,fc1")
+    assert content["recipe"]["layers"] == ["fc1", "fc3"]
+    assert [layer["threshold"] is None for layer in content["layers"]] == [False, True, False]
+
+
+def test_text_names_masked_and_effective_costs_and_warnings(capsys):
+    text = run_text(capsys, *PRUNE_SMALL, "--sparsity", "1")
+    assert "100.00% of 266,200 prunable weights" in text
+    assert "410 of 266,610 left (masks), 650.27x smaller; 10 effective" in text
+    assert "0 of 266,200 left (masks); 0 effective" in text
+    assert "warning: fc1, fc2, fc3 have lost" in text
+    assert "95% interval" not in text
+    text = run_text(capsys, *PRUNE_SMALL, "--sparsity", "0.5", "--images", "100")
+    assert "of 100 test images (95% interval" in text
+
+
+def test_steps_come_from_a_file(capsys, tmp_path):
+    file = write_json(tmp_path / "recipe.json", STEPS)
+    options = ["--network", "lenet5", "--dataset", "digits", "--calibration", "64"]
+    content = run_json(capsys, "prune", *options, "--steps", file)
+    assert [unit["method"] for unit in content["units"]] == ["layer", "filter", "weight"]
+    assert content["recipe"]["calibration"] == 64
+    assert len(content["recipe"]["steps"]) == 3
+
+    write_json(tmp_path / "recipe.json", content["recipe"])  # the output is an input, too
+    again = run_json(capsys, "prune", "--steps", file)
+    del content["seconds"], again["seconds"]
+    assert again == content
+
+
+def test_options_replace_fields_of_a_recipe_file(capsys, tmp_path):
+    recipe = {"network": "lenet300", "dataset": "digits", "criterion": "random", "seed": 3}
+    file = write_json(tmp_path / "recipe.json", recipe)
+    assert run_json(capsys, "prune", "--steps", file)["recipe"]["seed"] == 3
+    content = run_json(capsys, "prune", "--steps", file, "--seed", "4", "--images", "90")
+    assert (content["recipe"]["seed"], content["recipe"]["images"]) == (4, 90)
+    assert content["recipe"]["network"] == "lenet300"
+
+
+@pytest.mark.parametrize(
+    "content, options, message",
+    [
+        ("[", (), "is not JSON"),
+        ("3", (), "must hold a list of steps or a recipe"),
+        ("[]", (), "steps must be a list of 1 to 6 steps"),
+        ("[3]", (), "a step is an object"),
+        ('[{"amount": 0.5}]', (), "unknown step field 'amount': choose from criterion"),
+        ('[{"value": 2}]', (), "sparsity must be between 0 and 1, not 2"),
+        ('{"steps": {}}', (), "steps must be a list"),
+        ('[{"layers": ["fc1"], "value": 0.5}]', ("--sparsity", "0.5"), "leave out --sparsity"),
+        ("[{}]", ("--scope", "layer", "--n-m", "2:4"), "leave out --n-m, --scope"),
+        ('[{"value": [1]}]', (), "sparsity must be"),
+        ('[{"value": NaN}]', (), "is not JSON"),
+        ('[{"value": 1e999}]', (), "sparsity must be a finite number"),
+        ('[{"method": ["x"]}]', (), "unknown method"),
+        ('[{"values": 5}]', (), "values must be an object"),
+        ('[{"scope": "custom", "values": {"fc1": "a"}}]', (), "sparsity must be"),
+    ],
+)
+def test_bad_file_of_steps_is_one_line(capsys, tmp_path, content, options, message):
+    file = tmp_path / "recipe.json"
+    file.write_text(content)
+    assert message in error_of(capsys, *PRUNE_SMALL, "--steps", str(file), *options)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        (["--sparsity", "1.5"], "sparsity must be between 0 and 1, not 1.5"),
+        (["--sparsity", "nan"], "sparsity must be between 0 and 1, not nan"),
+        (["--threshold", "nan"], "threshold must be a number, not nan"),
+        (["--threshold", "-1"], "threshold must be a number, 0 or more, not -1.0"),
+        (["--sigma", "-1"], "sigma must be a number, 0 or more, not -1.0"),
+        (["--max-over-n", "0.5"], "max_over_n must be a number, 1 or more, not 0.5"),
+        (["--n-m", "4:2"], "n_m must be like 2:4, 4:8, 1:2, not '4:2'"),
+        (
+            ["--sparsity", "0.5", "--sigma", "1"],
+            "give one of --sparsity, --threshold, --relative, --sigma, --mean-std",
+        ),
+        (
+            ["--method", "filter", "--n-m", "2:4"],
+            "rule 'n_m' does not go with filters: it counts consecutive input weights",
+        ),
+        (
+            ["--method", "filter", "--sparsity", "0.5", "--scope", "erk"],
+            "scope 'erk' does not go with rule 'sparsity' for filters",
+        ),
+        (
+            ["--method", "filter", "--sparsity", "0.5", "--criterion", "wanda"],
+            "criterion 'wanda' does not score filters",
+        ),
+        (
+            ["--method", "filter", "--sparsity", "0.5", "--criterion", "bn_scale"],
+            "needs batch norms, and lenet300 has none",
+        ),
+        (
+            ["--method", "neuron", "--criterion", "loss_change", "--relative", "0.5"],
+            "its scores can be negative",
+        ),
+        (
+            ["--sparsity", "0.5", "--measure", "l2"],
+            "there is no measure to choose here, not even 'l2'",
+        ),
+        (
+            ["--method", "filter", "--sparsity", "0.5", "--measure", "l3"],
+            "unknown measure 'l3': choose from l1, l2",
+        ),
+        (
+            ["--sparsity", "0.5", "--values", "fc1=0.3"],
+            "values of single layers go with the scope 'custom'",
+        ),
+        (
+            ["--sparsity", "0.5", "--scope", "custom", "--values", "fc1=x"],
+            "the value of fc1 must be a number, not 'x'",
+        ),
+        (
+            ["--sparsity", "0.5", "--scope", "custom", "--values", "fc9=1"],
+            "unknown layer 'fc9' of lenet300",
+        ),
+        (
+            ["--sparsity", "0.5", "--calibration", "0"],
+            "calibration must be a whole number from 1 to 1150, not 0",
+        ),
+        ([], "give one of --sparsity"),
+        (["--sparsity", "much"], "'much' is not a valid float"),
+        (["--sparsity", "0.5", "--layers", ""], "no layer chosen: choose from fc1, fc2, fc3"),
+        (
+            ["--sparsity", "0.5", "--layers", "conv1"],
+            "unknown layer 'conv1' of lenet300: choose from fc1, fc2, fc3",
+        ),
+        (["--sparsity", "0.5", "--network", "vgg"], "unknown network 'vgg': choose from lenet300"),
+        (["--sparsity", "0.5", "--images", "0"], "images must be a whole number from 1 to 360"),
+        (
+            ["--sparsity", "0.5", "--criterion", "l3"],
+            "unknown criterion 'l3': choose from magnitude",
+        ),
+        (["--sparsty", "0.5"], "No such option"),
+    ],
+)
+def test_bad_input_is_one_line_and_status_2(capsys, options, message):
+    assert message in error_of(capsys, *PRUNE_SMALL, *options)
+
+
+@pytest.mark.parametrize("option", ["--masks", "--weights", "--program"])
+def test_output_never_replaces_what_is_not_a_regular_file(capsys, tmp_path, option):
+    fifo = tmp_path / "fifo"
+    os.mkfifo(fifo)
+    message = error_of(capsys, *PRUNE_SMALL, "--sparsity", "0.5", option, str(fifo), code=1)
+    assert f"{fifo} is not a regular file" in message
+    assert stat.S_ISFIFO(fifo.stat().st_mode)
+
+
+def test_output_into_a_file_as_folder_is_status_1(capsys, tmp_path):
+    (tmp_path / "file").write_text("not a folder")
+    masks = str(tmp_path / "file" / "m.safetensors")
+    message = error_of(capsys, *PRUNE_SMALL, "--sparsity", "0.5", "--masks", masks, code=1)
+    assert str(tmp_path / "file") in message
+    assert "Errno" not in message
+
+
+@pytest.mark.slow
+def test_remove_reports_the_compact_network(capsys, tmp_path):
+    from safetensors.torch import load_file
+
+    weights, program = tmp_path / "w.safetensors", tmp_path / "p.pt2"
+    options = ["--method", "filter", "--scope", "layer", "--sparsity", "0.7", "--remove"]
+    outputs = ["--weights", str(weights), "--program", str(program)]
+    base = ["prune", "--network", "lenet5-caffe", "--dataset", "digits", *options]
+    content = run_json(capsys, *base, *outputs)
+    assert (content["pruned"]["parameters"], content["pruned"]["macs"]) == (40_081, 267_900)
+    removed = content["removed"]
+    assert list(removed) == [
+        *("max_logit_difference", "images_compared", "bytes", "encoding", "latency_ms"),
+    ]
+    assert removed["max_logit_difference"] < 1e-4
+    assert removed["bytes"]["removed"] < removed["bytes"]["masked"]
+    assert set(removed["encoding"]) == {"dense", "masked", "removed"}
+    assert set(removed["latency_ms"]) == {"batch_1", "batch_64"}
+    for latency in removed["latency_ms"].values():
+        for measured in (latency["dense"], latency["removed"]):
+            assert 0 < measured["low"] <= measured["median"] <= measured["high"]
+            assert measured["runs"] > 0
+    assert sum(tensor.numel() for tensor in load_file(weights).values()) == 40_081
+    assert program.stat().st_size > 0
+    assert run(base) == 0
+    assert "logits of masked and removed: the same" in capsys.readouterr().out
+
+
+def test_notes_on_steps_are_shown(capsys):
+    options = ["--method", "layer", "--sparsity", "0.7", "--calibration", "64"]
+    base = ["prune", "--network", "lenet5", "--dataset", "digits", *options]
+    [unit] = run_json(capsys, *base)["units"]
+    recipe = Recipe.one_step("lenet5", "digits", method="layer", value=0.7, calibration=64)
+    [result] = prune(recipe).step_results
+    assert unit["note"] == result.note != ""
+    assert f"2 of 3 removed; {result.note}" in run_text(capsys, *base)
+
+
+def test_json_is_valid_for_other_programs(capsys):
+    def refuse(name: str) -> None:
+        raise AssertionError(name)
+
+    assert run([*PRUNE_SMALL, "--sparsity", "1", "--json"]) == 0
+    json.loads(capsys.readouterr().out, parse_constant=refuse)

@@ -1,0 +1,46 @@
+import pytest
+
+from pruning.engine.evaluate import evaluate
+from pruning.figures import parts
+from pruning.figures.accuracy_curve import accuracy_curve, alt_of_accuracy_curve
+from pruning.recipe.recipe import Recipe
+from tests.pruning.figures.common import titles
+
+RECIPE = Recipe.one_step("lenet300", "digits", value=0.5)
+
+
+def test_the_points_are_sorted_and_estimates_have_intervals():
+    partial = Recipe.one_step("lenet300", "digits", value=0.9, max_test_images=100)
+    dense, current, estimate = evaluate([RECIPE.with_last_step(value=0.0), RECIPE, partial])
+    figure = accuracy_curve(curve=[current, dense], visited=[estimate], current=current)
+    curve, visited, mark = figure.data
+    assert list(curve.x) == sorted(curve.x)
+    assert list(curve.y) == [dense.accuracy.value, current.accuracy.value]
+    assert curve.error_y.array is None
+    assert visited.error_y.array[0] > 0 and visited.error_y.arrayminus[0] > 0
+    assert list(mark.x) == [current.sparsity]
+    assert [trace.name for trace in figure.data] == ["curve", "visited", "current"]
+    assert curve.line.color == parts.METHOD_COLOURS["weight"]
+    assert "of weights removed" in curve.hovertemplate
+    assert curve.customdata[0] == f"{current.tally.images} images"
+    assert titles(figure) == ("sparsity of prunable weights", "test accuracy")
+    assert figure.layout.shapes[0].y0 == dense.dense_accuracy
+
+
+def test_pixels_are_counted_as_pixels():
+    [evaluation] = evaluate([RECIPE.with_last_step(method="feature", criterion="random")])
+    figure = accuracy_curve(curve=[], visited=[], current=evaluation)
+    assert list(figure.data[0].x) == [evaluation.removed_share] == [pytest.approx(0.5, abs=0.01)]
+    assert titles(figure)[0] == "share of input pixels removed"
+    assert "of input pixels removed" in figure.data[0].hovertemplate
+
+
+def test_no_points():
+    figure = accuracy_curve(curve=[], visited=[], current=None)
+    assert len(figure.data) == 0 and len(figure.layout.shapes) == 0 and all(titles(figure))
+    assert alt_of_accuracy_curve([]) == "Test accuracy against sparsity: no points yet."
+
+
+def test_alt():
+    [evaluation] = evaluate([RECIPE])
+    assert "50.0% removed" in alt_of_accuracy_curve([evaluation])

@@ -1,0 +1,82 @@
+import json
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pruning.runtime.json_reader import parse_json, read_json
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(10**18), 10**18) | st.floats(-1e9, 1e9) | st.text(),
+    lambda children: st.lists(children) | st.dictionaries(st.text(), children),
+    max_leaves=10,
+)
+
+
+@given(JSON)
+def test_json_is_read(content):
+    assert parse_json(json.dumps(content), "it") == content
+
+
+BAD = [
+    "",
+    " ",
+    "{",
+    "[1,]",
+    "{'a': 1}",
+    "\x00\x01",
+    "nothing",
+    "NaN",
+    "[Infinity]",
+    '{"a": -Infinity}',
+    "[" * 10_000,
+    '{"a":' * 10_000,
+    "9" * 5_000,
+    "[1] [2]",
+]
+PYTHON = re.compile(r"Expecting|recursion|delimiter|Extra data|set_int_max|char \d|limit|object")
+
+
+@pytest.mark.parametrize("text", BAD, ids=range(len(BAD)))
+def test_bad_json_is_one_sentence_about_its_subject(text):
+    with pytest.raises(ValueError) as error:
+        parse_json(text, "the link")
+    message = str(error.value)
+    assert message.startswith("the link is ") and "\n" not in message and len(message) < 100
+    assert not PYTHON.search(message)
+    assert type(error.value) is ValueError and error.value.__suppress_context__
+
+
+@given(st.text())
+def test_any_text_is_read_or_refused_in_one_sentence(text):
+    try:
+        content = parse_json(text, "it")
+    except ValueError as error:
+        assert str(error).startswith("it is ") and not PYTHON.search(str(error))
+    else:
+        json.dumps(content, allow_nan=False)
+
+
+def test_line_and_column_are_named():
+    with pytest.raises(ValueError, match=r"^it is not JSON \(line 2, column 3\)$"):
+        parse_json("[1,\n  x]", "it")
+
+
+def test_nesting_is_named():
+    with pytest.raises(ValueError, match=r"^it is nested too deeply$"):
+        parse_json("[" * 100_000, "it")
+
+
+def test_files(tmp_path):
+    path = tmp_path / "recipe.json"
+    path.write_text('{"ü": 1}', encoding="utf-8")
+    assert read_json(path) == {"ü": 1}
+    path.write_bytes(b"\xff\xfe\x00binary")
+    with pytest.raises(ValueError, match=r"recipe.json is not JSON: it is not UTF-8 text$"):
+        read_json(path)
+    path.write_text("")
+    with pytest.raises(ValueError, match=r"recipe.json is not JSON \(line 1, column 1\)$"):
+        read_json(path)
+    with pytest.raises(OSError, match=r"missing.json"):
+        read_json(tmp_path / "missing.json")

@@ -1,0 +1,50 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from pruning.runtime import process
+from pruning.runtime.process import configure_process
+
+
+def test_waiting_threads_do_not_spin_unless_the_user_has_chosen(monkeypatch):
+    monkeypatch.setattr(process, "limit_arenas", lambda: None)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    configure_process()
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    configure_process()
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
+def test_arenas_are_limited(monkeypatch):
+    calls = []
+    monkeypatch.setattr(process, "limit_arenas", lambda: calls.append(1))
+    configure_process()
+    assert calls == [1]
+
+
+@pytest.mark.slow
+def test_the_command_line_configures_the_process_before_torch_is_imported():
+    program = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'torch':\n"
+        "            assert os.environ['OMP_WAIT_POLICY'] == 'passive'\n"
+        "            print('imported')\n"
+        "sys.meta_path.insert(0, Finder())\n"
+        "from pruning.cli.main import run\n"
+        "sys.exit(run(['list', 'networks']))\n"
+    )
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
+    finished = subprocess.run(
+        [sys.executable, "-c", program],
+        env=environment,
+        check=True,
+        timeout=120,
+        capture_output=True,
+        text=True,
+    )
+    assert finished.stdout.startswith("imported\n")
