@@ -12,7 +12,7 @@ BIN := .venv/bin
 
 .PHONY: app check test bench shot
 app: .venv/app.done
-	$(BIN)/streamlit run app.py --server.port $(PORT) --server.address $(HOST)
+	$(BIN)/python serve.py --server.port $(PORT) --server.address $(HOST)
 
 check: .venv/dev.done
 	$(BIN)/ruff format --check .

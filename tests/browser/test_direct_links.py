@@ -31,4 +31,5 @@ def test_the_first_request_of_a_new_server_can_be_any_page(browser, link, text):
         assert page.url.partition("?")[0] == f"{address}/{path}"
         assert page.get_by_role("link", name="Explore").count()  # the navigation of app.py
         assert not page.get_by_text("could not be followed").count()
+        assert not page.locator("[data-testid=stDialog]").count()  # "Page not found"
         context.close()
