@@ -159,8 +159,13 @@ def _curves_task(recipes: tuple[Recipe, ...]) -> Task:
         points = []
         for family in families:
             points += family
-        evaluations = iter(evaluate(points, report=_report_share(report)))
-        return tuple(tuple(next(evaluations) for _ in family) for family in families)
+        evaluations = evaluate(points, report=_report_share(report))
+        curves, start = [], 0
+        for family in families:
+            end = start + len(family)
+            curves.append(evaluations[start:end])
+            start = end
+        return tuple(curves)
 
     return Task(
         name=CURVES_TASK,

@@ -90,7 +90,7 @@ def is_history_navigation() -> bool:
 
 
 def read_query(known: Collection[str]) -> dict[str, str]:
-    """Return the fields of the link; the visitor is told of keys without a meaning.
+    """Return the fields of the link; a message names keys without a meaning.
 
     Parameters
     ----------

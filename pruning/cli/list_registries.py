@@ -106,7 +106,7 @@ def _describe(registry: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str,
 
 
 def _is_default(value: Any) -> bool:
-    """Whether a value says nothing: empty, False, zero, or a bound at infinity."""
+    """Whether a value is left out: empty, False, zero, or a bound at infinity."""
     return not value or value in (math.inf, -math.inf)
 
 

@@ -103,8 +103,8 @@ def clear() -> None:
 def _check_store() -> None:
     """Check that the store can be read.
 
-    The engine replaces a broken store by a new one, because a page must go on. Whoever asks for
-    the store itself needs to be told.
+    The engine replaces a broken store by a new one, so that pages continue to work. Commands on the
+    store itself report the problem instead.
     """
     from pruning.engine import store as result_store
 

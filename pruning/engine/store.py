@@ -310,7 +310,7 @@ def _transaction(work: Callable[[sqlite3.Connection], Result], otherwise: Result
 
 @dataclass(frozen=True)
 class _FileIdentity:
-    """What tells a file at a path from another one, and from itself after a change."""
+    """Identity of a file and of its content, by device, inode, size and time."""
 
     device: int
     inode: int

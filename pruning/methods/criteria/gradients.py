@@ -170,10 +170,10 @@ def _taylor_of_layers(context: Context) -> Scores:
         for name, module in outputs.items():
             term = _first_order_term(activations[module])
             sums[name] += float(term.sum(dtype=torch.float64))
-    return {
-        name: torch.tensor([abs(sums[unit]) for unit in group.names])
-        for name, group in context.groups.items()
-    }
+    scores = {}
+    for name, group in context.groups.items():
+        scores[name] = torch.tensor([abs(sums[unit]) for unit in group.names])
+    return scores
 
 
 def _absolute_sums(
