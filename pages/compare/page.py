@@ -10,7 +10,14 @@ from pages.compare import recipes as columns
 from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, draw_charts
 from pages.compare.column import draw_column_controls
 from pages.compare.cost_table import TASK as COST_TASK
-from pages.state.background_task import Task, TaskProgress, draw_task, partial_result, wait_for
+from pages.state.background_task import (
+    Task,
+    TaskProgress,
+    draw_task,
+    partial_result,
+    start,
+    wait_for,
+)
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import SessionState, session
 from pages.state.visitor import set_active_work
@@ -57,6 +64,8 @@ def page() -> None:
     recipes, containers = _draw_controls(session.comparison, budget)
     columns.put_columns(recipes, budget)
     tasks = [_column_task(index, recipe, budget) for index, recipe in enumerate(recipes)]
+    for task in tasks:  # all at once: each ends the column's work for the budget before
+        start(task)
     results = [_wait_for_column(task, recipes[0], budget) for task in tasks]
     for container, task, result in zip(containers, tasks, results, strict=True):
         with container:
@@ -215,9 +224,12 @@ def _draw_column(progress: ColumnProgress) -> None:
     )
     strength = _describe_strength(matched.recipe.last_step)
     st.caption(f"Sparsity of the masks {evaluation.sparsity:.1%}. Rule: {strength}")
-    for text in (matched.problem, *prune(matched.recipe).warnings):
-        if text:
-            _draw_remark(text)
+    if matched.is_nearest:
+        st.caption(matched.problem)
+    elif matched.problem:
+        _draw_warning(matched.problem)
+    for text in prune(matched.recipe).warnings:
+        _draw_warning(text)
 
 
 def _describe_strength(step: Step) -> str:
@@ -229,12 +241,8 @@ def _describe_strength(step: Step) -> str:
     return f"{label} {value}"
 
 
-def _draw_remark(text: str) -> None:
-    """Draw a problem as a warning, a coarse step as a note."""
-    if text.startswith("Its steps are coarse"):
-        st.caption(text)
-    else:
-        st.warning(text, icon=":material/warning:")
+def _draw_warning(text: str) -> None:
+    st.warning(text, icon=":material/warning:")
 
 
 def _draw_accuracy(evaluation: Evaluation) -> None:

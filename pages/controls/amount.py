@@ -20,17 +20,17 @@ UNKNOWN_SHARE = 0.5
 """Share of units to remove where the previous step has no scores."""
 
 AmountControl = Callable[[Recipe, Recipe], Recipe]
-"""``control(previous, recipe)`` draws a widget that begins with the value of ``recipe``, and
+"""``control(shown_recipe, recipe)`` draws a widget that begins with the value of ``recipe``, and
 returns the recipe with the chosen value."""
 
 
-def draw_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
+def draw_amount(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
     """Draw the widget for the value of a rule.
 
     Parameters
     ----------
-    previous : Recipe
-        The recipe before this run of the page.
+    shown_recipe : Recipe
+        The recipe that the last run of the page showed.
     base : Recipe
         The recipe with the choices of this run and any value; its scores are available.
     rule, scope : str
@@ -43,9 +43,9 @@ def draw_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe
     """
     if scope != "custom":
         session.table_shape = None
-    value = _initial_value(previous, base, rule, scope)
+    value = _initial_value(shown_recipe, base, rule, scope)
     recipe = base.with_last_step(rule=rule, value=value, scope=scope, values=())
-    return choose_control(recipe)(previous, recipe)
+    return choose_control(recipe)(shown_recipe, recipe)
 
 
 def choose_control(recipe: Recipe) -> AmountControl:
@@ -74,13 +74,13 @@ def choose_control(recipe: Recipe) -> AmountControl:
     return draw_numeric
 
 
-def draw_pattern(previous: Recipe, recipe: Recipe) -> Recipe:
+def draw_pattern(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     """Draw a select box of patterns such as 2:4.
 
     Parameters
     ----------
-    previous : Recipe
-        The recipe before this run of the page.
+    shown_recipe : Recipe
+        The recipe that the last run of the page showed.
     recipe : Recipe
         The recipe with the value to begin with.
 
@@ -96,12 +96,12 @@ def draw_pattern(previous: Recipe, recipe: Recipe) -> Recipe:
     return recipe.with_last_step(value=chosen)
 
 
-def hold_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
+def hold_amount(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
     """Return a recipe without a widget for its value.
 
     Parameters
     ----------
-    previous, base, rule, scope
+    shown_recipe, base, rule, scope
         As of `draw_amount`; scores are not needed.
 
     Returns
@@ -110,13 +110,13 @@ def hold_amount(previous: Recipe, base: Recipe, rule: str, scope: str) -> Recipe
         With the previous value if the choices are the same; else with the rule sparsity and the
         previous share of units.
     """
-    step = previous.last_step
+    step = shown_recipe.last_step
     if has_same_scores(step, base.last_step) and (rule, scope) == (step.rule, step.scope):
-        return previous.with_last_step(layers=base.last_step.layers)
+        return shown_recipe.with_last_step(layers=base.last_step.layers)
     keeps_scope = rule == "sparsity" and scope != "custom"
     return base.with_last_step(
         rule="sparsity",
-        value=_removed_share(previous),
+        value=_removed_share(shown_recipe),
         scope=scope if keeps_scope else "global",
         values=(),
     )
@@ -132,7 +132,7 @@ def draw_summary(pruned: PrunedNetwork) -> None:
     """
     summary, step = pruned.summary, pruned.recipe.last_step
     if not summary.units:
-        st.caption("Earlier steps have removed all units that this step could remove.")
+        st.caption("Previous steps have removed all units that this step could remove.")
         return
     has_threshold = not math.isnan(summary.lowest)
     lines = []
@@ -155,13 +155,13 @@ def _span(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _initial_value(previous: Recipe, base: Recipe, rule: str, scope: str) -> Value:
+def _initial_value(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Value:
     """Keep the value where it means the same; else remove as many units as before."""
-    step = previous.last_step
+    step = shown_recipe.last_step
     same_scores = has_same_scores(step, base.last_step)
     if rule == step.rule and (same_scores or rule == "sparsity" or RULES[rule].patterns):
         return step.value
-    return _value_for_share(base, rule, scope, _removed_share(previous))
+    return _value_for_share(base, rule, scope, _removed_share(shown_recipe))
 
 
 def _removed_share(recipe: Recipe) -> float:

@@ -14,12 +14,12 @@ from pruning.recipe.step import Step
 MAX_HEIGHT, ROW_HEIGHT, HEADER_HEIGHT = 400, 36, 38
 
 
-def draw_per_layer(previous: Recipe, recipe: Recipe) -> Recipe:
+def draw_per_layer(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     """Draw a table with a value for each layer.
 
     Parameters
     ----------
-    previous : Recipe
+    shown_recipe : Recipe
         The recipe before this run of the page; at first, its layers give the values.
     recipe : Recipe
         The recipe with the scope ``custom`` and one value for all layers.
@@ -34,7 +34,7 @@ def draw_per_layer(previous: Recipe, recipe: Recipe) -> Recipe:
     key = SessionState.table_widgets.of(session.table_version)
     if session.table_shape != shape or key not in st.session_state:  # or after another page
         session.table_shape = shape
-        session.table = _table(rule, _initial_values(previous, recipe))
+        session.table = _table(rule, _initial_values(shown_recipe, recipe))
         session.table_version += 1
         key = SessionState.table_widgets.of(session.table_version)
     table = session.table
@@ -79,17 +79,17 @@ def _scale(rule: Rule) -> float:
     return 100.0 if rule.max_value == 1 else 1.0
 
 
-def _initial_values(previous: Recipe, recipe: Recipe) -> dict[str, float]:
+def _initial_values(shown_recipe: Recipe, recipe: Recipe) -> dict[str, float]:
     """Return what each layer lost before, where that is known, else one value for all."""
-    step, previous_step = recipe.last_step, previous.last_step
+    step, shown_step = recipe.last_step, shown_recipe.last_step
     values = {name: float(step.value) for name in recipe.chosen_layers}
-    if not has_same_scores(step, previous_step):
+    if not has_same_scores(step, shown_step):
         return values
-    if previous_step.scope == "custom" and previous_step.rule == step.rule:
-        known = dict.fromkeys(previous.chosen_layers, float(previous_step.value))
-        known |= dict(previous_step.values)
-    elif step.rule == "sparsity" and has_cached_scores(previous):
-        known = _removed_shares(previous)
+    if shown_step.scope == "custom" and shown_step.rule == step.rule:
+        known = dict.fromkeys(shown_recipe.chosen_layers, float(shown_step.value))
+        known |= dict(shown_step.values)
+    elif step.rule == "sparsity" and has_cached_scores(shown_recipe):
+        known = _removed_shares(shown_recipe)
     else:
         known = {}
     return {name: known.get(name, value) for name, value in values.items()}

@@ -91,12 +91,12 @@ def draw_recipe(view: tuple[str, ...] = ()) -> Recipe | None:
 
 
 def _draw_guarded(draw: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> Sidebar | None:
-    previous = current_recipe(view)
-    if previous is None:
+    shown_recipe = current_recipe(view)
+    if shown_recipe is None:
         return None
     with st.sidebar:
         try:
-            sidebar = draw(previous)
+            sidebar = draw(shown_recipe)
         except (ValueError, PrunescopeError) as error:
             st.error(escape_markdown(sentence(error)))
             return None
@@ -105,26 +105,28 @@ def _draw_guarded(draw: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> S
     return sidebar
 
 
-def _draw_without_amount(previous: Recipe) -> Sidebar:
-    return _draw(previous, with_amount=False)
+def _draw_without_amount(shown_recipe: Recipe) -> Sidebar:
+    return _draw(shown_recipe, with_amount=False)
 
 
-def _draw_with_amount(previous: Recipe) -> Sidebar:
-    return _draw(previous, with_amount=True)
+def _draw_with_amount(shown_recipe: Recipe) -> Sidebar:
+    return _draw(shown_recipe, with_amount=True)
 
 
-def _draw(previous: Recipe, *, with_amount: bool) -> Sidebar:
-    previous = _draw_network(previous)
-    active = draw_steps(previous)
+def _draw(shown_recipe: Recipe, *, with_amount: bool) -> Sidebar:
+    shown_recipe = _draw_network(shown_recipe)
+    active = draw_steps(shown_recipe)
     form, amount, summary = st.container(), st.container(), st.container()
     layers = st.expander("Layers that take part")
     with st.expander("Sampling"):
-        previous = _draw_sampling(previous)
-    draw_add_button(previous)
+        shown_recipe = _draw_sampling(shown_recipe)
+    draw_add_button(shown_recipe)
 
-    before = previous.with_steps(previous.steps[: active + 1])
+    before = shown_recipe.with_steps(shown_recipe.steps[: active + 1])
     with form:
-        chosen = draw_step_form(before.last_step, previous.network, previous.dataset, SIDEBAR_STEP)
+        chosen = draw_step_form(
+            before.last_step, shown_recipe.network, shown_recipe.dataset, SIDEBAR_STEP
+        )
     neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
     base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
     with layers:
@@ -138,12 +140,12 @@ def _draw(previous: Recipe, *, with_amount: bool) -> Sidebar:
             st.caption("The slider is shown when the units are scored.")
         else:
             edited = draw_amount(before, base, chosen.rule, chosen.scope)
-    later_steps = previous.steps[active + 1 :]
-    recipe = _with_sampling(previous.with_steps((*edited.steps, *later_steps)))
+    later_steps = shown_recipe.steps[active + 1 :]
+    recipe = _with_sampling(shown_recipe.with_steps((*edited.steps, *later_steps)))
     return Sidebar(recipe, active, unscored, summary)
 
 
-def _draw_network(previous: Recipe) -> Recipe:
+def _draw_network(shown_recipe: Recipe) -> Recipe:
     """Draw network and dataset; the steps of the recipe are adapted to another network."""
     available = available_checkpoints()
     network = registry_select("Network", list(available), SessionState.network.key, NETWORKS)
@@ -155,20 +157,20 @@ def _draw_network(previous: Recipe) -> Recipe:
     for name in DATASETS:
         if not datasets.available(name):
             offer_download(name)
-    if (network, dataset) == (previous.network, previous.dataset):
-        return previous
-    return previous.moved_to(network, dataset)
+    if (network, dataset) == (shown_recipe.network, shown_recipe.dataset):
+        return shown_recipe
+    return shown_recipe.moved_to(network, dataset)
 
 
-def _draw_sampling(previous: Recipe) -> Recipe:
+def _draw_sampling(shown_recipe: Recipe) -> Recipe:
     """Draw the number of calibration images and the seed.
 
     Both live in their widgets, because a recipe that does not use them has their defaults.
     """
-    limit = max_calibration_images(previous.dataset)
-    session.calibration = min(session.calibration or previous.calibration, limit)
+    limit = max_calibration_images(shown_recipe.dataset)
+    session.calibration = min(session.calibration or shown_recipe.calibration, limit)
     if session.seed is None:
-        session.seed = previous.seed
+        session.seed = shown_recipe.seed
     st.number_input(
         "Calibration images",
         1,
@@ -183,7 +185,7 @@ def _draw_sampling(previous: Recipe) -> Recipe:
         help="Seed of the criterion Random.",
         **persistent(SessionState.seed.key),
     )
-    return _with_sampling(previous)
+    return _with_sampling(shown_recipe)
 
 
 def _with_sampling(recipe: Recipe) -> Recipe:

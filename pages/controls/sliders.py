@@ -70,13 +70,13 @@ def slider_label(step: Step) -> str:
     return f"{label} (share of {METHODS[step.method].unit}s)"
 
 
-def draw_percent(previous: Recipe, recipe: Recipe) -> Recipe:
+def draw_percent(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     """Draw a slider from 0 to 100%.
 
     Parameters
     ----------
-    previous : Recipe
-        The recipe before this run of the page.
+    shown_recipe : Recipe
+        The recipe that the last run of the page showed.
     recipe : Recipe
         The recipe with the value to begin with.
 
@@ -88,13 +88,13 @@ def draw_percent(previous: Recipe, recipe: Recipe) -> Recipe:
     return _draw_even(recipe, EvenRange(0.0, 1.0, PERCENT_STEP, scale=100.0, suffix="%%"))
 
 
-def draw_numeric(previous: Recipe, recipe: Recipe) -> Recipe:
+def draw_numeric(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     """Draw a slider over the range of values that make a difference, in about 200 steps.
 
     Parameters
     ----------
-    previous : Recipe
-        The recipe before this run of the page.
+    shown_recipe : Recipe
+        The recipe that the last run of the page showed.
     recipe : Recipe
         The recipe with the value to begin with.
 
@@ -110,13 +110,13 @@ def draw_numeric(previous: Recipe, recipe: Recipe) -> Recipe:
     return _draw_even(recipe, EvenRange(low, high, step))
 
 
-def draw_uneven(previous: Recipe, recipe: Recipe) -> Recipe:
+def draw_uneven(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     """Draw a slider with uneven steps.
 
     Parameters
     ----------
-    previous : Recipe
-        The recipe before this run of the page.
+    shown_recipe : Recipe
+        The recipe that the last run of the page showed.
     recipe : Recipe
         The recipe with the value to begin with.
 

@@ -17,7 +17,7 @@ def draw_steps(recipe: Recipe) -> int:
     Parameters
     ----------
     recipe : Recipe
-        The recipe before this run of the page.
+        The recipe that the last run of the page showed.
 
     Returns
     -------
@@ -38,7 +38,7 @@ def draw_add_button(recipe: Recipe) -> None:
     Parameters
     ----------
     recipe : Recipe
-        The recipe before this run of the page.
+        The recipe that the last run of the page showed.
     """
     st.button(
         "Add a step",

@@ -133,7 +133,7 @@ def _draw_explanation(pruned: PrunedNetwork, explanation: UnitExplanation) -> No
     step = pruned.recipe.last_step
     unit = METHODS[step.method].unit
     if explanation.score is None:
-        st.info(f"An earlier step has already removed this {unit}.")
+        st.info(f"A previous step has already removed this {unit}.")
         return
     has_threshold = not math.isnan(explanation.threshold)
     threshold = f"{explanation.threshold:.4g}" if has_threshold else "–"  # noqa: RUF001

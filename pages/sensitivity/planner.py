@@ -92,6 +92,5 @@ def _draw_size_remarks(plan: SparsityPlan) -> None:
         difference = abs(baseline.effective.parameters / parameters - 1)
         if difference > SIZE_TOLERANCE:
             st.caption(
-                f"{baseline.name}: its steps are coarse; the nearest size differs by "
-                f"{difference:.1%}."
+                f"{baseline.name}: the nearest size that it can have differs by {difference:.1%}."
             )

@@ -126,7 +126,7 @@ class SessionState:
     dataset: Field[str | None] = optional()
     method: Field[str | None] = optional()
     criterion: Field[str | None] = optional()
-    measure: Field[str | None] = optional()
+    variant: Field[str | None] = optional()
     grouping: Field[str | None] = optional()
     rule: Field[str | None] = optional()
     scope: Field[str | None] = optional()

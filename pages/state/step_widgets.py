@@ -48,7 +48,7 @@ class StepWidgets:
         return cls(
             method=of(column, "method"),
             criterion=of(column, "criterion"),
-            variant=of(column, "measure"),
+            variant=of(column, "variant"),
             grouping=of(column, "grouping"),
             rule=of(column, "rule"),
             scope=of(column, "scope"),
@@ -81,7 +81,7 @@ class StepWidgets:
 SIDEBAR_STEP = StepWidgets(
     method=SessionState.method.key,
     criterion=SessionState.criterion.key,
-    variant=SessionState.measure.key,
+    variant=SessionState.variant.key,
     grouping=SessionState.grouping.key,
     rule=SessionState.rule.key,
     scope=SessionState.scope.key,

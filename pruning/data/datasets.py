@@ -244,6 +244,10 @@ def _load_split(dataset: Dataset, split: str, file: _DatasetFile | None) -> Imag
     return _select(pixels, labels, training)
 
 
+CACHED_FUNCTIONS = {"images of a split": _load_split, "calibration images": _load_calibration}
+"""Functions whose results stay in memory, by what they return."""
+
+
 def _read_part(
     dataset: Dataset, file: _DatasetFile | None, part: str
 ) -> tuple[np.ndarray, np.ndarray]:

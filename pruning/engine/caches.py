@@ -137,8 +137,7 @@ def caches() -> list[Cache]:
         )
     ]
     lower += [
-        _function_cache("images of a split", datasets._load_split),
-        _function_cache("calibration images", datasets._load_calibration),
+        *(_function_cache(name, load) for name, load in datasets.CACHED_FUNCTIONS.items()),
         _function_cache("trained networks", checkpoints.shared_model),
         _function_cache("checkpoint cards", checkpoints.shared_card),
         _function_cache("groups of dense networks", compatibility.dense_groups),

@@ -20,7 +20,7 @@ from pruning.engine.prune import prune, score_steps, trained_model
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
-from pruning.inference.classify import BatchTally, batch_size, classify
+from pruning.inference.classify import BatchTally, classify, default_batch_size
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ignore_progress
 
@@ -90,7 +90,7 @@ def evaluate(
     try:
         state.load_stored()
         state.prune_missing()
-        state.classify_open()
+        state.classify_unfinished()
         report(state.progress)
     finally:
         state.save()
@@ -203,7 +203,9 @@ class _EvaluationState:
             self.stored_images[recipe] = stored.tally.images
         if self._is_done(recipe):
             return
-        if stored.tally.images % batch_size(trained_model(recipe)):  # it cannot be continued
+        if stored.tally.images % default_batch_size(
+            trained_model(recipe)
+        ):  # it cannot be continued
             self.evaluations[recipe] = replace(evaluation, tally=Tally())
 
     def prune_missing(self) -> None:
@@ -238,7 +240,7 @@ class _EvaluationState:
             known_effective=self._needed_effective(recipe),
         )
 
-    def classify_open(self) -> None:
+    def classify_unfinished(self) -> None:
         """Classify images by all networks that are not done, as many at a time as memory allows."""
         members: list[_Member] = []
         size = 0
@@ -271,7 +273,7 @@ class _EvaluationState:
             [member.network.masked_parameters() for member in group],
             Images(images.pixels[:image_count], images.labels[:image_count]),
             data,
-            seen=[self.evaluations[recipe].tally.images for recipe in recipes],
+            skip=[self.evaluations[recipe].tally.images for recipe in recipes],
             is_done=lambda member: self._is_done(recipes[member]),
         )
         for event in events:
@@ -295,8 +297,8 @@ class _EvaluationState:
         for recipe, evaluation in self.evaluations.items():
             if evaluation.tally.images > self.stored_images.get(recipe, 0):
                 new.append(evaluation)
-        are_open = [not self._is_done(evaluation.recipe) for evaluation in new]
-        if new and store.put(new, are_open=are_open):
+        are_unfinished = [not self._is_done(evaluation.recipe) for evaluation in new]
+        if new and store.put(new, are_unfinished=are_unfinished):
             for evaluation in new:
                 self.stored_images[evaluation.recipe] = evaluation.tally.images
         self.last_save = time.perf_counter()

@@ -13,7 +13,7 @@ from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.methods.criteria import CRITERIA, Context
 from pruning.methods.ranking import Ranking
-from pruning.methods.refit import carry_masks, without
+from pruning.methods.refit import carry_masks, remove_layers
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Selection
 from pruning.methods.units import METHODS, UnitGroup, groups, is_block
@@ -186,7 +186,7 @@ def _rank_all_units(recipe: Recipe, report: Report) -> Ranking:
         seed=recipe.seed,
         variant=step.variant,
         input=network.input_mask,
-        alive=surviving,
+        surviving_units=surviving,
         step_index=len(recipe.previous_steps),
         report=report,
     )
@@ -240,7 +240,7 @@ def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) ->
     def batches() -> list[torch.Tensor]:
         return [normalise(pixels, data) for pixels in images.pixels.split(REFIT_BATCH)]
 
-    model, _ = without(network.model, network.masked_parameters(), names, batches)
+    model, _ = remove_layers(network.model, network.masked_parameters(), names, batches)
     return replace(
         network,
         model=model,

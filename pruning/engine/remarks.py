@@ -81,7 +81,7 @@ def _refit_note(pruned: PrunedNetwork) -> str:
         "to the new inputs."
     )
     if pruned.recipe.previous_steps:
-        note += " Weights of these layers that earlier steps had removed are nonzero again."
+        note += " Weights of these layers that previous steps had removed are nonzero again."
     return note
 
 

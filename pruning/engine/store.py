@@ -84,7 +84,7 @@ def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
         return database.execute(query, (result_key, max_images)).fetchall()
 
     nothing: list[tuple[int, str]] = []
-    for images, text in _transaction(find, otherwise=nothing):
+    for images, text in _transaction(find, default=nothing):
         try:
             result = StoredResult.from_dict(json.loads(text), classes)
         except (ValueError, TypeError, RecursionError) as error:
@@ -102,19 +102,19 @@ def _remove_damaged(result_key: str, images: int, error: Exception) -> None:
     def remove(database: sqlite3.Connection) -> None:
         database.execute("DELETE FROM results WHERE key = ? AND images = ?", (result_key, images))
 
-    _transaction(remove, otherwise=None)
+    _transaction(remove, default=None)
 
 
-def put(evaluations: Sequence[Evaluation], *, are_open: Sequence[bool]) -> bool:
+def put(evaluations: Sequence[Evaluation], *, are_unfinished: Sequence[bool]) -> bool:
     """Store results in one transaction.
 
-    Open results on fewer images, which they continue, are removed.
+    Unfinished results on fewer images, which they continue, are removed.
 
     Parameters
     ----------
     evaluations : sequence of Evaluation
         The evaluations.
-    are_open : sequence of bool
+    are_unfinished : sequence of bool
         Whether more images of each were to be classified.
 
     Returns
@@ -123,8 +123,8 @@ def put(evaluations: Sequence[Evaluation], *, are_open: Sequence[bool]) -> bool:
         Whether they are stored.
     """
     new_rows = []
-    for evaluation, is_open in zip(evaluations, are_open, strict=True):
-        new_rows.append(_row(evaluation, is_open))
+    for evaluation, is_unfinished in zip(evaluations, are_unfinished, strict=True):
+        new_rows.append(_row(evaluation, is_unfinished))
     new_keys = [row[:2] for row in new_rows]
 
     def write(database: sqlite3.Connection) -> bool:
@@ -137,12 +137,12 @@ def put(evaluations: Sequence[Evaluation], *, are_open: Sequence[bool]) -> bool:
         database.executemany(INSERT, new_rows)
         return True
 
-    return _transaction(write, otherwise=False)
+    return _transaction(write, default=False)
 
 
-def _row(evaluation: Evaluation, is_open: bool) -> tuple[Any, ...]:
+def _row(evaluation: Evaluation, is_unfinished: bool) -> tuple[Any, ...]:
     recipe, split = evaluation.recipe, evaluation.split
-    result = StoredResult.of(evaluation, is_open=is_open).to_dict()
+    result = StoredResult.of(evaluation, is_unfinished=is_unfinished).to_dict()
     return (
         key(recipe, split),
         evaluation.tally.images,
@@ -169,7 +169,7 @@ def rows() -> Iterator[dict[str, Any]]:
         return database.execute(query).fetchall()
 
     nothing: list[tuple[Any, ...]] = []
-    for row in _transaction(select, otherwise=nothing):
+    for row in _transaction(select, default=nothing):
         yield dict(zip(COLUMNS, row, strict=True))
 
 
@@ -185,7 +185,7 @@ def clear() -> int:
     def delete(database: sqlite3.Connection) -> int:
         return database.execute("DELETE FROM results").rowcount
 
-    return _transaction(delete, otherwise=0)
+    return _transaction(delete, default=0)
 
 
 def export(file: Path) -> int:
@@ -279,11 +279,11 @@ class _Database:
 _database = _Database()
 
 
-def _transaction(work: Callable[[sqlite3.Connection], Result], otherwise: Result) -> Result:
+def _transaction(work: Callable[[sqlite3.Connection], Result], default: Result) -> Result:
     """Do ``work`` in one transaction.
 
     A broken file is renamed, and the work is done in a new one. If the disk does not allow it, the
-    answer is ``otherwise``. Both are logged; neither is an error for the caller.
+    answer is ``default``. Both are logged; neither is an error for the caller.
     """
     with _database.lock:
         for _ in range(2):
@@ -296,7 +296,7 @@ def _transaction(work: Callable[[sqlite3.Connection], Result], otherwise: Result
                 logger.warning(
                     "the store %s cannot be used (%s): results are not kept", path(), error
                 )
-                return otherwise
+                return default
             except sqlite3.DatabaseError as error:
                 if (
                     type(error) is not sqlite3.DatabaseError
@@ -304,8 +304,8 @@ def _transaction(work: Callable[[sqlite3.Connection], Result], otherwise: Result
                     raise
                 _database.close()
                 if not _put_aside(identity, error):
-                    return otherwise
-    return otherwise
+                    return default
+    return default
 
 
 @dataclass(frozen=True)

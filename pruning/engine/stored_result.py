@@ -26,7 +26,7 @@ class StoredResult:
         As of `Evaluation`; None if it was not known.
     masked : Cost or None
         As of `Evaluation`; None in results of the first edition.
-    is_open : bool
+    is_unfinished : bool
         Whether more images were to be classified: a longer result replaces this one.
     """
 
@@ -36,17 +36,17 @@ class StoredResult:
     removed_share: float
     effective: Cost | None
     masked: Cost | None
-    is_open: bool
+    is_unfinished: bool
 
     @classmethod
-    def of(cls, evaluation: Evaluation, *, is_open: bool) -> "StoredResult":
+    def of(cls, evaluation: Evaluation, *, is_unfinished: bool) -> "StoredResult":
         """Make the stored form of an evaluation.
 
         Parameters
         ----------
         evaluation : Evaluation
             The evaluation.
-        is_open : bool
+        is_unfinished : bool
             Whether more images were to be classified.
 
         Returns
@@ -61,7 +61,7 @@ class StoredResult:
             removed_share=evaluation.removed_share,
             effective=evaluation.known_effective,
             masked=evaluation.masked,
-            is_open=is_open,
+            is_unfinished=is_unfinished,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class StoredResult:
             "class_correct": list(self.tally.class_correct),
             "loss": self.tally.loss,
             "images": self.tally.images,
-            "open": self.is_open,
+            "open": self.is_unfinished,
         }
         if self.effective is not None:
             content["parameters"] = self.effective.parameters
@@ -123,8 +123,8 @@ class StoredResult:
         ]
         if sum(correct) > images:
             raise ValueError("class_correct adds up to more than images")
-        is_open = content.get("open", False)
-        if not isinstance(is_open, bool):
+        is_unfinished = content.get("open", False)
+        if not isinstance(is_unfinished, bool):
             raise ValueError("open must be true or false")
         return cls(
             tally=Tally(tuple(correct), _number(content, "loss", 0.0, sys.float_info.max), images),
@@ -133,7 +133,7 @@ class StoredResult:
             removed_share=_number(content, "share", 0.0, 1.0),
             effective=_cost(content, "parameters", "macs"),
             masked=_cost(content, "masked_parameters", "masked_macs"),
-            is_open=is_open,
+            is_unfinished=is_unfinished,
         )
 
 

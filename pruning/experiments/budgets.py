@@ -153,10 +153,13 @@ class MatchedRecipe:
         With the value of its last step adapted; the nearest recipe if the budget cannot be met.
     problem : str
         Why the budget cannot be met, or what was changed; empty if there is nothing to say.
+    is_nearest : bool
+        Whether the budget lies between two sizes that the recipe can have.
     """
 
     recipe: Recipe
     problem: str = ""
+    is_nearest: bool = False
 
 
 def match_budget(recipe: Recipe, budget: Budget, report: Report = ignore_progress) -> MatchedRecipe:
@@ -245,8 +248,8 @@ def search_cost(recipe: Recipe, budget: Budget, report: Report = ignore_progress
     reached = remaining_share(nearest, budget.kind)
     if abs(reached - share) <= tolerance:
         return MatchedRecipe(nearest)
-    problem = f"Its steps are coarse: the nearest is {reached:.2%} of the {label}."
-    return MatchedRecipe(nearest, problem)
+    problem = f"No sparsity meets the budget: the nearest leaves {reached:.2%} of the {label}."
+    return MatchedRecipe(nearest, problem, is_nearest=True)
 
 
 @dataclass

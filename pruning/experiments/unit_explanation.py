@@ -23,7 +23,7 @@ class UnitExplanation:
     Parameters
     ----------
     score : float or None
-        None if an earlier step removed the unit.
+        None if a previous step removed the unit.
     rank : int or None
         1 for the lowest score of the group.
     units : int
@@ -33,7 +33,7 @@ class UnitExplanation:
     threshold : float
         Of the group; NaN if the rule has none.
     removed : bool
-        Whether the unit is removed, by this step or an earlier one.
+        Whether the unit is removed, by this step or a previous one.
     weights : np.ndarray or None
         Weights of the unit, (inputs,) or (inputs, height, width); None if it has none of its own.
     images : np.ndarray

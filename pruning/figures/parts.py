@@ -336,14 +336,14 @@ def png_uri(image: Image.Image, **options: Any) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
-def join_descriptions(descriptions: Iterable[str], otherwise: str) -> str:
+def join_descriptions(descriptions: Iterable[str], default: str) -> str:
     """Join descriptions for an alternative text.
 
     Parameters
     ----------
     descriptions : iterable of str
         One for each item of a figure.
-    otherwise : str
+    default : str
         What to say if there are none.
 
     Returns
@@ -351,4 +351,4 @@ def join_descriptions(descriptions: Iterable[str], otherwise: str) -> str:
     str
         Separated by semicolons.
     """
-    return "; ".join(descriptions) or otherwise
+    return "; ".join(descriptions) or default

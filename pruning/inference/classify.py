@@ -22,7 +22,7 @@ Replacements = Mapping[str, torch.Tensor]
 _Run = Callable[[torch.Tensor, Collection[int]], Iterator[Logits | SuspensionPoint]]
 
 
-def batch_size(model: nn.Module) -> int:
+def default_batch_size(model: nn.Module) -> int:
     """Return the number of images a batch for a network.
 
     Parameters
@@ -58,15 +58,34 @@ class BatchTally:
     tally: Tally
 
 
-class _ReorderBuffer:
-    """Puts the tallies of each member into the order of the batches."""
+class ReorderBuffer:
+    """Puts the tallies of each member into the order of the batches.
+
+    Parameters
+    ----------
+    first_batches : sequence of int
+        For each member, the number of its first batch.
+    """
 
     def __init__(self, first_batches: Sequence[int]):
         self._next_batch = list(first_batches)
         self._waiting: list[dict[int, Tally]] = [{} for _ in first_batches]
 
     def add(self, batch: int, item: BatchTally) -> Iterator[BatchTally]:
-        """Yield the tallies of this member whose earlier batches have all arrived."""
+        """Add a tally, and yield those of its member whose earlier batches have all arrived.
+
+        Parameters
+        ----------
+        batch : int
+            Number of the batch.
+        item : BatchTally
+            The tally of the batch for one member.
+
+        Yields
+        ------
+        BatchTally
+            In the order of the batches.
+        """
         member = item.member
         waiting = self._waiting[member]
         waiting[batch] = item.tally
@@ -82,13 +101,13 @@ def _never(member: int) -> bool:
 
 def classify(
     model: nn.Sequential,
-    many: Sequence[Replacements],
+    replacements: Sequence[Replacements],
     images: Images,
     dataset: Dataset,
     *,
-    seen: Sequence[int] = (),
+    skip: Sequence[int] = (),
     is_done: Callable[[int], bool] = _never,
-    batch: int | None = None,
+    batch_size: int | None = None,
 ) -> Iterator[BatchTally | SuspensionPoint]:
     """Classify images with one or more replacements of a network's parameters.
 
@@ -100,19 +119,19 @@ def classify(
     ----------
     model : nn.Sequential
         A network in eval mode. It is not modified.
-    many : sequence of mappings from str to torch.Tensor
+    replacements : sequence of mappings from str to torch.Tensor
         For each member, replacements of parameters and buffers, by name, and the mask ``input``.
     images : Images
         The images and their labels.
     dataset : Dataset
         Gives the mean and standard deviation of the pixels.
-    seen : sequence of int
-        For each member, the number of first images to leave out, a multiple of ``batch``;
+    skip : sequence of int
+        For each member, the number of first images to leave out, a multiple of ``batch_size``;
         default: none.
     is_done : callable
         Whether a member needs no more images. It must not become False again.
-    batch : int, optional
-        Images a batch; default: `batch_size`.
+    batch_size : int, optional
+        Images a batch; default: `default_batch_size`.
 
     Yields
     ------
@@ -120,28 +139,28 @@ def classify(
         For each member, the tallies of its batches in order, until it is done; and suspension
         points, at which the caller may do other work.
     """
-    size = batch or batch_size(model)
-    seen = list(seen) or [0] * len(many)
-    first = min(seen, default=0)
-    run = _forward_of_members(model, many, partial(normalise, dataset=dataset), len(images))
+    size = batch_size or default_batch_size(model)
+    skip = list(skip) or [0] * len(replacements)
+    first = min(skip, default=0)
+    run = _forward_of_members(model, replacements, partial(normalise, dataset=dataset), len(images))
 
     def starts() -> Iterator[int]:
         for start in range(first, len(images), size):
-            if all(map(is_done, range(len(many)))):
+            if all(map(is_done, range(len(replacements)))):
                 return
             yield start
 
     def classify_batch(start: int) -> Iterator[BatchTally | SuspensionPoint]:
         pixels = images.pixels[start : start + size]
         labels = images.labels[start : start + size]
-        members = [i for i, count in enumerate(seen) if count <= start and not is_done(i)]
+        members = [i for i, count in enumerate(skip) if count <= start and not is_done(i)]
         for item in run(pixels, members):
             if isinstance(item, Logits):
                 yield BatchTally(item.member, Tally.of(item.values, labels))
             else:
                 yield item
 
-    buffer = _ReorderBuffer([(count - first) // size for count in seen])
+    buffer = ReorderBuffer([(count - first) // size for count in skip])
     for number, item in run_in_threads(map(classify_batch, starts())):
         if isinstance(item, SuspensionPoint):
             yield item
@@ -152,12 +171,12 @@ def classify(
 
 
 def _forward_of_members(
-    model: nn.Sequential, many: Sequence[Replacements], prepare: Operation, images: int
+    model: nn.Sequential, replacements: Sequence[Replacements], prepare: Operation, images: int
 ) -> _Run:
     """From a batch and the members to compute, to their logits."""
-    if len(many) != 1:
-        return shared_prefix_tree(model, many, prepare).run
-    network = cached_prefix_forward(model, many[0], prepare, images)
+    if len(replacements) != 1:
+        return shared_prefix_tree(model, replacements, prepare).run
+    network = cached_prefix_forward(model, replacements[0], prepare, images)
 
     def run(batch: torch.Tensor, members: Collection[int]) -> Iterator[Logits | SuspensionPoint]:
         for member in members:

@@ -141,7 +141,7 @@ class PrefixTree:
 
 
 def shared_prefix_tree(
-    model: nn.Sequential, many: Sequence[Mapping[str, torch.Tensor]], prepare: Operation
+    model: nn.Sequential, replacements: Sequence[Mapping[str, torch.Tensor]], prepare: Operation
 ) -> PrefixTree:
     """Make the tree of the forward passes of a network with different replacements.
 
@@ -149,7 +149,7 @@ def shared_prefix_tree(
     ----------
     model : nn.Sequential
         A network of named stages. It is not modified.
-    many : sequence of mappings from str to torch.Tensor
+    replacements : sequence of mappings from str to torch.Tensor
         For each member, replacements of parameters and buffers, by name, and the mask ``input``.
     prepare : callable
         Normalises a batch.
@@ -157,10 +157,10 @@ def shared_prefix_tree(
     Returns
     -------
     PrefixTree
-        Its members are the indices of ``many``; replacements are compared by content.
+        Its members are the indices of ``replacements``; replacements are compared by content.
     """
     tree = PrefixTree()
-    for member, parameters in enumerate(many):
+    for member, parameters in enumerate(replacements):
         mask = {"input": parameters["input"]} if "input" in parameters else {}
         stages = [
             Stage(b"", lambda: prepare),

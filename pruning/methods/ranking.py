@@ -116,7 +116,7 @@ class Ranking(Mapping[str, SortedScores]):
         cls,
         scores: Mapping[str, torch.Tensor],
         groups: Mapping[str, UnitGroup],
-        alive: Mapping[str, torch.Tensor] = {},
+        surviving_units: Mapping[str, torch.Tensor] = {},
         weights: Mapping[str, torch.Tensor] = {},
     ) -> "Ranking":
         """Sort scores.
@@ -127,7 +127,7 @@ class Ranking(Mapping[str, SortedScores]):
             One score for each unit of each group, of any shape.
         groups : mapping of str to UnitGroup
             Groups in network order.
-        alive : mapping of str to torch.Tensor, optional
+        surviving_units : mapping of str to torch.Tensor, optional
             Surviving units of each group, (units,) bool; all of a group that is missing.
         weights : mapping of str to torch.Tensor, optional
             Where units are weights: the weights, for their standard deviations.
@@ -145,7 +145,11 @@ class Ranking(Mapping[str, SortedScores]):
         ranked = {}
         for name, group in groups.items():
             values = scores[name].detach().flatten().to(torch.float32).numpy()
-            units = alive[name].numpy().nonzero()[0] if name in alive else np.arange(len(values))
+            units = (
+                surviving_units[name].numpy().nonzero()[0]
+                if name in surviving_units
+                else np.arange(len(values))
+            )
             if np.isnan(values[units]).any():
                 raise ValueError(f"layer {name} has scores that are not numbers")
             if len(units) == 0:

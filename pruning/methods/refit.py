@@ -21,7 +21,7 @@ MIN_PENALTY = 1e-12  # inputs that are all zero get zero weights
 Batches = Callable[[], Iterable[torch.Tensor]]
 
 
-def without(
+def remove_layers(
     model: nn.Sequential,
     parameters: Mapping[str, torch.Tensor],
     names: Iterable[str],
@@ -76,7 +76,7 @@ def without(
 
 
 def carry_masks(masks: Masks, model: nn.Module, refitted_model: nn.Module) -> Masks:
-    """Return the masks that hold for a network after `without`.
+    """Return the masks that hold for a network after `remove_layers`.
 
     Parameters
     ----------

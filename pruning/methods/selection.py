@@ -47,7 +47,7 @@ class GroupSelection:
         Returns
         -------
         torch.Tensor
-            (units,) bool in index order, without units that earlier steps have removed.
+            (units,) bool in index order, without units that previous steps have removed.
         """
         if self.removed_mask is None:
             return group.lowest_mask(self.count)

@@ -258,7 +258,7 @@ def _layer_masks(
 ) -> dict[str, torch.Tensor]:
     """Mask the residual branch of a block.
 
-    Plain layers have no shortcut: `refit.without` removes them instead.
+    Plain layers have no shortcut: `refit.remove_layers` removes them instead.
     """
     masks = {}
     for name, is_removed in zip(group.names, removed.tolist(), strict=True):

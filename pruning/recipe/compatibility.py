@@ -200,7 +200,7 @@ def canonical_step(step: Step, network: str) -> Step:
     ValueError
         A name that is not registered, names that do not go together, or a value out of range.
     """
-    problem = explain(step, network)
+    problem = find_incompatibility(step, network)
     if problem:
         raise ValueError(problem)
     rule, can_be_negative = RULES[step.rule], CRITERIA[step.criterion].can_be_negative
@@ -223,7 +223,7 @@ def canonical_step(step: Step, network: str) -> Step:
     )
 
 
-def explain(step: Step, network: str) -> str | None:
+def find_incompatibility(step: Step, network: str) -> str | None:
     """Explain why a step cannot be applied to a network.
 
     Parameters

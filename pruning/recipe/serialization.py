@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from operator import attrgetter
 from typing import Any
 
 from pruning.methods.rules import RULES, Value
@@ -161,20 +162,6 @@ class QueryField:
     parse: Callable[[str], Any]
 
 
-def _attribute(name: str) -> Callable[[Recipe], str | None]:
-    def format_attribute(recipe: Recipe) -> str | None:
-        return getattr(recipe, name)
-
-    return format_attribute
-
-
-def _step_attribute(name: str) -> Callable[[Recipe], str | None]:
-    def format_attribute(recipe: Recipe) -> str | None:
-        return getattr(recipe.last_step, name)
-
-    return format_attribute
-
-
 def _format_variant(recipe: Recipe) -> str | None:
     step = recipe.last_step
     default = next(iter(variants_for(step.method, step.criterion)), "")
@@ -226,7 +213,7 @@ def _parse_previous_steps(text: str) -> list[Any]:
         return []
     content = parse_json(text, "earlier")
     if not isinstance(content, list):
-        raise ValueError("the earlier steps must be a list")
+        raise ValueError("earlier must be a list of steps")
     return content
 
 
@@ -322,11 +309,11 @@ def _parse_seed(text: str) -> int:
 
 
 QUERY_FIELDS = (
-    QueryField("network", _attribute("network"), str),
-    QueryField("dataset", _attribute("dataset"), str),
-    QueryField("method", _step_attribute("method"), str),
-    QueryField("criterion", _step_attribute("criterion"), str),
-    QueryField("scope", _step_attribute("scope"), str),
+    QueryField("network", attrgetter("network"), str),
+    QueryField("dataset", attrgetter("dataset"), str),
+    QueryField("method", attrgetter("last_step.method"), str),
+    QueryField("criterion", attrgetter("last_step.criterion"), str),
+    QueryField("scope", attrgetter("last_step.scope"), str),
     QueryField("measure", _format_variant, str),
     QueryField("grouping", _format_grouping, str),
     QueryField("layers", _format_layers, _parse_layers),

@@ -47,7 +47,7 @@ def wanda(context: Context) -> Scores:
     scores = {}
     for name, total in totals.items():
         importance = context.weight(name).flatten(1).abs() * total.sqrt()
-        scores[name] = _share_below(importance, context.alive.get(name))
+        scores[name] = _share_below(importance, context.surviving_units.get(name))
     return scores
 
 
@@ -61,13 +61,13 @@ def _squared_input_sums(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
     return x.square().sum(0).double()
 
 
-def _share_below(values: torch.Tensor, alive: torch.Tensor | None) -> torch.Tensor:
+def _share_below(values: torch.Tensor, surviving: torch.Tensor | None) -> torch.Tensor:
     """Share of each row's surviving values that come before each value, ties by index.
 
-    ``values`` is (rows, n) and nonnegative; ``alive`` (rows * n,) bool, None for all.
+    ``values`` is (rows, n) and nonnegative; ``surviving`` (rows * n,) bool, None for all.
     """
-    if alive is not None:
-        values = torch.where(alive.view(values.shape), values, -1.0)
+    if surviving is not None:
+        values = torch.where(surviving.view(values.shape), values, -1.0)
     removed = (values < 0).sum(1, keepdim=True)
     ranks = values.sort(dim=1, stable=True).indices.argsort(1)
     return (ranks - removed).clamp(min=0) / (values.shape[1] - removed).clamp(min=1)

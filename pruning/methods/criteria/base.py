@@ -37,8 +37,8 @@ class Context:
         Name of the criterion's variant, empty where it has none.
     input : torch.Tensor, optional
         Mask of the images, (channels or 1, height, width) float.
-    alive : mapping of str to torch.Tensor
-        Units of each group that earlier steps have not removed, (units,) bool; all of a group
+    surviving_units : mapping of str to torch.Tensor
+        Units of each group that previous steps have not removed, (units,) bool; all of a group
         that is missing.
     step_index : int
         Number of previous steps.
@@ -55,7 +55,7 @@ class Context:
     seed: int = 0
     variant: str = ""
     input: torch.Tensor | None = None
-    alive: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    surviving_units: Mapping[str, torch.Tensor] = field(default_factory=dict)
     step_index: int = 0
     report: Callable[[float], None] = ignore_progress
 

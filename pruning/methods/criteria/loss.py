@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from pruning.inference.prefix_cache import forward
 from pruning.methods.criteria.base import Context, Scores, criterion
-from pruning.methods.refit import without
+from pruning.methods.refit import remove_layers
 from pruning.methods.units import METHODS, UnitGroup, is_block
 from pruning.runtime.progress import ignore_progress
 
@@ -45,7 +45,7 @@ def loss_change(context: Context) -> Scores:
             start = candidate.stage
         group, unit = candidate.group, candidate.unit
         if group.names and not is_block(context.model, group.names[unit]):
-            refitted, _ = without(context.model, {}, [group.names[unit]], lambda: images)
+            refitted, _ = remove_layers(context.model, {}, [group.names[unit]], lambda: images)
             loss = _mean_loss(refitted, {}, images, labels)
         else:
             parameters = _parameters_without(context, group, unit)

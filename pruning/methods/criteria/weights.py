@@ -85,8 +85,8 @@ def fpgm(context: Context) -> Scores:
     scores = {}
     for name, group in context.groups.items():
         filters = torch.stack(context.vectors(group, context.weight))
-        alive = context.alive.get(name)
-        surviving = filters if alive is None else filters[alive]
+        survives = context.surviving_units.get(name)
+        surviving = filters if survives is None else filters[survives]
         scores[name] = _sum_of_distances(filters, surviving)
     return scores
 

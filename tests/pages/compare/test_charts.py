@@ -18,15 +18,6 @@ def test_the_curves_on_request():
     assert len(current["x"]) == 1
 
 
-def test_the_cost_report_on_request():
-    at = comparison([Recipe.one_step("lenet300", "digits")], budget="macs=0.5")
-    finished(click(at, "Write the files and measure the latency"))
-    assert any("Cost report" in text.value for text in at.main.markdown)
-    assert "bytes of the file" in at.dataframe[0].value["quantity"].tolist()
-    captions = [caption.value for caption in at.main.caption]
-    assert any("masked and removed logits agree" in caption for caption in captions)
-
-
 def test_the_overlap_of_the_removed_weights():
     at = comparison(THREE, budget="macs=0.5")
     assert any("Overlap of the removed weights" in text.value for text in at.main.markdown)

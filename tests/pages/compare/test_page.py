@@ -5,8 +5,7 @@ from streamlit.testing.v1 import AppTest
 
 from pruning.experiments.budgets import Budget, match_budget
 from pruning.recipe.recipe import Recipe
-from pruning.recipe.step import Step
-from tests.pages.common import charts, evaluated, removed_share
+from tests.pages.common import charts, evaluated
 from tests.pages.compare.common import (
     THREE,
     comparison,
@@ -46,72 +45,12 @@ def test_a_column_has_the_same_colour_in_every_figure():
     assert len(set(colours)) == 3
 
 
-def test_each_column_with_its_own_value():
-    recipes = [
-        Recipe.one_step("lenet300", "digits", value=0.9),
-        Recipe(
-            "lenet300",
-            "digits",
-            steps=(Step(method="filter", value=0.3, scope="layer"), Step(value=0.5)),
-        ),
-    ]
-    at = comparison(recipes, budget="own")
-    assert metrics(at, "Test accuracy") == accuracies(recipes)
-    assert recipes_of_link(at) == recipes
-    at.main.slider[0].set_value(50.0).run()
-    expected = Recipe.one_step("lenet300", "digits", value=0.5)
-    assert metrics(finished(at), "Test accuracy")[0] == accuracies([expected])[0]
-
-
-def test_looking_at_columns_of_other_rules_changes_nothing():
-    at = comparison(
-        [
-            Recipe.one_step("lenet300", "digits", rule="threshold", value=0.02),
-            Recipe.one_step("lenet300", "digits", rule="n_m", value="2:4"),
-            Recipe.one_step("lenet300", "digits", scope="custom", values=(("fc1", 0.9),)),
-        ],
-        budget="own",
-    )
-    finished(at)
-    values = [recipe.last_step.value for recipe in recipes_of_link(at)]
-    assert values == [0.02, "2:4", 0.5]
-
-
-def test_a_column_has_a_slider_of_shares_whatever_its_rule():
-    at = comparison(
-        [
-            Recipe.one_step("lenet300", "digits", rule="threshold", value=0.02),
-            Recipe.one_step("lenet300", "digits", rule="n_m", value="2:4"),
-        ],
-        budget="own",
-    )
-    at.main.slider[0].set_value(80.0).run()
-    select_box(finished(at), "N:M").set_value("1:4").run()
-    threshold, pattern = recipes_of_link(finished(at))
-    assert threshold.last_step.value > 0.02
-    assert pattern.last_step.value == "1:4"
-    assert removed_share(threshold) == pytest.approx(0.8, rel=0.01)
-
-
 def test_columns_can_be_added_and_removed():
     at = comparison(THREE, budget="macs=0.5")
     finished(click(at, "Add a column"))
     assert len(metrics(at, "Test accuracy")) == 4
     finished(click(at, "Remove this column"))
     assert len(metrics(at, "Test accuracy")) == 3
-
-
-def test_a_column_can_get_another_criterion_or_the_recipe_of_explore():
-    at = comparison(THREE, budget="macs=0.5")
-    select_box(at, "Criterion").set_value("taylor").run()
-    first, *_ = recipes_of_link(finished(at))
-    assert first.last_step.criterion == "taylor"
-    at.switch_page("pages/explore/page.py").run()
-    at.switch_page("pages/compare/page.py").run()
-    click(finished(at), "Use the recipe of Explore")
-    first, *_ = recipes_of_link(finished(at))
-    assert first.last_step.method == "weight"
-    assert first.last_step.criterion == "magnitude"
 
 
 def test_added_columns_have_different_seeds():
@@ -128,12 +67,15 @@ def test_a_budget_out_of_reach_is_a_warning():
     assert any("out of reach" in warning.value for warning in at.warning)
 
 
-def test_coarse_steps_are_a_caption():
+def test_a_budget_between_two_sizes_is_a_caption():
     at = comparison(
         [Recipe.one_step("lenet5", "digits", method="filter", scope="layer")], budget="macs=0.6"
     )
     assert not at.warning
-    assert any("Its steps are coarse" in caption.value for caption in at.main.caption)
+    assert any(
+        "No sparsity meets the budget: the nearest leaves" in caption.value
+        for caption in at.main.caption
+    )
 
 
 def test_equal_accuracy():

@@ -7,7 +7,7 @@ from pages.controls.layer_values import draw_per_layer
 from pages.controls.sliders import draw_numeric, draw_percent, draw_uneven
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
-from tests.pages.common import numbers, opened, recipe_of, removed_share, settled, shown
+from tests.pages.common import numbers, opened, recipe_of, shown
 
 LENET300 = {"network": "lenet300", "dataset": "digits"}
 LENET5 = {"network": "lenet5", "dataset": "digits", "calibration": "64"}
@@ -32,21 +32,6 @@ def test_the_control_fits_the_rule(step, control):
     assert choose_control(Recipe.one_step("lenet5", "digits", **step)) is control
 
 
-@pytest.mark.parametrize(
-    "method, label",
-    [
-        ("weight", "Sparsity"),
-        ("neuron", "Sparsity (share of neurons)"),
-        ("filter", "Sparsity (share of filters)"),
-        ("layer", "Sparsity (share of layers)"),
-        ("feature", "Sparsity (share of pixels)"),
-    ],
-)
-def test_the_slider_says_of_what_the_sparsity_is_the_share(method, label):
-    at = opened(**LENET5, method=method, sparsity="0.3")
-    assert at.sidebar.slider[0].label == label
-
-
 def test_another_rule_keeps_the_sparsity():
     at = opened(**LENET300, sparsity="0.8")
     before = numbers(at)["Sparsity"]
@@ -69,17 +54,6 @@ def test_threshold_and_sparsity_are_two_views_of_one_thing():
     assert "σ" in summary  # noqa: RUF001
     pruned = prune(Recipe.one_step("lenet300", "digits", value=0.8))
     assert f"{pruned.selection['fc1'].threshold:.4g}" in summary
-
-
-def test_the_slider_follows_when_scores_have_another_scale():
-    at = opened(**LENET5, criterion="fisher", sparsity="0.5")
-    settled(at.sidebar.selectbox(key="rule").set_value("relative").run())
-    settled(at.sidebar.selectbox(key="criterion").set_value("magnitude").run())
-    assert removed_share(recipe_of(at)) == pytest.approx(0.5, abs=0.05)
-    settled(at.sidebar.selectbox(key="rule").set_value("threshold").run())
-    settled(at.sidebar.selectbox(key="criterion").set_value("lamp").run())
-    assert removed_share(recipe_of(at)) == pytest.approx(0.5, abs=0.05)
-    assert numbers(at)
 
 
 def test_a_pattern_of_the_link_that_is_not_offered_stays():

@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pages.controls import scoring
+from pruning.engine import prune as prune_module
 from pruning.methods.criteria import CRITERIA
 from tests.pages.common import numbers, opened, plain, run_until, settled
 
@@ -64,7 +65,8 @@ def test_scores_that_fail_are_a_message_and_not_a_crash(monkeypatch):
     def broken(context):
         raise RuntimeError("no memory")
 
-    monkeypatch.setitem(CRITERIA._entries, "apoz", replace(CRITERIA["apoz"], function=broken))
+    entries = {**CRITERIA, "apoz": replace(CRITERIA["apoz"], function=broken)}
+    monkeypatch.setattr(prune_module, "CRITERIA", entries)
     at = opened(network="lenet5", dataset="digits", calibration="63", method="filter")
     choose_criterion(at, "apoz")
     run_until(at, lambda: at.warning)

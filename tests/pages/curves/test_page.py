@@ -1,17 +1,17 @@
 """The Curves page, on built-in data."""
 
 import time
+from collections.abc import Hashable
 
 import pytest
 
 from pages.state.visitor import jobs
 from pruning.engine.evaluate import EvaluationProgress
 from pruning.experiments import curves as curves_module
-from pruning.experiments.curves import CurveRequest, measure_curves
-from pruning.recipe.labels import recipe_label
+from pruning.experiments.curves import CurveRequest
 from pruning.recipe.recipe import Recipe
 from tests.pages.common import charts, numbers
-from tests.pages.driver import click, finished, has_button, opened_page, to_json, warning
+from tests.pages.driver import click, finished, has_button, opened_page, to_json
 
 TWO = (
     Recipe.one_step("lenet300", "digits"),
@@ -43,19 +43,6 @@ def test_three_curves_with_the_control_by_default():
     assert dict(at.query_params)["points"] == "11"
 
 
-def test_a_link_carries_recipes_points_and_seeds():
-    at = finished(opened_page("curves", **link()))
-    assert not at.warning
-    expected = measure_curves(CurveRequest(TWO, points=5, seeds=2))
-    areas = dict(at.dataframe[0].value[["recipe", "area"]].to_numpy())
-    assert areas == pytest.approx(
-        {recipe_label(curve.recipe, with_seed=False): curve.area for curve in expected}
-    )
-    assert len(at.dataframe[1].value) == 15
-    query = dict(at.query_params)
-    assert query == {"points": "5", "seeds": "2", "recipes": query["recipes"]}
-
-
 def test_a_link_carries_the_axes():
     at = finished(opened_page("curves", **link()))
     at.main.segmented_control(key="curves_x").set_value("compression").run()
@@ -69,53 +56,11 @@ def test_a_link_carries_the_axes():
     assert "nats" in chart["layout"]["yaxis"]["title"]["text"]
 
 
-def test_a_link_carries_ratios_and_precision():
-    at = finished(opened_page("curves", **link(points="0", precision="0.02")))
-    assert at.sidebar.segmented_control(key="curve_spacing").value == "ratios"
-    query = dict(at.query_params)
-    assert (query["points"], query["precision"]) == ("0", "0.02")
-
-
 def test_costs_on_the_axes_are_called_effective():
     at = finished(opened_page("curves", **link()))
     options = at.main.segmented_control(key="curves_x").options
     assert "effective MACs left" in options
     assert "effective compression" in options
-
-
-def test_at_least_one_recipe_has_to_be_chosen():
-    at = finished(opened_page("curves", **link()))
-    at.sidebar.multiselect[0].set_value([]).run()
-    assert "Choose a recipe" in at.info[0].value
-
-
-@pytest.mark.parametrize(
-    "fields, part",
-    [
-        ({"recipes": "["}, "could not be followed"),
-        ({"recipes": "[" * 100_000}, "nested too deeply"),
-        ({"recipes": "3"}, "must be a list"),
-        ({"recipes": '[{"network": "vgg"}]'}, "unknown network"),
-        ({"recipes": '[{"network": ["lenet5"]}]'}, "could not be followed"),
-        ({"points": "1"}, "points must be"),
-        ({"points": "x"}, "could not be followed"),
-        ({"precision": "0.3"}, "precision must be one of"),
-        ({"recipes": '[{"network":"lenet5","dataset":"mnist"}]'}, "not on this machine"),
-        ({"seeds": "99"}, "seeds must be"),
-        ({"x": "speed"}, "x must be one of sparsity"),
-        ({"y": "beauty"}, "y must be one of accuracy"),
-    ],
-)
-def test_a_bad_link_is_reported_and_the_page_shows_its_default(fields, part):
-    at = opened_page("curves", **(link() | fields))
-    assert part in warning(at)
-    assert "This is the default instead" in warning(at)
-    assert len(charts(finished(at))) == 1
-
-
-def test_unknown_keys_of_a_link_are_named():
-    at = opened_page("curves", **link(speed="fast"))
-    assert "without a meaning here, which are ignored: speed" in warning(at)
 
 
 @pytest.fixture
@@ -134,6 +79,12 @@ def slow_evaluation(monkeypatch):
     return released
 
 
+def subscribers_of(key: Hashable) -> list[Hashable]:
+    """Return who waits for the job of a key."""
+    waiting = jobs().subscribers_where(lambda subscriber: True)
+    return [subscriber for subscriber in waiting if jobs().subscription(subscriber).key == key]
+
+
 def test_work_continues_on_other_pages_and_can_be_cancelled_and_resumed(slow_evaluation):
     recipe = Recipe.one_step("lenet300", "digits", method="neuron", criterion="activation")
     query = link([recipe])
@@ -143,19 +94,16 @@ def test_work_continues_on_other_pages_and_can_be_cancelled_and_resumed(slow_eva
 
     at.switch_page("pages/explore/page.py").run()
     assert numbers(at)
-    assert jobs()._running.get(key), "the work ended with the page"
+    assert len(subscribers_of(key)) == 1, "the work ended with the page"
 
     reloaded = opened_page("curves", **query)  # another visitor with the same link
-    assert len(jobs()._running[key].subscribers) == 2
+    assert len(subscribers_of(key)) == 2
     click(reloaded, "Cancel")
-    assert jobs()._running.get(key), "another visitor still waits for it"
+    assert len(subscribers_of(key)) == 1, "another visitor still waits for it"
 
     at.switch_page("pages/curves/page.py").run()
     click(at.run(), "Cancel")
-    deadline = time.time() + 10
-    while key in jobs()._running:
-        assert time.time() < deadline
-        time.sleep(0.05)
+    assert not subscribers_of(key)
 
     slow_evaluation.append(True)
     click(at, "Compute the curves")

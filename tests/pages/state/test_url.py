@@ -23,7 +23,7 @@ LENET5 = {"network": "lenet5", "dataset": "digits"}
         ),
         ({"network": "resnet56", "dataset": "digits"}, "Digits has no checkpoint for ResNet-56"),
         ({**LENET5, "earlier": "["}, "earlier is not JSON"),
-        ({**LENET5, "earlier": "{}"}, "the earlier steps must be a list"),
+        ({**LENET5, "earlier": "{}"}, "earlier must be a list of steps"),
         ({**LENET5, "earlier": '[{"x": 1}]'}, "unknown step field 'x'"),
         ({**LENET5, "earlier": "[1]"}, "a step is an object"),
         ({**LENET5, "earlier": '[{"value": 1e999}]'}, "sparsity must be"),

@@ -12,14 +12,6 @@ from pruning.recipe.recipe import Recipe
 RECIPE = Recipe.one_step("lenet300", "digits", criterion="lamp", value=0.4)
 
 
-@pytest.fixture
-def unregister(monkeypatch):
-    """Caches that a test defines are not listed afterwards."""
-    from pruning.engine import caches as module
-
-    monkeypatch.setattr(module, "_registered", list(module._registered))
-
-
 def test_every_cache_has_a_name_and_a_size_within_its_limit():
     evaluate([RECIPE])
     names = Counter(cache.name for cache in caches())
@@ -43,7 +35,7 @@ def test_clearing_clears_every_cache_and_changes_no_result():
     assert prune(RECIPE).kept_weights == pruned.kept_weights
 
 
-def test_the_least_recently_used_results_are_dropped(unregister):
+def test_the_least_recently_used_results_are_dropped():
     calls = []
 
     @cached("squares", max_size=10, key=lambda x, y: x, size_of=lambda value: 4)
@@ -60,7 +52,7 @@ def test_the_least_recently_used_results_are_dropped(unregister):
     assert cache.size() == 0 and not square.is_cached(1)
 
 
-def test_a_result_that_is_too_large_is_returned_and_not_kept(unregister):
+def test_a_result_that_is_too_large_is_returned_and_not_kept():
     @cached("large", max_size=1, key=lambda: 0, size_of=lambda value: 2)
     def large():
         return "large"
@@ -68,7 +60,7 @@ def test_a_result_that_is_too_large_is_returned_and_not_kept(unregister):
     assert large() == "large" and not large.is_cached(0)
 
 
-def test_an_exception_is_not_cached(unregister):
+def test_an_exception_is_not_cached():
     results = [ValueError("first"), "second"]
 
     @cached("flaky", max_size=1, key=lambda: 0)
@@ -83,7 +75,7 @@ def test_an_exception_is_not_cached(unregister):
     assert flaky() == flaky() == "second"
 
 
-def test_a_cached_function_may_call_itself_and_run_in_threads(unregister):
+def test_a_cached_function_may_call_itself_and_run_in_threads():
     @cached("factorials", max_size=100, key=lambda n: n)
     def factorial(n):
         return 1 if n == 0 else n * factorial(n - 1)

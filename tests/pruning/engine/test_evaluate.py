@@ -14,7 +14,7 @@ from pruning.engine import store
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.prune import prune, trained_model
 from pruning.inference.accuracy import Accuracy, Tally
-from pruning.inference.classify import BatchTally, accuracy_of, batch_size, classify
+from pruning.inference.classify import BatchTally, accuracy_of, classify, default_batch_size
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
@@ -103,7 +103,7 @@ def in_batches_of(size: int) -> Callable:
     """`classify` with another size of batches."""
 
     def classify_in_batches(*args, **options):
-        return classify(*args, **options, batch=size)
+        return classify(*args, **options, batch_size=size)
 
     return classify_in_batches
 
@@ -113,7 +113,7 @@ def small_batches(monkeypatch) -> None:
     """Batches of 100 images, and a report after each."""
     monkeypatch.setattr(evaluate_module, "REPORT_INTERVAL_S", 0.0)
     monkeypatch.setattr(evaluate_module, "classify", in_batches_of(100))
-    monkeypatch.setattr(evaluate_module, "batch_size", lambda model: 100)
+    monkeypatch.setattr(evaluate_module, "default_batch_size", lambda model: 100)
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, Cancelled])
@@ -192,7 +192,7 @@ def test_precision_stops_soon_enough_and_late_enough(real):
     real("mnist")
     recipes = [one_step("lenet300", "mnist", value=value) for value in (0.5, 0.96, 0.99)]
     evaluations = evaluate(recipes, precision=0.013)
-    batch = batch_size(trained_model(recipes[0]))
+    batch = default_batch_size(trained_model(recipes[0]))
     for recipe, evaluation in zip(recipes, evaluations, strict=True):
         images = evaluation.tally.images
         assert evaluation.accuracy.half_width < 0.013 and images % batch == 0

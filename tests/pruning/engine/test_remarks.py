@@ -97,6 +97,6 @@ def test_a_refit_names_the_layers_and_whether_earlier_zeros_are_lost():
     assert not torch.equal(weight, trained_model(alone.recipe).get_submodule(refitted).weight)
     after = prune(Recipe("lenet5", "digits", (Step(value=0.5), removal)))
     assert after.step_results[-1].note.endswith(
-        "Weights of these layers that earlier steps had removed are nonzero again."
+        "Weights of these layers that previous steps had removed are nonzero again."
     )
     assert after.step_results[0].note == ""

@@ -45,15 +45,15 @@ def result(recipe: Recipe = RECIPE, images: int = 360, loss: float = 1.5) -> Eva
     )
 
 
-def put(*evaluations: Evaluation, is_open: bool = False) -> bool:
-    return store.put(evaluations, are_open=[is_open] * len(evaluations))
+def put(*evaluations: Evaluation, is_unfinished: bool = False) -> bool:
+    return store.put(evaluations, are_unfinished=[is_unfinished] * len(evaluations))
 
 
 def get(recipe: Recipe = RECIPE, max_images: int = 360) -> StoredResult | None:
     return store.get(recipe, "test", max_images)
 
 
-STORED = StoredResult.of(result(), is_open=False)
+STORED = StoredResult.of(result(), is_unfinished=False)
 
 
 def execute(statement: str, *values: object) -> None:
@@ -177,7 +177,7 @@ def test_an_effective_cost_that_was_not_needed_is_added_when_it_is(classified):
 
 
 def test_an_open_result_of_the_first_edition_is_continued(classified):
-    put(replace(result(images=250), masked=Cost(1, 1)), is_open=True)
+    put(replace(result(images=250), masked=Cost(1, 1)), is_unfinished=True)
     content = stored_content()
     del content["masked_parameters"], content["masked_macs"]
     execute("UPDATE results SET result = ?", json.dumps(content))
@@ -187,8 +187,8 @@ def test_an_open_result_of_the_first_edition_is_continued(classified):
 
 
 def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_were_continued():
-    put(result(images=250), is_open=True)
-    assert get().tally.images == 250 and get().is_open and get(max_images=100) is None
+    put(result(images=250), is_unfinished=True)
+    assert get().tally.images == 250 and get().is_unfinished and get(max_images=100) is None
     put(result(images=100))
     put(result())
     assert sorted(row["images"] for row in store.rows()) == [100, 360]
@@ -312,7 +312,7 @@ DAMAGE = {
 
 
 def changed(**fields: object) -> str:
-    return json.dumps(StoredResult.of(result(), is_open=False).to_dict() | fields)
+    return json.dumps(StoredResult.of(result(), is_unfinished=False).to_dict() | fields)
 
 
 DAMAGE |= {
@@ -358,7 +358,7 @@ def test_a_damaged_row_is_dropped_logged_once_and_measured_again(damage, caplog,
     [record] = [record for record in caplog.records if record.name == store.logger.name]
     assert "damaged" in record.getMessage() and len(record.getMessage()) < 500
     assert evaluate([RECIPE]) == (evaluation,) and sum(classified) == 360
-    assert get() == StoredResult.of(evaluation, is_open=False)
+    assert get() == StoredResult.of(evaluation, is_unfinished=False)
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)

@@ -15,7 +15,7 @@ COMPLETE = StoredResult(
     removed_share=0.25,
     effective=Cost(10, 20),
     masked=Cost(30, 40),
-    is_open=True,
+    is_unfinished=True,
 )
 
 

@@ -8,10 +8,10 @@ from pruning.inference.accuracy import Tally
 from pruning.inference.classify import (
     BATCH_SIZE,
     BatchTally,
-    _ReorderBuffer,
+    ReorderBuffer,
     accuracy_of,
-    batch_size,
     classify,
+    default_batch_size,
 )
 from pruning.inference.prefix_cache import prefix_cache
 from pruning.models import build, checkpoints, prunable
@@ -32,7 +32,7 @@ def test_correct_over_total_whatever_the_batch(batch):
         logits = model(normalise(images.pixels, DIGITS))
         predicted = logits.argmax(1)
         loss = torch.nn.functional.cross_entropy(logits, images.labels)
-    items = batch_tallies(model, [{}], images, DIGITS, batch=batch)
+    items = batch_tallies(model, [{}], images, DIGITS, batch_size=batch)
     tally = sum((item.tally for item in items), Tally())
     correct_labels = images.labels[predicted == images.labels]
     assert list(tally.class_correct) == torch.bincount(correct_labels, minlength=10).tolist()
@@ -76,7 +76,7 @@ def test_several_members_get_the_tallies_that_each_gets_alone(network):
     seen = [0, 100, 0, 0, 200, 0, 0]
     totals = [Tally()] * len(many)
     order = []
-    for item in batch_tallies(model, many, images, DIGITS, seen=seen, batch=100):
+    for item in batch_tallies(model, many, images, DIGITS, skip=seen, batch_size=100):
         totals[item.member] += item.tally
         order.append(item.member)
     assert sorted(order[:5]) == [0, 2, 3, 5, 6]
@@ -84,7 +84,7 @@ def test_several_members_get_the_tallies_that_each_gets_alone(network):
     for member, (parameters, total) in enumerate(zip(many, totals, strict=True)):
         first = seen[member]
         rest = Images(images.pixels[first:], images.labels[first:])
-        items = batch_tallies(model, [parameters], rest, DIGITS, batch=100)
+        items = batch_tallies(model, [parameters], rest, DIGITS, batch_size=100)
         alone = sum((item.tally for item in items), Tally())
         assert (alone.class_correct, alone.images) == (total.class_correct, total.images)
         assert total.loss == pytest.approx(alone.loss, rel=1e-5)
@@ -96,7 +96,7 @@ def test_the_shared_stages_are_computed_once():
     calls = []
     model.fc1.register_forward_hook(lambda *_: calls.append("fc1"))
     many = [{"fc3.weight": model.fc3.weight * scale} for scale in torch.linspace(0.1, 1, 50)]
-    assert len(batch_tallies(model, many, images, DIGITS, batch=180)) == 100
+    assert len(batch_tallies(model, many, images, DIGITS, batch_size=180)) == 100
     assert calls == ["fc1"] * 2
 
 
@@ -107,7 +107,7 @@ def test_one_member_uses_the_prefix_cache_of_earlier_calls():
     model.fc1.register_forward_hook(lambda *_: calls.append("fc1"))
     for scale in (0.5, 0.25, 0.1):
         parameters = {"fc3.weight": model.fc3.weight * scale}
-        assert len(batch_tallies(model, [parameters], images, DIGITS, batch=180)) == 2
+        assert len(batch_tallies(model, [parameters], images, DIGITS, batch_size=180)) == 2
     assert calls == ["fc1"] * 2
 
 
@@ -120,7 +120,7 @@ def test_a_member_that_is_done_gets_no_more_batches(members):
     def is_done(member: int) -> bool:
         return counts[member] >= 2
 
-    for item in classify(model, many, images, DIGITS, is_done=is_done, batch=40):
+    for item in classify(model, many, images, DIGITS, is_done=is_done, batch_size=40):
         if isinstance(item, BatchTally):
             counts[item.member] += 1
     assert counts == [2] * members
@@ -129,7 +129,9 @@ def test_a_member_that_is_done_gets_no_more_batches(members):
 @pytest.mark.parametrize("members", [1, 2])
 def test_images_seen_before_are_left_out(members):
     model, images = checkpoints.load("lenet300", "digits"), datasets.load("digits", "test")
-    items = batch_tallies(model, [{}] * members, images, DIGITS, seen=[120] * members, batch=40)
+    items = batch_tallies(
+        model, [{}] * members, images, DIGITS, skip=[120] * members, batch_size=40
+    )
     assert sum(item.tally.images for item in items) == members * (len(images) - 120)
 
 
@@ -139,7 +141,7 @@ def test_no_member_no_batch():
 
 
 def test_the_reorder_buffer_yields_each_members_batches_in_order():
-    buffer = _ReorderBuffer([0, 2])
+    buffer = ReorderBuffer([0, 2])
     tally = [Tally((i,), 0.0, 1) for i in range(5)]
     assert list(buffer.add(1, BatchTally(0, tally[1]))) == []
     assert list(buffer.add(2, BatchTally(1, tally[2]))) == [BatchTally(1, tally[2])]
@@ -153,5 +155,5 @@ def test_the_reorder_buffer_yields_each_members_batches_in_order():
 )
 def test_the_batch_size_depends_on_the_modules(network, module):
     expected = BATCH_SIZE[getattr(torch.nn, module)]
-    assert batch_size(build(network, channels=1, size=28)) == expected
-    assert batch_size(torch.nn.ReLU()) == BATCH_SIZE[torch.nn.Linear]
+    assert default_batch_size(build(network, channels=1, size=28)) == expected
+    assert default_batch_size(torch.nn.ReLU()) == BATCH_SIZE[torch.nn.Linear]

@@ -127,11 +127,11 @@ def test_the_same_counts_with_any_number_of_threads(threads, network):
     def is_done(member: int) -> bool:
         return member == 1 and len(tallies[1]) >= 3
 
-    for item in classify(model, many, images, data, batch=40, is_done=is_done):
+    for item in classify(model, many, images, data, batch_size=40, is_done=is_done):
         if isinstance(item, BatchTally):
             tallies[item.member].append(item.tally)
     for member, parameters in enumerate(many):
-        items = classify(model, [parameters], images, data, batch=40)
+        items = classify(model, [parameters], images, data, batch_size=40)
         alone = [item.tally for item in items if isinstance(item, BatchTally)]
         if member == 1:
             alone = alone[:3]

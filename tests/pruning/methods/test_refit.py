@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pruning.methods.masks import Masks
-from pruning.methods.refit import carry_masks, least_squares, without
+from pruning.methods.refit import carry_masks, least_squares, remove_layers
 from pruning.models import prunable
 from tests.pruning.methods.criteria.common import images, pooled, ridge_by_hand
 
@@ -55,7 +55,7 @@ def test_a_network_without_layers_leaves_the_original_untouched(gone, refitted):
         key: (value, value.clone()) for key, value in model.state_dict(keep_vars=True).items()
     }
     masked = {"conv1.weight": model.conv1.weight * 0.5, "fc2.weight": model.fc2.weight * 0}
-    left, parameters = without(model, masked, gone, lambda: x.split(20))
+    left, parameters = remove_layers(model, masked, gone, lambda: x.split(20))
     assert dict(model.named_modules()) == modules
     for key, value in model.state_dict(keep_vars=True).items():
         assert (
@@ -91,7 +91,7 @@ def test_masks_after_a_refit():
             "fc2.weight": torch.rand(3, 5) > 0.5,
         }
     )
-    refitted, _ = without(model, masks.apply(model), ["conv2"], lambda: [x.float()])
+    refitted, _ = remove_layers(model, masks.apply(model), ["conv2"], lambda: [x.float()])
     carried = carry_masks(masks, model, refitted)
     assert set(carried) == set(masks) - {"conv2.weight"}
     for name in ("input", "conv1.weight", "fc2.weight"):

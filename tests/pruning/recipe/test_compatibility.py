@@ -9,7 +9,7 @@ from pruning.recipe.compatibility import (
     canonical_step,
     criteria_for,
     dense_groups,
-    explain,
+    find_incompatibility,
     groupings_for,
     layers_for,
     rules_for,
@@ -41,7 +41,7 @@ def test_what_is_offered_can_be_applied(network, method):
             value = RULES[rule].patterns[0] if RULES[rule].patterns else 1.0
             for scope in scopes_for(rule, method):
                 step = Step(method=method, criterion=criterion, rule=rule, scope=scope, value=value)
-                assert explain(step, network) is None
+                assert find_incompatibility(step, network) is None
                 canonical = canonical_step(step, network)
                 assert canonical.scope == scope and canonical_step(canonical, network) == canonical
 
@@ -51,25 +51,27 @@ def test_what_is_offered_can_be_applied(network, method):
 def test_what_is_not_offered_is_explained_with_what_is(network, method):
     offered = criteria_for(network, method)
     for criterion in set(CRITERIA) - set(offered):
-        problem = explain(Step(method=method, criterion=criterion), network)
+        problem = find_incompatibility(Step(method=method, criterion=criterion), network)
         assert problem and problem.endswith(f"choose from {', '.join(offered)}")
     for criterion in offered:
         rules = rules_for(method, criterion)
         for rule in set(RULES) - set(rules):
-            problem = explain(Step(method=method, criterion=criterion, rule=rule), network)
+            problem = find_incompatibility(
+                Step(method=method, criterion=criterion, rule=rule), network
+            )
             assert problem and problem.endswith(f"choose from {', '.join(rules)}")
     for rule in rules_for(method, offered[0]):
         scopes = scopes_for(rule, method)
         for scope in set(SCOPES) - set(scopes) - {"layer"}:
             step = Step(method=method, criterion=offered[0], rule=rule, scope=scope)
-            problem = explain(step, network)
+            problem = find_incompatibility(step, network)
             assert problem and problem.endswith(f"choose from {', '.join(scopes)}")
 
 
 def test_batch_norm_criteria_need_batch_norms():
     assert "bn_scale" in criteria_for("resnet20", "filter")
     assert "bn_scale" not in criteria_for("lenet5", "filter")
-    problem = explain(Step(method="filter", criterion="bn_scale"), "lenet5")
+    problem = find_incompatibility(Step(method="filter", criterion="bn_scale"), "lenet5")
     assert problem.startswith("criterion 'bn_scale' needs batch norms, and lenet5 has none")
 
 
@@ -101,7 +103,7 @@ def test_variants_are_offered_where_they_differ():
     assert variants_for("filter", "magnitude") == ["l1", "l2"]
     assert variants_for("weight", "magnitude") == variants_for("filter", "taylor") == []
     assert canonical_step(Step(method="filter"), "lenet5").variant == "l1"
-    problem = explain(Step(variant="l1"), "lenet5")
+    problem = find_incompatibility(Step(variant="l1"), "lenet5")
     assert problem == "there is no measure to choose here, not even 'l1'"
 
 

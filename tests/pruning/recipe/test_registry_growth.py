@@ -1,5 +1,7 @@
 """Adding a criterion, as README's section "Adding a criterion" shows it."""
 
+from collections.abc import Iterator
+
 import pytest
 import torch
 
@@ -21,9 +23,8 @@ from pruning.recipe.serialization import (
 
 
 @pytest.fixture
-def squared(monkeypatch) -> str:
-    """A criterion that is registered for one test; the registry has no way to remove entries."""
-    monkeypatch.setattr(CRITERIA, "_entries", dict(CRITERIA))
+def squared() -> Iterator[str]:
+    """A criterion that is registered for one test."""
 
     @criterion(
         "squared",
@@ -37,6 +38,7 @@ def squared(monkeypatch) -> str:
         return {name: context.weight(name) ** 2 for name in context.groups}
 
     yield "squared"
+    CRITERIA.remove("squared")
     clear_caches()
 
 

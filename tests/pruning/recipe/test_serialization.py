@@ -117,7 +117,7 @@ def test_a_link_that_is_nested_too_deeply_is_refused(text):
         ({"seed": "9" * 5000}, "seed must be a"),
         ({"calibration": "1.5"}, "calibration must be a whole number, not '1.5'"),
         ({"values": "conv1=x"}, "the value of conv1 must be a number, not 'x'"),
-        ({"earlier": "5"}, "the earlier steps must be a list"),
+        ({"earlier": "5"}, "earlier must be a list of steps"),
         ({"earlier": "[5]"}, "a step is an object with fields like method"),
         ({"earlier": "["}, "earlier is not JSON"),
         ({"earlier": '[{"value":NaN}]'}, "earlier is not JSON"),
