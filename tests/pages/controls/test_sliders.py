@@ -74,6 +74,7 @@ def test_uneven_steps_remove_about_as_many_units_each():
     ranking = rank_units(recipe_of(at))
     values = [float(option) for option in slider.options]
     scores = ranking.sorted_removable
+    scores = scores[scores > 0]  # a quarter of them is 0 and falls in one step
     below = [int((scores < value).sum()) for value in values]
     largest = max(after - before for before, after in pairwise(below))
     assert len(values) > 100
