@@ -1,11 +1,13 @@
 """Agreement: do criteria remove the same units, and do they order all units alike?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pandas as pd
 import streamlit as st
 
 from pages.controls.sidebar import draw_recipe
+from pages.controls.sliders import slider_label
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import SessionState
@@ -21,8 +23,6 @@ from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
 
 TASK = "agreement"
-SLOW_CRITERION = "loss_change"  # not among the criteria that are compared by default
-DEFAULT_SPARSITY = 50.0
 WAIT_S = 1.5  # scores that take longer get a progress bar
 
 
@@ -37,19 +37,10 @@ def page() -> None:
     if recipe is None:
         return
     criteria = _choose_criteria(recipe)
-    st.session_state.setdefault("agreement_sparsity", DEFAULT_SPARSITY)
-    percentage = st.slider(
-        "Sparsity at which they are compared",
-        1.0,
-        99.0,
-        step=1.0,
-        format="%.0f%%",
-        **persistent("agreement_sparsity"),
-    )
+    sparsity = _choose_sparsity(recipe)
     if len(criteria) < 2:
         st.info("Choose two criteria or more.")
         return
-    sparsity = percentage / 100
     _draw_description(with_criterion(recipe, criteria[0], sparsity))
     task = _task(recipe, criteria, sparsity)
     agreement = wait_for(task, WAIT_S)
@@ -65,8 +56,24 @@ def _choose_criteria(recipe: Recipe) -> list[str]:
     key = SessionState.agreement_widgets.of(method)
     if not set(st.session_state.get(key, [])) <= set(names):
         del st.session_state[key]
-    st.session_state.setdefault(key, [name for name in names if name != SLOW_CRITERION])
+    quick = [name for name in names if not CRITERIA[name].is_slow]
+    st.session_state.setdefault(key, quick)
     return st.multiselect("Criteria", names, format_func=_label, **persistent(key))
+
+
+def _choose_sparsity(recipe: Recipe) -> float:
+    field = SessionState.agreement_sparsity
+    st.session_state.setdefault(field.key, field.default())
+    label = slider_label(replace(recipe.last_step, rule="sparsity"))
+    percentage = st.slider(
+        f"{label} at which they are compared",
+        1.0,
+        99.0,
+        step=1.0,
+        format="%.0f%%",
+        **persistent(field.key),
+    )
+    return percentage / 100
 
 
 def _label(criterion: str) -> str:

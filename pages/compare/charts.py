@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 import streamlit as st
 
-from pages.compare.cost_table import draw_cost_report
+from pages.compare.cost_table import cost_task, draw_cost_report
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
-from pages.state.tables import column_config, download_row
+from pages.state.tables import Download, column_config, draw_downloads
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import EvaluationProgress, evaluate
@@ -49,7 +49,7 @@ class ColumnResult:
     matched : MatchedRecipe
         The recipe at the budget.
     evaluation : Evaluation
-        Its evaluation so far.
+        Its evaluation so far, with the effective cost.
     pruned : PrunedNetwork
         Its network.
     """
@@ -79,8 +79,8 @@ class Figures(dict[str, go.Figure]):
         st.plotly_chart(figure, key=f"chart, {title}", alt=alt, **CHART)
 
 
-def draw_charts(columns: Sequence[ColumnResult], budget: Budget) -> None:
-    """Draw figures, cost report and table of a comparison.
+def await_and_draw_charts(columns: Sequence[ColumnResult], budget: Budget) -> None:
+    """Draw figures, cost report and table of a comparison, and wait for the dense network.
 
     Parameters
     ----------
@@ -91,17 +91,31 @@ def draw_charts(columns: Sequence[ColumnResult], budget: Budget) -> None:
     """
     labels = short_labels([column.recipe for column in columns])
     figures = Figures()
+    curves = _curves_task([column.recipe for column in columns])
+    points = wait_for(curves)
     with st.container(key="pictures"):
         _draw_estimate_note(columns)
-        _draw_accuracies(labels, columns, figures)
+        if points is None:
+            draw_task(curves)
+        _draw_accuracies(labels, columns, points, figures)
         left, right = st.columns(2)
         with left:
             _draw_layers(labels, columns, figures)
+        missing = _missing_for_classes(columns)
+        dense = _dense_task(columns[0].recipe)  # after the columns, which it would delay
+        evaluation = None if missing else wait_for(dense, DENSE_WAIT_S)
         with right:
-            _draw_classes(labels, columns, figures)
+            st.markdown("##### Change of each class's accuracy")
+            if missing:
+                st.caption(missing)
+            elif evaluation is None:
+                draw_task(dense)
+            else:
+                _draw_classes(labels, columns, evaluation, figures)
         with left:
             _draw_overlap(labels, columns, figures)
-    draw_cost_report(labels, [column.matched.recipe for column in columns])
+    costs = cost_task([column.matched.recipe for column in columns])
+    draw_cost_report(labels, costs, wait_for(costs))
     _draw_table(columns, budget, figures)
 
 
@@ -119,9 +133,12 @@ def _draw_estimate_note(columns: Sequence[ColumnResult]) -> None:
 
 
 def _draw_accuracies(
-    labels: Sequence[str], columns: Sequence[ColumnResult], figures: Figures
+    labels: Sequence[str],
+    columns: Sequence[ColumnResult],
+    points: Sequence[Sequence[Evaluation]] | None,
+    figures: Figures,
 ) -> None:
-    curves = _curves([column.recipe for column in columns])
+    curves = [()] * len(columns) if points is None else points
     current = [column.evaluation for column in columns]
     for place, (axis, quantity) in zip(st.columns(len(AXES)), AXES.items(), strict=True):
         with place:
@@ -130,16 +147,6 @@ def _draw_accuracies(
                 accuracy_against(axis, labels, curves, current),
                 alt_of_accuracy_against(axis, labels, current),
             )
-
-
-def _curves(recipes: Sequence[Recipe]) -> Sequence[Sequence[Evaluation]]:
-    """The curve of each column, on request; empty before."""
-    task = _curves_task(tuple(_curve_recipe(recipe) for recipe in recipes))
-    curves = wait_for(task)
-    if curves is None:
-        draw_task(task)
-        return [()] * len(recipes)
-    return curves
 
 
 def _curve_recipe(recipe: Recipe) -> Recipe:
@@ -153,9 +160,11 @@ def _curve_recipe(recipe: Recipe) -> Recipe:
     return without_value(recipe)
 
 
-def _curves_task(recipes: tuple[Recipe, ...]) -> Task:
+def _curves_task(recipes: Sequence[Recipe]) -> Task:
+    curve_recipes = tuple(_curve_recipe(recipe) for recipe in recipes)
+
     def work(report: Callable[[TaskProgress], None]) -> tuple[tuple[Evaluation, ...], ...]:
-        families = [recipes_along_curve(recipe, SPARSITIES) for recipe in recipes]
+        families = [recipes_along_curve(recipe, SPARSITIES) for recipe in curve_recipes]
         points = []
         for family in families:
             points += family
@@ -169,7 +178,7 @@ def _curves_task(recipes: tuple[Recipe, ...]) -> Task:
 
     return Task(
         name=CURVES_TASK,
-        key=("comparison curves", recipes),
+        key=("comparison curves", curve_recipes),
         work=work,
         label="Compute the curves",
         subject="The curves",
@@ -195,33 +204,31 @@ def _draw_layers(labels: Sequence[str], columns: Sequence[ColumnResult], figures
     )
 
 
-def _draw_classes(labels: Sequence[str], columns: Sequence[ColumnResult], figures: Figures) -> None:
-    st.markdown("##### Change of each class's accuracy")
-    first = columns[0].recipe
+def _missing_for_classes(columns: Sequence[ColumnResult]) -> str:
+    """Say what the accuracies of the classes wait for; empty if they are known."""
     total = columns[0].evaluation.total
     if any(column.recipe.max_test_images is not None for column in columns):
-        st.caption("All test images are needed.")
-        return
+        return "All test images are needed."
     if any(column.evaluation.tally.images < total for column in columns):
-        st.caption("Shown when all test images have been classified.")
-        return
-    task = _dense_task(first.network, first.dataset)  # after the columns, which it would delay
-    dense = wait_for(task, DENSE_WAIT_S)
-    if dense is None:
-        draw_task(task)
-        return
+        return "Shown when all test images have been classified."
+    return ""
+
+
+def _draw_classes(
+    labels: Sequence[str], columns: Sequence[ColumnResult], dense: Evaluation, figures: Figures
+) -> None:
     changes = []
     for column in columns:
         changes.append(100 * (column.evaluation.class_accuracy() - dense.class_accuracy()))
     figures.draw(
         "Change of each class's accuracy",
-        class_change(labels, DATASETS[first.dataset].classes, changes),
+        class_change(labels, DATASETS[dense.recipe.dataset].classes, changes),
         alt_of_class_change(labels, changes),
     )
 
 
-def _dense_task(network: str, dataset: str) -> Task:
-    dense = Recipe.one_step(network, dataset, value=0.0)
+def _dense_task(recipe: Recipe) -> Task:
+    dense = Recipe.one_step(recipe.network, recipe.dataset, value=0.0)
 
     def work(report: Callable[[TaskProgress], None]) -> Evaluation:
         [evaluation] = evaluate([dense], report=_report_share(report))
@@ -239,7 +246,7 @@ def _dense_task(network: str, dataset: str) -> Task:
 
 def _draw_overlap(labels: Sequence[str], columns: Sequence[ColumnResult], figures: Figures) -> None:
     st.markdown("##### Overlap of the removed weights")
-    overlaps = mask_overlaps([column.matched.recipe for column in columns])
+    overlaps = mask_overlaps([column.pruned for column in columns])
     table = pd.DataFrame(overlaps, list(labels), list(labels))
     figures.draw(
         "Overlap of the removed weights",
@@ -257,15 +264,16 @@ def _draw_table(columns: Sequence[ColumnResult], budget: Budget, figures: Figure
     table = comparison.table()
     st.markdown("##### Table")
     st.dataframe(table, hide_index=True, column_config=column_config(table))
-    download_row(
+    content = json.dumps(comparison.to_dict(), indent=1)
+
+    def page_of_figures() -> str:
+        return html_page("Comparison", figures)
+
+    draw_downloads(
         "comparison",
-        {
-            "Table as CSV": ("csv", "text/csv", table.to_csv(index=False)),
-            "Comparison as JSON": (
-                "json",
-                "application/json",
-                json.dumps(comparison.to_dict(), indent=1),
-            ),
-            "Figures as HTML": ("html", "text/html", lambda: html_page("Comparison", figures)),
-        },
+        [
+            Download("Table as CSV", "csv", "text/csv", table.to_csv(index=False)),
+            Download("Comparison as JSON", "json", "application/json", content),
+            Download("Figures as HTML", "html", "text/html", page_of_figures),
+        ],
     )

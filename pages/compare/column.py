@@ -1,5 +1,7 @@
 """The controls of one column of a comparison: the last step of its recipe."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
 from pages.compare.recipes import remove_column, use_recipe_of_explore
@@ -7,7 +9,8 @@ from pages.controls.step_form import draw_step_form
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import StepWidgets
 from pages.state.widgets import persistent, select
-from pruning.engine.prune import has_cached_scores, prune
+from pruning.engine.prune import has_cached_scores
+from pruning.engine.pruned_network import PrunedNetwork
 from pruning.experiments.strength import with_sparsity
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Value
@@ -17,8 +20,13 @@ from pruning.recipe.recipe import Recipe
 SLIDER_STEPS = 200
 """Steps of a column's own slider, from nothing to everything."""
 
+Prune = Callable[[Recipe], PrunedNetwork]
+"""``prune_once(recipe)`` gives the result of a recipe."""
 
-def draw_column_controls(index: int, recipe: Recipe, *, show_slider: bool, is_only: bool) -> Recipe:
+
+def draw_column_controls(
+    index: int, recipe: Recipe, prune_once: Prune, *, show_slider: bool, is_only: bool
+) -> Recipe:
     """Draw the widgets of one column.
 
     Parameters
@@ -27,6 +35,8 @@ def draw_column_controls(index: int, recipe: Recipe, *, show_slider: bool, is_on
         Index of the column.
     recipe : Recipe
         The recipe of the column.
+    prune_once : callable
+        Prunes a recipe, or returns what an earlier call in this run of the page has pruned.
     show_slider : bool
         Whether the column has a value of its own.
     is_only : bool
@@ -58,7 +68,7 @@ def draw_column_controls(index: int, recipe: Recipe, *, show_slider: bool, is_on
             disabled=is_only,
         )
     if show_slider:
-        return edited.with_last_step(value=_draw_value(column, edited))
+        return edited.with_last_step(value=_draw_value(column, edited, prune_once))
     return edited
 
 
@@ -81,7 +91,7 @@ def _draw_form(column: str, recipe: Recipe) -> Recipe:
     return edited
 
 
-def _draw_value(column: str, recipe: Recipe) -> Value:
+def _draw_value(column: str, recipe: Recipe, prune_once: Prune) -> Value:
     """Draw the column's own value: a share of units, whatever the rule, so that columns compare."""
     step = recipe.last_step
     rule = RULES[step.rule]
@@ -97,14 +107,14 @@ def _draw_value(column: str, recipe: Recipe) -> Value:
     if step.rule != "sparsity" and not has_cached_scores(recipe):
         st.caption("The slider is shown when the units have been scored.")
         return step.value
-    return _draw_share(column, key, recipe)
+    share = step.value if step.rule == "sparsity" else prune_once(recipe).removed_share
+    return _draw_share(column, key, recipe, float(share))
 
 
-def _draw_share(column: str, key: str, recipe: Recipe) -> Value:
+def _draw_share(column: str, key: str, recipe: Recipe, share: float) -> Value:
     """Draw the slider; a value between its steps stays as it is until the slider moves."""
     step = recipe.last_step
-    share = step.value if step.rule == "sparsity" else prune(recipe).removed_share
-    current = 100 * round(SLIDER_STEPS * float(share)) / SLIDER_STEPS
+    current = 100 * round(SLIDER_STEPS * share) / SLIDER_STEPS
     shape = (recipe.scoring_key, step.rule, step.scope, recipe.chosen_layers)
     if key not in st.session_state or session.column_slider_shapes.get(column) != shape:
         st.session_state[key] = current

@@ -6,7 +6,7 @@ from functools import partial
 import pandas as pd
 import streamlit as st
 
-from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.background_task import Task, TaskProgress, draw_task
 from pages.state.messages import escape_markdown
 from pruning.cost.report import CostReport
 from pruning.experiments.removal_report import report_removal
@@ -15,19 +15,21 @@ from pruning.recipe.recipe import Recipe
 TASK = "cost report"
 
 
-def draw_cost_report(labels: Sequence[str], recipes: Sequence[Recipe]) -> None:
+def draw_cost_report(
+    labels: Sequence[str], task: Task, reports: Sequence[CostReport] | None
+) -> None:
     """Draw the cost of each column's dense, masked and removed network, or a button.
 
     Parameters
     ----------
     labels : sequence of str
         Names of the columns.
-    recipes : sequence of Recipe
-        Their recipes, at the budget.
+    task : Task
+        The `cost_task` of the columns.
+    reports : sequence of CostReport or None
+        The result of the task, if it has one.
     """
     st.markdown("##### Cost report")
-    task = _task(tuple(recipe.on_all_images for recipe in recipes))
-    reports = wait_for(task)
     if reports is None:
         draw_task(task)
         st.caption(
@@ -50,7 +52,21 @@ def draw_cost_report(labels: Sequence[str], recipes: Sequence[Recipe]) -> None:
         )
 
 
-def _task(recipes: tuple[Recipe, ...]) -> Task:
+def cost_task(recipes: Sequence[Recipe]) -> Task:
+    """Return the task that measures the costs of all columns.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        The recipe of each column, at the budget.
+
+    Returns
+    -------
+    Task
+        Its result has a `CostReport` for each column.
+    """
+    recipes = tuple(recipe.on_all_images for recipe in recipes)
+
     def work(report: Callable[[TaskProgress], None]) -> tuple[CostReport, ...]:
         reports = []
         for index, recipe in enumerate(recipes):

@@ -1,14 +1,16 @@
 """Compare: recipes side by side, on the same network and data, at the same budget."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import cache
 from html import escape
 from typing import Any
 
 import streamlit as st
 
 from pages.compare import recipes as columns
-from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, draw_charts
-from pages.compare.column import draw_column_controls
+from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, await_and_draw_charts
+from pages.compare.column import Prune, draw_column_controls
 from pages.compare.cost_table import TASK as COST_TASK
 from pages.state.background_task import (
     Task,
@@ -21,7 +23,7 @@ from pages.state.background_task import (
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import SessionState, session
 from pages.state.visitor import set_active_work
-from pages.state.widgets import persistent, segments
+from pages.state.widgets import NEUTRAL_DELTA, persistent, segments
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import prune
 from pruning.experiments.budgets import BUDGETS, Budget
@@ -48,7 +50,6 @@ SLIDER_LABELS = {
 }
 DEFAULT_BUDGET = "macs"
 DEFAULT_PERCENTAGES = {"parameters": 50.0, "macs": 50.0, "accuracy": 95.0}
-NEUTRAL_DELTA: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
 SMALLEST_CHANGE = 5e-5  # a smaller change of accuracy is shown as 0.00 points
 
 
@@ -61,21 +62,27 @@ def page() -> None:
         columns.draw_sidebar()
     budget = _choose_budget()
     show_pending_message()
-    recipes, containers = _draw_controls(session.comparison, budget)
+    prune_once = cache(prune)  # every panel of this run draws from the same networks
+    recipes, containers = _draw_controls(session.comparison, budget, prune_once)
     columns.put_columns(recipes, budget)
-    tasks = [_column_task(index, recipe, budget) for index, recipe in enumerate(recipes)]
+    tasks = []
+    for index, recipe in enumerate(recipes):
+        tasks.append(_column_task(index, recipe, budget, prune_once))
     for task in tasks:  # all at once: each ends the column's work for the budget before
         start(task)
     results = [_wait_for_column(task, recipes[0], budget) for task in tasks]
-    for container, task, result in zip(containers, tasks, results, strict=True):
+    known = []
+    for recipe, container, task, progress in zip(recipes, containers, tasks, results, strict=True):
+        result = _column_result(recipe, progress or partial_result(task), prune_once)
         with container:
-            if result is None:
+            if progress is None:
                 draw_task(task)
-            else:
+            elif result is not None:
                 _draw_column(result)
-    known = _column_results(recipes, tasks, results)
+        if result is not None:
+            known.append(result)
     if len(known) == len(recipes):
-        draw_charts(known, budget)
+        await_and_draw_charts(known, budget)
 
 
 def _choose_budget() -> Budget:
@@ -83,7 +90,7 @@ def _choose_budget() -> Budget:
     kind = segments(
         "Matched budget",
         list(BUDGETS),
-        "budget",
+        SessionState.budget.key,
         default=list(BUDGETS).index(DEFAULT_BUDGET),
         format_func=BUDGET_LABELS.get,
         help="  \n".join(f"**{BUDGET_LABELS[name]}**: {text}." for name, text in BUDGETS.items()),
@@ -99,7 +106,9 @@ def _choose_budget() -> Budget:
     return Budget(kind, round(percentage / 100, 6))
 
 
-def _draw_controls(recipes: Sequence[Recipe], budget: Budget) -> tuple[list[Recipe], list[Any]]:
+def _draw_controls(
+    recipes: Sequence[Recipe], budget: Budget, prune_once: Prune
+) -> tuple[list[Recipe], list[Any]]:
     """Draw headings and controls of the columns.
 
     Parameters
@@ -108,6 +117,8 @@ def _draw_controls(recipes: Sequence[Recipe], budget: Budget) -> tuple[list[Reci
         The recipe of each column.
     budget : Budget
         What they have in common.
+    prune_once : callable
+        As of `draw_column_controls`.
 
     Returns
     -------
@@ -122,10 +133,14 @@ def _draw_controls(recipes: Sequence[Recipe], budget: Budget) -> tuple[list[Reci
     for index, (place, recipe) in enumerate(zip(places, recipes, strict=True)):
         with place:
             _draw_heading(index, recipe)
-            recipe = draw_column_controls(
-                index, recipe, show_slider=budget.kind == "own", is_only=len(recipes) == 1
+            edited_recipe = draw_column_controls(
+                index,
+                recipe,
+                prune_once,
+                show_slider=budget.kind == "own",
+                is_only=len(recipes) == 1,
             )
-            edited.append(recipe)
+            edited.append(edited_recipe)
             containers.append(st.container())
     return edited, containers
 
@@ -144,7 +159,7 @@ def _draw_heading(index: int, recipe: Recipe) -> None:
     st.html(f"<div style='{style}'><b>{index + 1}. {escape(recipe_label(recipe))}</b></div>")
 
 
-def _column_task(index: int, recipe: Recipe, budget: Budget) -> Task:
+def _column_task(index: int, recipe: Recipe, budget: Budget, prune_once: Prune) -> Task:
     def work(report: Callable[[TaskProgress], None]) -> ColumnProgress:
         def report_column(progress: ColumnProgress) -> None:
             partial = progress if progress.evaluation is not None else None
@@ -152,13 +167,18 @@ def _column_task(index: int, recipe: Recipe, budget: Budget) -> Task:
 
         return measure_column(recipe, budget, report_column)
 
+    def draw_partial(progress: ColumnProgress) -> None:
+        result = _column_result(recipe, progress, prune_once)
+        if result is not None:
+            _draw_column(result)
+
     return Task(
         name=COLUMN_TASKS[index],
         key=("column", recipe, budget),
         work=work,
         label=f"Compute column {index + 1}",
         starts_itself=True,
-        draw_partial=_draw_column,
+        draw_partial=draw_partial,
         interval=UPDATE_INTERVAL_S,
         subject=f"Column {index + 1}",
         bar_first=False,
@@ -185,25 +205,20 @@ def _is_first_estimate(progress: ColumnProgress) -> bool:
     return evaluation is not None and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
 
 
-def _column_results(
-    recipes: Sequence[Recipe], tasks: Sequence[Task], results: Sequence[ColumnProgress | None]
-) -> list[ColumnResult]:
-    """Results, or partial results, of the columns that have one."""
-    known = []
-    for recipe, task, result in zip(recipes, tasks, results, strict=True):
-        progress: ColumnProgress | None = result or partial_result(task)
-        if progress is None or progress.evaluation is None or progress.matched is None:
-            continue
-        matched = progress.matched
-        known.append(ColumnResult(recipe, matched, progress.evaluation, prune(matched.recipe)))
-    return known
+def _column_result(
+    recipe: Recipe, progress: ColumnProgress | None, prune_once: Prune
+) -> ColumnResult | None:
+    """Result or partial result of a column; None if no image has been classified yet."""
+    if progress is None or progress.evaluation is None or progress.matched is None:
+        return None
+    pruned = prune_once(progress.matched.recipe)
+    evaluation = replace(progress.evaluation, known_effective=pruned.effective)
+    return ColumnResult(recipe, progress.matched, evaluation, pruned)
 
 
-def _draw_column(progress: ColumnProgress) -> None:
+def _draw_column(column: ColumnResult) -> None:
     """Draw the numbers of one column, as far as they are known."""
-    evaluation, matched = progress.evaluation, progress.matched
-    if evaluation is None or matched is None:
-        return
+    evaluation, matched = column.evaluation, column.matched
     _draw_accuracy(evaluation)
     dense, effective = evaluation.dense, evaluation.effective
     st.metric(
@@ -228,7 +243,7 @@ def _draw_column(progress: ColumnProgress) -> None:
         st.caption(matched.problem)
     elif matched.problem:
         _draw_warning(matched.problem)
-    for text in prune(matched.recipe).warnings:
+    for text in column.pruned.warnings:
         _draw_warning(text)
 
 
@@ -236,7 +251,7 @@ def _describe_strength(step: Step) -> str:
     """Name the rule and its value."""
     label = RULES[step.rule].label
     if step.scope == "custom":
-        return f"{label}, each layer its own value"
+        return f"{label}, a value for each layer"
     value = step.value if isinstance(step.value, str) else f"{step.value:.4g}"
     return f"{label} {value}"
 

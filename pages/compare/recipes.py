@@ -3,29 +3,69 @@
 import json
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import streamlit as st
 
-from pages.state.messages import report_bad_file, report_bad_link
-from pages.state.session import SessionState, session
-from pages.state.url import (
+from pages.state import url
+from pages.state.available import (
     available_checkpoints,
     check_available,
+    check_names,
     default_pair,
-    is_history_navigation,
-    read_query,
-    set_query,
 )
+from pages.state.messages import report_bad_file, report_unknown_keys
+from pages.state.session import SessionState, session
 from pages.state.widgets import registry_select
 from pruning.data.datasets import DATASETS
 from pruning.experiments.budgets import Budget
-from pruning.experiments.comparison import MAX_COLUMNS, read_comparison
+from pruning.experiments.comparison import (
+    MAX_COLUMNS,
+    read_comparison,
+    recipe_contents,
+    unknown_keys,
+)
+from pruning.methods.criteria import CRITERIA
 from pruning.models import NETWORKS
+from pruning.recipe.query import QueryField, format_query
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.json_reader import parse_json
 
-LINK_KEYS = ("columns", "budget")
+
+@dataclass(frozen=True)
+class ComparedRecipes:
+    """The recipe of each column and their budget, as a link or a file says them.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        Of one network and dataset.
+    budget : Budget
+        What all columns have in common.
+    """
+
+    recipes: Sequence[Recipe]
+    budget: Budget
+
+
+def _format_budget(compared: ComparedRecipes) -> str:
+    return compared.budget.to_text()
+
+
+def _parse_columns(text: str) -> ComparedRecipes:
+    return _read_content(parse_json(text, "columns"), "comparison of the link")
+
+
+def _format_columns(compared: ComparedRecipes) -> str:
+    contents = [recipe_to_dict(recipe) for recipe in compared.recipes]
+    return json.dumps(contents, separators=(",", ":"))
+
+
+LINK_FIELDS = (
+    QueryField("budget", Budget.from_text, _format_budget),
+    QueryField("columns", _parse_columns, _format_columns),
+)
 
 
 def read_link() -> None:
@@ -34,22 +74,17 @@ def read_link() -> None:
     What is wrong with it is reported, and the page shows its default: a recipe for each of the
     usual methods.
     """
-    if session.comparison and not is_history_navigation():
+    if session.comparison and not url.is_history_navigation():
         return
-    query = read_query(LINK_KEYS)
+    values = url.read_link(LINK_FIELDS)
     session.comparison = []
-    try:
-        if "columns" in query:
-            recipes, budget = _parse_columns(parse_json(query["columns"], "columns"))
-            if "budget" in query:
-                budget = Budget.from_text(query["budget"])
-            show_comparison(recipes, budget)
-        elif "budget" in query:
-            _show_budget(Budget.from_text(query["budget"]))
-    except ValueError as error:
-        report_bad_link(error)
-    if not session.comparison:
-        _set_columns(_default_recipes())
+    if "columns" in values:
+        compared = values["columns"]
+        show_comparison(compared.recipes, values.get("budget", compared.budget))
+        return
+    if "budget" in values:
+        _show_budget(values["budget"])
+    _set_columns(_default_recipes())
 
 
 def show_comparison(recipes: Sequence[Recipe], budget: Budget) -> None:
@@ -70,8 +105,9 @@ def show_comparison(recipes: Sequence[Recipe], budget: Budget) -> None:
 def draw_sidebar() -> None:
     """Draw network and dataset of all columns, the button for one column more, and the file."""
     checkpoints = available_checkpoints()
-    network = registry_select("Network", list(checkpoints), "network", NETWORKS)
-    dataset = registry_select("Dataset", checkpoints[network], "dataset", DATASETS, default=-1)
+    network_key, dataset_key = SessionState.network.key, SessionState.dataset.key
+    network = registry_select("Network", list(checkpoints), network_key, NETWORKS)
+    dataset = registry_select("Dataset", checkpoints[network], dataset_key, DATASETS, default=-1)
     recipes = session.comparison
     if (network, dataset) != (recipes[0].network, recipes[0].dataset):
         _set_columns([recipe.moved_to(network, dataset) for recipe in recipes])
@@ -97,8 +133,7 @@ def put_columns(recipes: Sequence[Recipe], budget: Budget) -> None:
         What all columns have in common.
     """
     session.comparison = list(recipes)
-    columns = [recipe_to_dict(recipe) for recipe in recipes]
-    set_query({"budget": budget.to_text(), "columns": json.dumps(columns, separators=(",", ":"))})
+    url.set_query(format_query(LINK_FIELDS, ComparedRecipes(recipes, budget)))
 
 
 def remove_column(index: int) -> None:
@@ -131,10 +166,14 @@ def use_recipe_of_explore(index: int) -> None:
     session.comparison, session.column_ids = recipes, ids
 
 
-def _parse_columns(content: object) -> tuple[list[Recipe], Budget]:
+def _read_content(content: object, source: str) -> ComparedRecipes:
+    """Read a comparison that can be shown on this machine."""
+    for recipe in recipe_contents(content):
+        check_names(recipe)
     recipes, budget = read_comparison(content)
     check_available(recipes[0].network, recipes[0].dataset)
-    return recipes, budget
+    report_unknown_keys(unknown_keys(content), source)
+    return ComparedRecipes(recipes, budget)
 
 
 def _show_budget(budget: Budget) -> None:
@@ -171,7 +210,7 @@ def _default_recipes() -> list[Recipe]:
 def _add_column() -> None:
     """Add a random recipe with a seed that no other column has."""
     recipes = session.comparison
-    taken = {recipe.seed for recipe in recipes if recipe.last_step.criterion == "random"}
+    taken = {recipe.seed for recipe in recipes if CRITERIA[recipe.last_step.criterion].is_random}
     seed = next(seed for seed in range(MAX_COLUMNS) if seed not in taken)
     first = recipes[0]
     added = Recipe.one_step(first.network, first.dataset, criterion="random", seed=seed)
@@ -187,8 +226,8 @@ def _open_file(key: str) -> None:
     session.uploads += 1  # the uploader of the next run has another key: a file is opened once
     text = file.getvalue().decode("utf-8", "replace")
     try:
-        recipes, budget = _parse_columns(parse_json(text, "it"))
-    except ValueError as error:
+        compared = _read_content(parse_json(text, "it"), "file")
+    except Exception as error:
         report_bad_file(error)
         return
-    show_comparison(recipes, budget)
+    show_comparison(compared.recipes, compared.budget)

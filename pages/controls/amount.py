@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.controls.layer_values import draw_per_layer, has_same_scores
+from pages.controls.layer_values import draw_per_layer
 from pages.controls.sliders import draw_numeric, draw_percent, draw_uneven, has_uneven_steps
 from pages.state.session import SessionState, session
 from pages.state.widgets import select
@@ -14,7 +14,9 @@ from pruning.engine.pruned_network import PrunedNetwork
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Value, value_for_count
 from pruning.methods.units import METHODS
+from pruning.recipe.compatibility import rules_for
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.step import Step
 
 UNKNOWN_SHARE = 0.5
 """Share of units to remove where the previous step has no scores."""
@@ -96,8 +98,8 @@ def draw_pattern(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     return recipe.with_last_step(value=chosen)
 
 
-def hold_amount(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
-    """Return a recipe without a widget for its value.
+def amount_without_scores(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Recipe:
+    """Choose the amount without drawing a widget, while the scores are not available.
 
     Parameters
     ----------
@@ -111,7 +113,7 @@ def hold_amount(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Re
         previous share of units.
     """
     step = shown_recipe.last_step
-    if has_same_scores(step, base.last_step) and (rule, scope) == (step.rule, step.scope):
+    if step.has_same_scores(base.last_step) and (rule, scope) == (step.rule, step.scope):
         return shown_recipe.with_last_step(layers=base.last_step.layers)
     keeps_scope = rule == "sparsity" and scope != "custom"
     return base.with_last_step(
@@ -120,6 +122,22 @@ def hold_amount(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Re
         scope=scope if keeps_scope else "global",
         values=(),
     )
+
+
+def scores_are_weights(step: Step) -> bool:
+    """Return whether the scores of a step are absolute weights, so that thresholds are weights.
+
+    Parameters
+    ----------
+    step : Step
+        A canonical step.
+
+    Returns
+    -------
+    bool
+        Whether the rule Sigma is defined, which compares scores with weights.
+    """
+    return "sigma" in rules_for(step.method, step.criterion)
 
 
 def draw_summary(pruned: PrunedNetwork) -> None:
@@ -144,7 +162,7 @@ def draw_summary(pruned: PrunedNetwork) -> None:
         f"= **{summary.percentile:.2f}%** (percentile) of the {summary.units:,} {unit}s that take "
         "part"
     )
-    if summary.sigmas and step.criterion == "magnitude" and has_threshold:
+    if summary.sigmas and has_threshold and scores_are_weights(step):
         lowest, highest = summary.sigmas
         span = _span(f"{lowest:.2f}", f"{highest:.2f}")
         lines.append(f"= **{span}** σ of the layer's weights")  # noqa: RUF001
@@ -158,7 +176,7 @@ def _span(low: str, high: str) -> str:
 def _initial_value(shown_recipe: Recipe, base: Recipe, rule: str, scope: str) -> Value:
     """Keep the value where it means the same; else remove as many units as before."""
     step = shown_recipe.last_step
-    same_scores = has_same_scores(step, base.last_step)
+    same_scores = step.has_same_scores(base.last_step)
     if rule == step.rule and (same_scores or rule == "sparsity" or RULES[rule].patterns):
         return step.value
     return _value_for_share(base, rule, scope, _removed_share(shown_recipe))

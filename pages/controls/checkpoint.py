@@ -1,10 +1,11 @@
 """The checkpoint of a network, and the download of datasets that are missing."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 import streamlit as st
 
-from pages.state.messages import escape_markdown
-from pages.state.session import session
-from pages.state.visitor import downloads
+from pages.state.background_task import Task, TaskProgress, draw_task
 from pruning.data.datasets import DATASETS
 from pruning.data.download import download
 from pruning.models import checkpoints
@@ -33,35 +34,32 @@ def draw_card(network: str, dataset: str) -> None:
         st.markdown("  \n".join(lines))
 
 
-def offer_download(dataset: str) -> None:
+def draw_download(dataset: str) -> None:
     """Draw a button that downloads a dataset, or the progress of its download.
-
-    There is one download of a dataset at a time for all visitors; it cannot be cancelled.
 
     Parameters
     ----------
     dataset : str
         Name in ``DATASETS`` of a dataset that is not on this machine.
     """
-    job = downloads().subscription(dataset)
-    if job is None:
-        data = DATASETS[dataset]
-        label = f"Download {data.label} ({data.download_bytes / 1e6:.0f} MB)"
-        if st.button(label, icon=":material/download:", width="stretch"):
-            job = downloads().subscribe(dataset, dataset, lambda report: download(dataset, report))
-            session.downloads[dataset] = job
-    if job is not None:
-        _draw_download(dataset)
-        return
-    last_job = session.downloads.get(dataset)
-    if last_job is not None and last_job.failed:
-        st.error(escape_markdown(str(last_job.error)))
+    task = _download_task(dataset)
+    task.queue.forget(task.key)  # the download of a file that was deleted since
+    draw_task(task, width="stretch")
 
 
-@st.fragment(run_every=REFRESH_S)
-def _draw_download(dataset: str) -> None:
-    job = downloads().subscription(dataset)
-    if job is None:
-        st.rerun()
-    else:
-        st.progress(job.progress or 0.0, f"Downloading {DATASETS[dataset].label}")
+def _download_task(dataset: str) -> Task:
+    data = DATASETS[dataset]
+
+    def work(report: Callable[[TaskProgress], None]) -> Path:
+        return download(dataset, lambda share: report(TaskProgress(share)))
+
+    return Task(
+        name=f"download {dataset}",
+        key=("download", dataset),
+        work=work,
+        label=f"Download {data.label} ({data.download_bytes / 1e6:.0f} MB)",
+        icon=":material/download:",
+        interval=REFRESH_S,
+        progress_text=f"Downloading {data.label}",
+        shared=True,
+    )

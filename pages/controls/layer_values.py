@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.controls.sliders import units_of_sparsity
 from pages.state.session import SessionState, session
 from pruning.engine.prune import has_cached_scores, prune
 from pruning.methods.rules import RULES, Rule
@@ -29,12 +30,13 @@ def draw_per_layer(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     Recipe
         With the values of the table.
     """
-    rule = RULES[recipe.last_step.rule]
-    shape = (recipe.scoring_key, recipe.last_step.rule, recipe.chosen_layers)
+    step = recipe.last_step
+    rule = RULES[step.rule]
+    shape = (recipe.scoring_key, step.rule, recipe.chosen_layers)
     key = SessionState.table_widgets.of(session.table_version)
     if session.table_shape != shape or key not in st.session_state:  # or after another page
         session.table_shape = shape
-        session.table = _table(rule, _initial_values(shown_recipe, recipe))
+        session.table = _table(step, _initial_values(shown_recipe, recipe))
         session.table_version += 1
         key = SessionState.table_widgets.of(session.table_version)
     table = session.table
@@ -53,27 +55,6 @@ def draw_per_layer(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
     return recipe.with_last_step(values=tuple(values.items()))
 
 
-def has_same_scores(step: Step, other: Step) -> bool:
-    """Return whether two steps have the same units and scores.
-
-    Parameters
-    ----------
-    step, other : Step
-        Canonical steps of one network.
-
-    Returns
-    -------
-    bool
-        Rule, scope, value and layers may differ.
-    """
-    return (
-        step.method == other.method
-        and step.grouping == other.grouping
-        and step.criterion == other.criterion
-        and step.variant == other.variant
-    )
-
-
 def _scale(rule: Rule) -> float:
     """Shares are shown in percent."""
     return 100.0 if rule.max_value == 1 else 1.0
@@ -83,7 +64,7 @@ def _initial_values(shown_recipe: Recipe, recipe: Recipe) -> dict[str, float]:
     """Return what each layer lost before, where that is known, else one value for all."""
     step, shown_step = recipe.last_step, shown_recipe.last_step
     values = {name: float(step.value) for name in recipe.chosen_layers}
-    if not has_same_scores(step, shown_step):
+    if not step.has_same_scores(shown_step):
         return values
     if shown_step.scope == "custom" and shown_step.rule == step.rule:
         known = dict.fromkeys(shown_recipe.chosen_layers, float(shown_step.value))
@@ -103,11 +84,19 @@ def _removed_shares(recipe: Recipe) -> dict[str, float]:
     return shares
 
 
-def _table(rule: Rule, values: dict[str, float]) -> pd.DataFrame:
+def _table(step: Step, values: dict[str, float]) -> pd.DataFrame:
+    scale = _scale(RULES[step.rule])
+    shown = [float(f"{scale * value:.6g}") for value in values.values()]
+    return pd.DataFrame({"layer": list(values), _value_heading(step): shown})
+
+
+def _value_heading(step: Step) -> str:
+    """Name the rule and, of a share, of what it is the share."""
+    rule, units = RULES[step.rule], units_of_sparsity(step)
     label = rule.label.lower()
-    column = f"{label} (%)" if rule.max_value == 1 else label
-    shown = [float(f"{_scale(rule) * value:.6g}") for value in values.values()]
-    return pd.DataFrame({"layer": list(values), column: shown})
+    if rule.max_value != 1:
+        return label
+    return f"{label} (% of {units})" if units else f"{label} (%)"
 
 
 def _value_column(rule: Rule) -> Any:

@@ -6,27 +6,23 @@ from typing import Any
 
 import streamlit as st
 
-from pages.controls.amount import draw_amount, hold_amount
-from pages.controls.checkpoint import draw_card, offer_download
+from pages.controls.amount import amount_without_scores, draw_amount
+from pages.controls.checkpoint import draw_card, draw_download
 from pages.controls.scoring import request_scores
 from pages.controls.step_form import draw_step_form
 from pages.controls.step_list import draw_add_button, draw_steps
+from pages.state.available import available_checkpoints
 from pages.state.messages import escape_markdown, sentence
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP
-from pages.state.url import (
-    EXPLORE_VIEW,
-    available_checkpoints,
-    current_recipe,
-    layers_key,
-    put_recipe_link,
-)
+from pages.state.url import EXPLORE_VIEW, current_recipe, layers_key, put_recipe_link
 from pages.state.widgets import persistent, registry_select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS
 from pruning.recipe.compatibility import layers_for
 from pruning.recipe.recipe import MAX_SEED, Recipe, max_calibration_images
+from pruning.recipe.step import Step
 from pruning.runtime.errors import PrunescopeError
 
 
@@ -51,14 +47,59 @@ class Sidebar:
     unscored: Recipe | None
     summary_slot: Any
 
+
+@dataclass(frozen=True)
+class _Form:
+    """The controls of a recipe before the amount is chosen.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe before this run of the page, with network, dataset and sampling of the widgets.
+    active_step : int
+        Index of the step that the form shows.
+    chosen : Step
+        The step as the form shows it.
+    base : Recipe
+        The recipe up to this step, with the choices that scores depend on and any amount.
+    amount_slot, summary_slot : DeltaGenerator
+        Containers for the amount and for the summary of the selection.
+    """
+
+    recipe: Recipe
+    active_step: int
+    chosen: Step
+    base: Recipe
+    amount_slot: Any
+    summary_slot: Any
+
     @property
-    def active_recipe(self) -> Recipe:
-        """The recipe up to the step that the form shows."""
+    def before(self) -> Recipe:
+        """The recipe up to the step of the form, before this run of the page."""
         return self.recipe.with_steps(self.recipe.steps[: self.active_step + 1])
 
+    def with_amount(self, edited: Recipe, unscored: Recipe | None = None) -> Sidebar:
+        """Return what the sidebar says once the amount is chosen.
 
-def draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | None:
-    """Draw the controls of a recipe, with the amount that is removed.
+        Parameters
+        ----------
+        edited : Recipe
+            The recipe up to the step of the form.
+        unscored : Recipe, optional
+            The recipe up to the step that is being scored.
+
+        Returns
+        -------
+        Sidebar
+            With the steps after that of the form.
+        """
+        later_steps = self.recipe.steps[self.active_step + 1 :]
+        recipe = _with_sampling(self.recipe.with_steps((*edited.steps, *later_steps)))
+        return Sidebar(recipe, self.active_step, unscored, self.summary_slot)
+
+
+def score_and_draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | None:
+    """Draw the controls of a recipe, request its scores, and draw the amount that is removed.
 
     Parameters
     ----------
@@ -70,7 +111,7 @@ def draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | None:
     Sidebar or None
         None, and an error is shown, if the widgets stand for no recipe.
     """
-    return _draw_guarded(_draw_with_amount, view)
+    return _edit_in_sidebar(_edit_with_amount, view)
 
 
 def draw_recipe(view: tuple[str, ...] = ()) -> Recipe | None:
@@ -86,17 +127,17 @@ def draw_recipe(view: tuple[str, ...] = ()) -> Recipe | None:
     Recipe or None
         None, and an error is shown, if the widgets stand for no recipe.
     """
-    sidebar = _draw_guarded(_draw_without_amount, view)
+    sidebar = _edit_in_sidebar(_edit_without_amount, view)
     return None if sidebar is None else sidebar.recipe
 
 
-def _draw_guarded(draw: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> Sidebar | None:
+def _edit_in_sidebar(edit: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> Sidebar | None:
     shown_recipe = current_recipe(view)
     if shown_recipe is None:
         return None
     with st.sidebar:
         try:
-            sidebar = draw(shown_recipe)
+            sidebar = edit(shown_recipe)
         except (ValueError, PrunescopeError) as error:
             st.error(escape_markdown(sentence(error)))
             return None
@@ -105,44 +146,50 @@ def _draw_guarded(draw: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -> S
     return sidebar
 
 
-def _draw_without_amount(shown_recipe: Recipe) -> Sidebar:
-    return _draw(shown_recipe, with_amount=False)
+def _edit_without_amount(shown_recipe: Recipe) -> Sidebar:
+    form = _draw_form(shown_recipe)
+    chosen = form.chosen
+    return form.with_amount(
+        amount_without_scores(form.before, form.base, chosen.rule, chosen.scope)
+    )
 
 
-def _draw_with_amount(shown_recipe: Recipe) -> Sidebar:
-    return _draw(shown_recipe, with_amount=True)
+def _edit_with_amount(shown_recipe: Recipe) -> Sidebar:
+    form = _draw_form(shown_recipe)
+    unscored = request_scores(form.base)
+    with form.amount_slot:
+        edited = _draw_amount(form, is_scored=unscored is None)
+    return form.with_amount(edited, unscored)
 
 
-def _draw(shown_recipe: Recipe, *, with_amount: bool) -> Sidebar:
-    shown_recipe = _draw_network(shown_recipe)
-    active = draw_steps(shown_recipe)
+def _draw_form(shown_recipe: Recipe) -> _Form:
+    """Draw all controls but the amount, which the scores decide on."""
+    recipe = _draw_network(shown_recipe)
+    active = draw_steps(recipe)
     form, amount, summary = st.container(), st.container(), st.container()
     layers = st.expander("Layers that take part")
     with st.expander("Sampling"):
-        shown_recipe = _draw_sampling(shown_recipe)
-    draw_add_button(shown_recipe)
+        recipe = _draw_sampling(recipe)
+    draw_add_button(recipe)
 
-    before = shown_recipe.with_steps(shown_recipe.steps[: active + 1])
+    before = recipe.with_steps(recipe.steps[: active + 1])
     with form:
-        chosen = draw_step_form(
-            before.last_step, shown_recipe.network, shown_recipe.dataset, SIDEBAR_STEP
-        )
+        chosen = draw_step_form(before.last_step, recipe.network, recipe.dataset, SIDEBAR_STEP)
     neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
     base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
     with layers:
         base = base.with_last_step(layers=_draw_layers(base))
-    unscored = request_scores(base) if with_amount else None
-    with amount:
-        if not with_amount:
-            edited = hold_amount(before, base, chosen.rule, chosen.scope)
-        elif unscored is not None:
-            edited = hold_amount(before, base, chosen.rule, chosen.scope)
-            st.caption("The slider is shown when the units are scored.")
-        else:
-            edited = draw_amount(before, base, chosen.rule, chosen.scope)
-    later_steps = shown_recipe.steps[active + 1 :]
-    recipe = _with_sampling(shown_recipe.with_steps((*edited.steps, *later_steps)))
-    return Sidebar(recipe, active, unscored, summary)
+    return _Form(recipe, active, chosen, base, amount, summary)
+
+
+def _draw_amount(form: _Form, *, is_scored: bool) -> Recipe:
+    """Draw the widget of the amount, or say that it waits for the scores."""
+    rule, scope = form.chosen.rule, form.chosen.scope
+    if is_scored:
+        return draw_amount(form.before, form.base, rule, scope)
+    edited = amount_without_scores(form.before, form.base, rule, scope)
+    st.caption("The slider is shown when the units are scored.")
+    return edited
 
 
 def _draw_network(shown_recipe: Recipe) -> Recipe:
@@ -156,7 +203,7 @@ def _draw_network(shown_recipe: Recipe) -> Recipe:
     draw_card(network, dataset)
     for name in DATASETS:
         if not datasets.available(name):
-            offer_download(name)
+            draw_download(name)
     if (network, dataset) == (shown_recipe.network, shown_recipe.dataset):
         return shown_recipe
     return shown_recipe.moved_to(network, dataset)

@@ -36,7 +36,7 @@ class EvenRange:
     scale : float
         Displayed value / value of the rule: 100 for percent.
     suffix : str
-        Text behind the displayed value, as for ``printf``.
+        Text after the displayed value, as for ``printf``.
     """
 
     low: float
@@ -64,10 +64,25 @@ def slider_label(step: Step) -> str:
     str
         Such as "Sparsity (share of filters)"; a sparsity of weights needs no addition.
     """
-    label = RULES[step.rule].label
-    if step.rule != "sparsity" or step.method == "weight":
-        return label
-    return f"{label} (share of {METHODS[step.method].unit}s)"
+    label, units = RULES[step.rule].label, units_of_sparsity(step)
+    return f"{label} (share of {units})" if units else label
+
+
+def units_of_sparsity(step: Step) -> str:
+    """Return of what the value of a step is the share, where its name does not say it.
+
+    Parameters
+    ----------
+    step : Step
+        The step.
+
+    Returns
+    -------
+    str
+        Such as "filters"; empty for a sparsity of weights, and for values that are no sparsities.
+    """
+    method = METHODS[step.method]
+    return "" if step.rule != "sparsity" or method.units_are_weights else f"{method.unit}s"
 
 
 def draw_percent(shown_recipe: Recipe, recipe: Recipe) -> Recipe:
@@ -167,7 +182,7 @@ def has_uneven_steps(recipe: Recipe) -> bool:
 
 
 def _is_relative_to_scores(rule: Rule) -> bool:
-    """Whether the value is a share of a score: defined for scores without negative ones only."""
+    """Whether the value is a share of a score, which is defined only if no score is negative."""
     return rule.max_value == 1 and rule.needs_nonnegative
 
 
@@ -188,7 +203,7 @@ def _grid(recipe: Recipe) -> set[float]:
     if rule.value_is_score:
         scores = ranking.sorted_removable
         positions = np.linspace(0, len(scores) - 1, QUANTILE_STEPS).astype(int)
-        above_highest = 1.001 * scores[-1]
+        above_highest = scores[-1] + 0.001 * abs(scores[-1])
         return {_rounded(score, 4) for score in (*scores[positions], above_highest)}
     shares = np.geomspace(SMALLEST_RELATIVE, 1, LOG_STEPS)
     return {0.0, *(_rounded(share, 3) for share in shares)}
@@ -215,5 +230,6 @@ def _draw_even(recipe: Recipe, even: EvenRange) -> Recipe:
         help=f"${RULES[step.rule].formula}$",
         **persistent(SessionState.value.key),
     )
-    value = min(even.high, max(even.low, round(chosen / scale, 9)))
+    value = _rounded(chosen / scale, 9)  # without the rounding error of the division
+    value = min(even.high, max(even.low, value))
     return recipe.with_last_step(value=value)

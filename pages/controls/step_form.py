@@ -24,8 +24,6 @@ from pruning.recipe.step import Step
 from pruning.runtime.registry import Registry
 
 DEFAULT_VALUE = 0.5
-GROUPING_LABELS = {"feature": "Channels"}
-"""Label of the widget of groupings, by method; that of the other methods is about additions."""
 
 
 def draw_step_form(
@@ -107,12 +105,11 @@ def default_value(rule: str) -> Value:
 
 
 def _draw_grouping(network: str, dataset: str, method: str, key: str) -> str:
-    names = groupings_for(network, method)
-    has_one_channel = method == "feature" and DATASETS[dataset].channels == 1
-    if len(names) < 2 or has_one_channel:
+    names, entry = groupings_for(network, method), METHODS[method]
+    are_alike = entry.groups_by_channels and DATASETS[dataset].channels == 1
+    if len(names) < 2 or are_alike:
         return ""
-    label = GROUPING_LABELS.get(method, "Additions")
-    return select(label, names, key, format_func=METHODS[method].groupings.get)
+    return select(entry.grouping_label, names, key, format_func=entry.groupings.get)
 
 
 def _draw_variant(method: str, criterion: str, key: str) -> str:

@@ -2,28 +2,30 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import pandas as pd
 import streamlit as st
 
 from pages.curves import sidebar
-from pages.curves.sidebar import X_LABELS, Y_LABELS
+from pages.curves.link import X_LABELS, Y_LABELS, CurvesLink, put_link
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
 from pages.state.messages import render_page, show_pending_message
-from pages.state.tables import column_config, download_row
+from pages.state.session import SessionState, session
+from pages.state.tables import Download, column_config, draw_downloads
 from pages.state.url import follow_opened_recipe, open_on_explore
 from pages.state.visitor import set_active_work
 from pages.state.widgets import CHART, persistent, segments
-from pruning.experiments.curves import (
-    Curve,
-    CurveRequest,
-    curves_table,
-    curves_to_dict,
-    measure_curves,
-)
+from pruning.experiments.curve_request import CurveRequest
+from pruning.experiments.curve_table import curves_table, curves_to_dict
+from pruning.experiments.curves import Curve, measure_curves
 from pruning.experiments.literature import PublishedResult, results_for
-from pruning.figures.curves import alt_of_tradeoff_curves, tradeoff_curves
+from pruning.figures.curves import (
+    alt_of_tradeoff_curves,
+    published_on_axes,
+    tradeoff_curves,
+)
 from pruning.figures.html_page import html_page
 from pruning.models import NETWORKS
 from pruning.recipe.labels import recipe_label
@@ -32,47 +34,52 @@ TASK = "curves"
 CHART_KEY = "tradeoff_curves"
 
 
+@dataclass(frozen=True)
+class Axes:
+    """What the figure shows of the curves."""
+
+    x: str
+    y: str
+    published: list[PublishedResult]
+
+
 def page() -> None:
     """Draw the page."""
     set_active_work(TASK)
     st.title("Curves")
     follow_opened_recipe()
-    sidebar.read_link()
+    sidebar.follow_link()
     show_pending_message()
     request = sidebar.draw()
     if request is None:
-        st.info("Choose a recipe.")
         return
-    x, y, published = _choose_axes(request)
-    sidebar.put_link(request)
-    draw = partial(_draw_curves, x=x, y=y, published=published)
+    axes = _choose_axes(request)
+    put_link(CurvesLink(request, axes.x, axes.y, session.curves_published))
+    draw = partial(_draw_curves, axes=axes)
     task = _task(request, draw)
     curves = wait_for(task)
     if curves is None:
         draw_task(task)
         return
     draw(curves)
-    _draw_published(published)
+    _draw_published(axes.published)
     _draw_tables(request, curves)
 
 
-def _choose_axes(request: CurveRequest) -> tuple[str, str, list[PublishedResult]]:
+def _choose_axes(request: CurveRequest) -> Axes:
+    x_key, y_key = SessionState.curves_x.key, SessionState.curves_y.key
     with st.container(horizontal=True, vertical_alignment="bottom", gap="medium"):
-        x = segments("Horizontal axis", list(X_LABELS), "curves_x", format_func=X_LABELS.get)
-        y = segments("Vertical axis", list(Y_LABELS), "curves_y", format_func=Y_LABELS.get)
+        x = segments("Horizontal axis", list(X_LABELS), x_key, format_func=X_LABELS.get)
+        y = segments("Vertical axis", list(Y_LABELS), y_key, format_func=Y_LABELS.get)
         first = request.recipes[0]
         results = results_for(first.network, first.dataset)
-        if not results or not st.toggle("Published points", **persistent("curves_published")):
-            return x, y, []
-    results = [result for result in results if y == "accuracy" and _position(result, x) is not None]
+        key = SessionState.curves_published.key
+        if not results or not st.toggle("Published points", **persistent(key)):
+            return Axes(x, y, [])
+    results = published_on_axes(results, x, y)
     if not results:
         st.caption("The published points have no values on these axes.")
-    return x, y, results
-
-
-def _position(result: PublishedResult, x: str) -> float | None:
-    """Position of a published result on the horizontal axis; None if it was not published."""
-    return {"compression": result.compression, "macs": result.macs}.get(x)
+    return Axes(x, y, results)
 
 
 def _task(request: CurveRequest, draw: Callable[[tuple[Curve, ...]], None]) -> Task:
@@ -98,17 +105,15 @@ def _labels(curves: tuple[Curve, ...]) -> list[str]:
     return [recipe_label(curve.recipe, with_seed=False) for curve in curves]
 
 
-def _draw_curves(
-    curves: tuple[Curve, ...], x: str, y: str, published: list[PublishedResult]
-) -> None:
+def _draw_curves(curves: tuple[Curve, ...], axes: Axes) -> None:
     follow_opened_recipe()  # a run of the fragment alone can be the first one after a click
     labels = _labels(curves)
     st.plotly_chart(
-        tradeoff_curves(curves, labels, x=x, y=y, published=published),
+        tradeoff_curves(curves, labels, x=axes.x, y=axes.y, published=axes.published),
         key=CHART_KEY,
         on_select=partial(_open_clicked_point, curves),
         selection_mode="points",
-        alt=alt_of_tradeoff_curves(curves, labels, x=x, y=y),
+        alt=alt_of_tradeoff_curves(curves, labels, x=axes.x, y=axes.y),
         **CHART,
     )
     note = "Click on a point to open its recipe on Explore; of several seeds, the first."
@@ -155,21 +160,23 @@ def _draw_tables(request: CurveRequest, curves: tuple[Curve, ...]) -> None:
         "Area under accuracy against sparsity, divided by its width; for pixels, against the share "
         "of pixels. Only values over the same range can be compared."
     )
-    table = curves_table(curves)
+    table = curves_table(curves).rename(columns={"compression": "effective_compression"})
     with st.expander("All points"):
         st.dataframe(table, hide_index=True, column_config=column_config(table))
-    download_row(
-        "curves",
-        {
-            "Points as CSV": ("csv", "text/csv", table.to_csv(index=False)),
-            "Points as JSON": (
-                "json",
-                "application/json",
-                lambda: json.dumps(curves_to_dict(request, curves), indent=1),
-            ),
-            "Figures as HTML": ("html", "text/html", lambda: _html_page(curves)),
-        },
-    )
+    draw_downloads("curves", _downloads(request, curves, table))
+
+
+def _downloads(
+    request: CurveRequest, curves: tuple[Curve, ...], table: pd.DataFrame
+) -> list[Download]:
+    def points() -> str:
+        return json.dumps(curves_to_dict(request, curves), indent=1)
+
+    return [
+        Download("Points as CSV", "csv", "text/csv", table.to_csv(index=False)),
+        Download("Points as JSON", "json", "application/json", points),
+        Download("Figures as HTML", "html", "text/html", partial(_html_page, curves)),
+    ]
 
 
 def _areas(curves: tuple[Curve, ...]) -> pd.DataFrame:

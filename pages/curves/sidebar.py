@@ -1,22 +1,16 @@
-"""The curves to draw: network, dataset, recipes and precision, and their link."""
-
-from dataclasses import dataclass
+"""The curves to draw: network, dataset, recipes and precision, as the link or a visitor chooses."""
 
 import streamlit as st
 
-from pages.state.messages import report_bad_link
+from pages.curves.link import DEFAULT_X, DEFAULT_Y, PRECISIONS, read_link
+from pages.state.available import available_checkpoints, default_pair
+from pages.state.messages import escape_markdown, sentence
 from pages.state.session import SessionState, session
-from pages.state.url import (
-    available_checkpoints,
-    check_available,
-    default_pair,
-    is_history_navigation,
-    read_query,
-    set_query,
-)
+from pages.state.url import is_history_navigation
 from pages.state.widgets import persistent, registry_select, segments
 from pruning.data.datasets import DATASETS
-from pruning.experiments.curves import (
+from pruning.experiments.curve_request import (
+    COMPRESSION_RATIOS,
     DEFAULT_POINTS,
     DEFAULT_SEEDS,
     MAX_RECIPES,
@@ -30,49 +24,38 @@ from pruning.recipe.compatibility import criteria_for, scopes_for
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 
-X_LABELS = {
-    "sparsity": "sparsity",
-    "compression": "effective compression",
-    "macs": "effective MACs left",
-}
-"""Labels of the horizontal axes, by the names in links."""
-Y_LABELS = {"accuracy": "accuracy", "loss": "loss"}
-DEFAULT_X, DEFAULT_Y = "sparsity", "accuracy"
-PRECISIONS = {"full": None, "± 0.5 points": 0.005, "± 1 point": 0.01, "± 2 points": 0.02}
 SPACINGS = ["even", "ratios"]
-LINK_KEYS = ("recipes", "points", "seeds", "precision", "x", "y", "published")
 SLOW_TEST_IMAGES = 1000
 """A slow network with more test images is measured with less precision by default."""
 
 
-def read_link() -> None:
+def follow_link() -> None:
     """Follow the link, in a new session or after the browser's Back or Forward button.
 
     What is wrong with it is reported, and the page shows its default.
     """
     if SessionState.curve_recipes.is_set() and not is_history_navigation():
         return
-    session.curve_recipes = []
-    query = read_query(LINK_KEYS)
-    if "recipes" not in query:
-        return
-    try:
-        link = _parse_link(query)
-    except ValueError as error:
-        report_bad_link(error)
-        return
-    request = link.request
-    first = request.recipes[0]
-    session.network, session.dataset = first.network, first.dataset
-    session.curve_recipes = [_without_strength(recipe) for recipe in request.recipes]
-    session.curve_seeds = request.seeds
-    session.curve_spacing = "even" if request.points else "ratios"
-    session.curve_points = request.points or DEFAULT_POINTS
-    session.curves_x, session.curves_y = link.x, link.y
-    session.curves_published = link.published
-    st.session_state[_precision_key(first.network)] = link.precision
-    names_key = SessionState.curve_names_widgets.of(first.network, first.dataset)
+    values = read_link()
+    recipes = values.get("recipes", ())
+    if recipes:
+        session.network, session.dataset = recipes[0].network, recipes[0].dataset
+    session.curve_recipes = [_without_strength(recipe) for recipe in recipes]
+    names_key = SessionState.curve_names_widgets.of(session.network, session.dataset)
     st.session_state.pop(names_key, None)
+    points = values.get("points", DEFAULT_POINTS)
+    session.curve_spacing = "even" if points else "ratios"
+    session.curve_points = points or DEFAULT_POINTS
+    session.curve_seeds = values.get("seeds", DEFAULT_SEEDS)
+    session.curves_x, session.curves_y = values.get("x", DEFAULT_X), values.get("y", DEFAULT_Y)
+    session.curves_published = values.get("published", False)
+    if recipes or "precision" in values:  # the default precision depends on the network
+        _show_precision(values.get("precision"))
+
+
+def _show_precision(precision: float | None) -> None:
+    labels = {value: label for label, value in PRECISIONS.items()}
+    st.session_state[_precision_key(_current_network())] = labels[precision]
 
 
 def draw() -> CurveRequest | None:
@@ -81,23 +64,23 @@ def draw() -> CurveRequest | None:
     Returns
     -------
     CurveRequest or None
-        None if no recipe is chosen.
-
-    Raises
-    ------
-    ValueError
-        More points are asked for than one figure can have.
+        None, and the page says why, if no recipe is chosen, or more points than one figure can
+        have.
     """
     with st.sidebar:
         network, dataset = _choose_checkpoint()
         recipes = _choose_recipes(network, dataset)
         points = _choose_points()
-        st.session_state.setdefault("curve_seeds", DEFAULT_SEEDS)
-        seeds = st.slider("Seeds of random criteria", 1, MAX_SEEDS, **persistent("curve_seeds"))
+        seeds = _choose_seeds()
         precision = _choose_precision(network, dataset)
     if not recipes:
+        st.info("Choose a recipe.")
         return None
-    return CurveRequest(tuple(recipes), points, seeds, precision=precision)
+    try:
+        return CurveRequest(tuple(recipes), points, seeds, precision=precision)
+    except ValueError as error:
+        st.error(escape_markdown(sentence(error)))
+        return None
 
 
 def options(network: str, dataset: str) -> dict[str, Recipe]:
@@ -152,31 +135,20 @@ def default_selection(network: str, dataset: str) -> list[str]:
     return [_label(recipe) for recipe in recipes]
 
 
-def put_link(request: CurveRequest) -> None:
-    """Let the address bar say what is shown.
-
-    Parameters
-    ----------
-    request : CurveRequest
-        The curves; axes and published points are read from the session.
-    """
-    query = request.to_query()
-    if session.curves_x not in (None, DEFAULT_X):
-        query["x"] = session.curves_x
-    if session.curves_y not in (None, DEFAULT_Y):
-        query["y"] = session.curves_y
-    if session.curves_published:
-        query["published"] = "True"
-    set_query(query)
-
-
 def _choose_checkpoint() -> tuple[str, str]:
     checkpoints = available_checkpoints()
     if session.network not in checkpoints:
         session.network = default_pair()[0]
-    network = registry_select("Network", list(checkpoints), "network", NETWORKS)
-    dataset = registry_select("Dataset", checkpoints[network], "dataset", DATASETS, default=-1)
+    network_key, dataset_key = SessionState.network.key, SessionState.dataset.key
+    network = registry_select("Network", list(checkpoints), network_key, NETWORKS)
+    dataset = registry_select("Dataset", checkpoints[network], dataset_key, DATASETS, default=-1)
     return network, dataset
+
+
+def _current_network() -> str:
+    """Return the network of the session, or the default if it has none."""
+    network = session.network
+    return network if network in available_checkpoints() else default_pair()[0]
 
 
 def _choose_recipes(network: str, dataset: str) -> list[Recipe]:
@@ -198,18 +170,25 @@ def _choose_recipes(network: str, dataset: str) -> list[Recipe]:
 
 
 def _choose_points() -> int:
-    """Number of even sparsities, or 0 for compression ratios."""
+    """Number of even sparsities, or 0 for effective compression ratios."""
+    ratios = ", ".join(str(ratio) for ratio in COMPRESSION_RATIOS)
     spacing = segments(
         "Points",
         SPACINGS,
-        "curve_spacing",
-        help="Even sparsities, or the compression ratios 1, 2, 4, 8, 16, 32.",
+        SessionState.curve_spacing.key,
+        help=f"Even sparsities, or the effective compression ratios {ratios}.",
     )
     if spacing == "ratios":
         return 0
-    st.session_state.setdefault("curve_points", DEFAULT_POINTS)
-    fewest, most = POINTS_LIMITS
-    return st.slider("Number of points", fewest, most, **persistent("curve_points"))
+    field, (fewest, most) = SessionState.curve_points, POINTS_LIMITS
+    st.session_state.setdefault(field.key, field.default())
+    return st.slider("Number of points", fewest, most, **persistent(field.key))
+
+
+def _choose_seeds() -> int:
+    field = SessionState.curve_seeds
+    st.session_state.setdefault(field.key, field.default())
+    return st.slider("Seeds of random criteria", 1, MAX_SEEDS, **persistent(field.key))
 
 
 def _choose_precision(network: str, dataset: str) -> float | None:
@@ -249,37 +228,3 @@ def _without_strength(recipe: Recipe) -> Recipe:
 
 def _label(recipe: Recipe) -> str:
     return recipe_label(recipe, with_seed=recipe.seed != 0)
-
-
-@dataclass(frozen=True)
-class _Link:
-    """What a link asks for."""
-
-    request: CurveRequest
-    precision: str
-    x: str
-    y: str
-    published: bool
-
-
-def _parse_link(query: dict[str, str]) -> _Link:
-    request = CurveRequest.from_query(query)
-    first = request.recipes[0]
-    check_available(first.network, first.dataset)
-    labels = {value: label for label, value in PRECISIONS.items()}
-    if request.precision not in labels:
-        valid = ", ".join(str(value) for value in PRECISIONS.values() if value is not None)
-        raise ValueError(f"precision must be one of {valid}")
-    return _Link(
-        request,
-        labels[request.precision],
-        _one_of("x", query.get("x", DEFAULT_X), X_LABELS),
-        _one_of("y", query.get("y", DEFAULT_Y), Y_LABELS),
-        query.get("published") == "True",
-    )
-
-
-def _one_of(name: str, text: str, valid: dict[str, str]) -> str:
-    if text not in valid:
-        raise ValueError(f"{name} must be one of {', '.join(valid)}")
-    return text

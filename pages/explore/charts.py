@@ -8,6 +8,7 @@ import numpy as np
 import plotly.graph_objects as go
 import streamlit as st
 
+from pages.controls.amount import scores_are_weights
 from pages.explore.unit_inspector import selected_unit, take_click
 from pages.state.session import SessionState, session
 from pages.state.url import ALL_LAYERS
@@ -44,7 +45,7 @@ def draw_histogram(pruned: PrunedNetwork) -> None:
     """
     method = pruned.recipe.last_step.method
     if session.histogram_of is None or session.histogram_method != method:
-        session.histogram_of = WEIGHTS if method == "weight" else SCORES
+        session.histogram_of = WEIGHTS if METHODS[method].units_are_weights else SCORES
         session.histogram_method = method
     heading, control = st.columns([3, 2], vertical_alignment="center")
     heading.markdown("##### Distribution")
@@ -59,16 +60,15 @@ def draw_histogram(pruned: PrunedNetwork) -> None:
         _draw_histogram_of_weights(pruned)
     elif not pruned.ranking:
         st.caption("Earlier steps have removed all units that this step could score.")
-    elif method == "layer":
-        _draw_layer_scores(pruned)
+    elif any(pruned.groups[name].names for name in pruned.ranking):
+        _draw_named_scores(pruned)
     else:
         _draw_histogram_of_scores(pruned)
 
 
 def _draw_histogram_of_weights(pruned: PrunedNetwork) -> None:
     layer, log = _draw_histogram_controls(list(prunable(pruned.model)))
-    step = pruned.recipe.last_step
-    has_weight_threshold = step.method == "weight" and step.criterion == "magnitude"
+    has_weight_threshold = scores_are_weights(pruned.recipe.last_step)
     values, kept = pruned.weights(layer)
     figure = histogram(
         values,
@@ -121,14 +121,15 @@ def _common_threshold(pruned: PrunedNetwork, group: str | None) -> float | None:
     return thresholds.pop() if len(thresholds) == 1 else None
 
 
-def _draw_layer_scores(pruned: PrunedNetwork) -> None:
-    [(group, ranked)] = pruned.ranking.items()
-    removed = pruned.removed_units_of(group)
+def _draw_named_scores(pruned: PrunedNetwork) -> None:
     layers = {}
-    for unit in sorted(ranked.order):
-        name = pruned.groups[group].label(unit)
-        layers[name] = ScoredLayer(float(ranked.scores[unit]), not removed[unit])
-    figure = layer_scores(layers, title="score of the layer")
+    for group, ranked in pruned.ranking.items():
+        removed = pruned.removed_units_of(group)
+        for unit in sorted(ranked.order):
+            name = pruned.groups[group].label(unit)
+            layers[name] = ScoredLayer(float(ranked.scores[unit]), not removed[unit])
+    unit_name = METHODS[pruned.recipe.last_step.method].unit
+    figure = layer_scores(layers, title=f"score of the {unit_name}")
     alt = alt_of_layer_scores(layers)
     st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)
 
@@ -141,7 +142,7 @@ def draw_heatmap(pruned: PrunedNetwork) -> None:
     pruned : PrunedNetwork
         The result of a recipe.
     """
-    if pruned.recipe.last_step.method == "feature" and pruned.ranking:
+    if pruned.ranking and not METHODS[pruned.recipe.last_step.method].has_weights:
         st.markdown("##### Score of each pixel")
         _draw_pixel_scores(pruned)
         return

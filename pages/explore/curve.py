@@ -1,19 +1,18 @@
 """Accuracy against sparsity: the settings that were visited, and the whole curve on request."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import streamlit as st
 
 from pages.explore.metrics import FIRST_ESTIMATE_IMAGES
-from pages.state.background_task import Task, TaskProgress, draw_task, partial_result, wait_for
+from pages.state.background_task import Task, TaskProgress, draw_task, partial_result
 from pages.state.session import session
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.prune import score_steps
-from pruning.engine.pruned_network import PrunedNetwork
+from pruning.engine.prune import rank_units
 from pruning.experiments.curves import recipes_along_curve
 from pruning.experiments.strength import without_value
 from pruning.figures.accuracy_curve import accuracy_curve, alt_of_accuracy_curve
@@ -23,7 +22,7 @@ from pruning.recipe.recipe import Recipe
 MAX_VISITED = 200
 BAR_HEIGHT = 40
 
-Curve = tuple[Evaluation, ...]
+CurvePoints = tuple[Evaluation, ...]
 
 
 @dataclass(frozen=True)
@@ -57,24 +56,34 @@ def remember_visited(evaluation: Evaluation) -> None:
     session.visited = [*session.visited, point][-MAX_VISITED:]
 
 
-def draw_curve(pruned: PrunedNetwork, current: Evaluation | None) -> None:
+def draw_curve(
+    recipe: Recipe, current: Evaluation | None, task: Task | None, points: CurvePoints | None
+) -> None:
     """Draw the curve of a recipe.
 
     Parameters
     ----------
-    pruned : PrunedNetwork
-        The result of the recipe.
+    recipe : Recipe
+        The recipe.
     current : Evaluation or None
         Its accuracy, as far as it is measured.
+    task : Task or None
+        The `curve_task` of the recipe.
+    points : tuple of Evaluation or None
+        The result of the task, if it has one.
     """
     st.markdown("##### Accuracy against sparsity")
-    family = without_value(pruned.recipe)
+    family = without_value(recipe)
     visited = [point.evaluation for point in session.visited if point.family == family]
-    if pruned.recipe.last_step.scope == "custom":
+    curve = points or ()
+    if task is None:
         st.caption("A curve needs one value for all layers: choose another scope.")
-        curve: Sequence[Evaluation] = ()
     else:
-        curve = _draw_task(family)
+        slot = st.container(height=BAR_HEIGHT, border=False)
+        if points is None:
+            with slot:
+                draw_task(task)
+            curve = partial_result(task) or ()
     currents = [] if current is None else [current]
     st.plotly_chart(
         accuracy_curve(curve=curve, visited=visited, current=current),
@@ -84,30 +93,34 @@ def draw_curve(pruned: PrunedNetwork, current: Evaluation | None) -> None:
     )
 
 
-def _draw_task(family: Recipe) -> Sequence[Evaluation]:
-    """Draw the button that computes the curve, or its progress; return the points so far."""
-    task = _curve_task(family)
-    slot = st.container(height=BAR_HEIGHT, border=False)
-    result = wait_for(task)
-    if result is not None:
-        return result
-    with slot:
-        draw_task(task)
-    return partial_result(task) or ()
+def curve_task(recipe: Recipe) -> Task | None:
+    """Return the task that computes the curve of a recipe.
 
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
 
-def _curve_task(family: Recipe) -> Task:
+    Returns
+    -------
+    Task or None
+        Its result and its partial results are `CurvePoints`; None if every layer has a value of its
+        own.
+    """
+    if recipe.last_step.scope == "custom":
+        return None
+    family = without_value(recipe)
     is_slow = NETWORKS[family.network].slow
     total = DATASETS[family.dataset].test_images
     images = min(FIRST_ESTIMATE_IMAGES, total) if is_slow else None
     base = replace(family, max_test_images=images)
 
-    def work(report: Callable[[TaskProgress], None]) -> Curve:
+    def work(report: Callable[[TaskProgress], None]) -> CurvePoints:
         def report_points(progress: EvaluationProgress) -> None:
             points = tuple(point for point in progress.evaluations if point is not None)
             report(TaskProgress(progress.share, points))
 
-        score_steps(base, lambda share: report(TaskProgress(0.0)))
+        rank_units(base, lambda share: report(TaskProgress(0.0)))
         return evaluate(recipes_along_curve(base), report=report_points)
 
     return Task(

@@ -1,11 +1,12 @@
 """The numbers that matter, in one row, and the table of layers."""
 
 from collections.abc import Callable
-from typing import Any
 
 import streamlit as st
 
 from pages.state.background_task import Task, TaskProgress
+from pages.state.widgets import NEUTRAL_DELTA
+from pruning.cost.macs import Cost, CostByLayer
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.pruned_network import PrunedNetwork
@@ -17,8 +18,6 @@ FIRST_ESTIMATE_IMAGES = 1_000
 """Test images for the estimate that a slow network shows first."""
 UNCHANGED_POINTS = 0.005
 """Percentage points below which an accuracy is shown as unchanged."""
-QUIET: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
-"""Options of a delta that is neither good nor bad."""
 
 
 def accuracy_task(pruned: PrunedNetwork) -> Task:
@@ -106,11 +105,11 @@ def _draw_accuracy(evaluation: Evaluation) -> None:
     help_text = f"Correct / all images of the test set. Dense: {dense:.2%}."
     if not accuracy.complete:  # the first images may be easier than all: no comparison
         text, delta = f"≈ {accuracy.value:.2%}", f"dense: {dense:.2%}"
-        st.metric("Test accuracy", text, delta, **QUIET, help=help_text)
+        st.metric("Test accuracy", text, delta, **NEUTRAL_DELTA, help=help_text)
         return
     text, change = f"{accuracy.value:.2%}", 100 * (accuracy.value - dense)
     if abs(change) < UNCHANGED_POINTS:
-        st.metric("Test accuracy", text, "as dense", **QUIET, help=help_text)
+        st.metric("Test accuracy", text, "as dense", **NEUTRAL_DELTA, help=help_text)
     else:
         st.metric("Test accuracy", text, f"{change:+.2f} points against dense", help=help_text)
 
@@ -121,7 +120,7 @@ def _draw_sparsity(pruned: PrunedNetwork) -> None:
         "Sparsity",
         f"{pruned.sparsity:.2%}",
         f"of the {weights:,} prunable weights",
-        **QUIET,
+        **NEUTRAL_DELTA,
         help=f"Removed / all {weights:,} prunable weights, as achieved: weights of convolution "
         "and linear layers, without biases and batch norm.",
     )
@@ -129,42 +128,48 @@ def _draw_sparsity(pruned: PrunedNetwork) -> None:
 
 def _removed_text(pruned: PrunedNetwork) -> str:
     last = pruned.step_results[-1]
-    if last.method == "weight" or len(pruned.step_results) > 1:
+    method = METHODS[last.method]
+    if method.units_are_weights or len(pruned.step_results) > 1:
         weights = pruned.dense.prunable_weights - sum(pruned.kept_weights.values())
         return f"{weights:,} weights removed"
-    return f"{last.removed:,} of {last.total:,} {METHODS[last.method].unit}s removed"
+    return f"{last.removed:,} of {last.total:,} {method.unit}s removed"
 
 
 def _draw_parameters(pruned: PrunedNetwork) -> None:
     masked, effective, dense = pruned.masked, pruned.effective, pruned.dense
-    ratio = dense.parameters / max(1, masked.parameters)
-    delta = f"{ratio:.2f}x compression"
-    if effective != masked:
-        delta = f"effective {format_count(effective.parameters)}; {delta}"
-    st.metric(
-        "Parameters left",
+    _draw_count(
+        "Parameters left (masked)",
         format_count(masked.parameters),
-        delta,
-        **QUIET,
-        help=f"Masked: {masked.parameters:,} of {dense.parameters:,}, biases and batch norm "
-        f"included. {_effective_help(effective.parameters)}",
+        f"{_compression(dense, masked):.2f}x compression",
+        f"{format_count(effective.parameters)} ({_compression(dense, effective):.2f}x)",
+        f"Masked: {masked.parameters:,} of {dense.parameters:,}, biases and batch norm included. "
+        "Compression: all parameters / parameters left. "
+        f"{_effective_help(effective.parameters)}",
     )
+
+
+def _compression(dense: CostByLayer, left: Cost) -> float:
+    return dense.parameters / max(1, left.parameters)
 
 
 def _draw_macs(pruned: PrunedNetwork) -> None:
     masked, effective, dense = pruned.masked, pruned.effective, pruned.dense
-    delta = f"of {format_count(dense.macs)} per image"
-    if effective != masked:
-        delta = f"effective {format_count(effective.macs)}; {delta}"
-    st.metric(
-        "MACs left",
+    _draw_count(
+        "MACs left (masked)",
         format_count(masked.macs),
-        delta,
-        **QUIET,
-        help=f"Masked: {masked.macs:,} of {dense.macs:,} multiply-accumulates for one image; "
+        f"of {format_count(dense.macs)} per image",
+        format_count(effective.macs),
+        f"Masked: {masked.macs:,} of {dense.macs:,} multiply-accumulates for one image; "
         "FLOPs = 2 x MACs. In theory: ordinary kernels do not skip single zero weights. "
         f"{_effective_help(effective.macs)}",
     )
+
+
+def _draw_count(label: str, masked: str, note: str, effective: str, help_text: str) -> None:
+    """Draw a count of what the masks keep, and the effective count below; a caption can wrap."""
+    with st.container(gap="xsmall"):
+        st.metric(label, masked, note, **NEUTRAL_DELTA, help=help_text)
+        st.caption(f"effective {effective}")
 
 
 def _effective_help(count: int) -> str:
@@ -234,8 +239,8 @@ def draw_table(pruned: PrunedNetwork) -> None:
             ),
             "threshold": column.NumberColumn("threshold (score)", format="%.5f"),
             "weights": column.NumberColumn(format="localized"),
-            "kept": column.NumberColumn(format="localized"),
+            "kept": column.NumberColumn("kept (masked)", format="localized"),
             "macs": column.NumberColumn("MACs", format="localized"),
-            "macs_left": column.NumberColumn("MACs left", format="localized"),
+            "macs_left": column.NumberColumn("MACs left (masked)", format="localized"),
         },
     )

@@ -6,9 +6,9 @@ import streamlit as st
 
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
-from pages.controls.sidebar import Sidebar, draw_sidebar
+from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
 from pages.explore.charts import draw_heatmap, draw_histogram, draw_mask
-from pages.explore.curve import draw_curve, remember_visited
+from pages.explore.curve import curve_task, draw_curve, remember_visited
 from pages.explore.metrics import accuracy_task, draw_metrics, draw_table, is_estimate_ready
 from pages.explore.unit_inspector import draw_unit_inspector
 from pages.state.background_task import draw_task, partial_result, start, wait_for
@@ -26,7 +26,7 @@ DEBOUNCE_S = 0.15
 def page() -> None:
     """Draw the page."""
     set_active_work("accuracy", "curve", "scores")
-    sidebar = draw_sidebar()
+    sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
     st.title("Explore")
     show_pending_message()
@@ -39,26 +39,28 @@ def page() -> None:
     debounce()
     pruned = prune(sidebar.recipe)
     with sidebar.summary_slot:
-        draw_summary(_active_step_of(pruned, sidebar))
-    _draw_panels(pruned)
+        draw_summary(_after_active_step(pruned, sidebar))
+    _await_and_draw_panels(pruned)
 
 
 def _request_scores(sidebar: Sidebar | None) -> Recipe | None:
-    """Request the scores of the steps behind the one that the sidebar shows."""
+    """Request the scores of the steps after the one that the sidebar shows."""
     if sidebar is None:
         return None
     return sidebar.unscored or request_scores(sidebar.recipe)
 
 
-def _active_step_of(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
+def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
     """Return the network after the step that the sidebar shows."""
-    is_last = sidebar.active_step == len(sidebar.recipe.steps) - 1
-    return pruned if is_last else prune(sidebar.active_recipe)
+    for _ in sidebar.recipe.steps[sidebar.active_step + 1 :]:
+        assert pruned.previous is not None
+        pruned = pruned.previous
+    return pruned
 
 
-def _draw_panels(pruned: PrunedNetwork) -> None:
-    task = accuracy_task(pruned)
-    start(task)
+def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
+    accuracy = accuracy_task(pruned)
+    start(accuracy)
     metrics = st.container(key="numbers")
     with st.container(key="pictures"):  # drawn while the accuracy is measured
         top_left, top_right = st.columns(2)
@@ -69,15 +71,18 @@ def _draw_panels(pruned: PrunedNetwork) -> None:
         bottom_left, curve_slot = st.columns(2)
         with bottom_left:
             draw_mask(pruned)
-    evaluation = wait_for(task, None, enough=is_estimate_ready)
+    evaluation = wait_for(accuracy, None, enough=is_estimate_ready)
     with metrics:
         if evaluation is not None:
             remember_visited(evaluation)
             draw_metrics(pruned, evaluation)
         else:
-            draw_task(task)
+            draw_task(accuracy)
+    current = evaluation or partial_result(accuracy)
+    curve = curve_task(pruned.recipe)
+    points = None if curve is None else wait_for(curve)
     with curve_slot:
-        draw_curve(pruned, evaluation or partial_result(task))
+        draw_curve(pruned.recipe, current, curve, points)
     draw_unit_inspector(pruned)
     draw_table(pruned)
 

@@ -84,10 +84,9 @@ def _show_click(pruned: PrunedNetwork, groups: Mapping[str, UnitGroup]) -> None:
 
 
 def _show_unit(pruned: PrunedNetwork, group: UnitGroup, layer: str, unit: int) -> None:
-    method = pruned.recipe.last_step.method
-    if method == "feature":
+    if not METHODS[pruned.recipe.last_step.method].has_weights:
         session.unit_row, session.unit_column = divmod(unit, group.shape[-1])
-    elif method == "layer":
+    elif group.names:
         model = pruned.before_step.model
         session.unit = next(block for block in group.names if layer in layers_in(model, block))
     else:
@@ -96,19 +95,19 @@ def _show_unit(pruned: PrunedNetwork, group: UnitGroup, layer: str, unit: int) -
 
 def _draw_unit(pruned: PrunedNetwork, group: UnitGroup, columns: Sequence[Any]) -> int:
     """Draw the choice of a unit and return its index in its group."""
-    method = pruned.recipe.last_step.method
-    if method == "layer":
+    method = METHODS[pruned.recipe.last_step.method]
+    if group.names:
         with columns[1]:
             name = select("Unit", list(group.names), SessionState.unit.key)
         return group.names.index(name)
-    if method == "feature":
+    if not method.has_weights:
         return _draw_pixel(group, columns)
-    if method == "weight":
+    if method.units_are_weights:
         inputs = group.units // group.shape[0]
         output = _draw_index(columns[1], "Output unit", SessionState.unit.key, group.shape[0])
         position = _draw_index(columns[2], "Input weight", SessionState.unit_input.key, inputs)
         return output * inputs + position
-    label = METHODS[method].unit.capitalize()
+    label = method.unit.capitalize()
     return _draw_index(columns[1], label, SessionState.unit.key, group.units)
 
 

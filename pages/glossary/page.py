@@ -28,11 +28,12 @@ TERMS = {
     "Test accuracy": "Correct / total on the full test set. For a slow network, an estimate from "
     "the first 1,000 test images with its 95% interval (Wilson) is shown first, while the other "
     "images are classified.",
-    "Compression": "All parameters / parameters left. It counts numbers, not bytes: the file of a "
-    "masked network is smaller only if zeros are encoded compactly.",
+    "Compression": "All parameters / parameters left, masked or effective. It counts numbers, not "
+    "bytes: the file of a masked network is smaller only if zeros are encoded compactly.",
     "Effective": "Parameters and MACs without the weights connected to a channel whose output is "
     "always zero or unused (Vysogorets and Kempe 2023): what is nonzero after removal. Compare, "
-    "Curves and the planner use it; Explore counts what the masks keep.",
+    "Curves and the planner use it; Explore shows it beside the masked counts, which are of what "
+    "the masks keep.",
     "Estimate": "Accuracy on the first images, in an order that follows from their pixels, so that "
     "they are a random sample; always with their number and Wilson's 95% interval.",
     "MACs": "Multiply-accumulates of convolution and linear layers for one image; FLOPs = 2 x "

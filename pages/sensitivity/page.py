@@ -6,12 +6,12 @@ import streamlit as st
 
 from pages.controls.sidebar import draw_recipe
 from pages.sensitivity import planner
-from pages.sensitivity.planner import MAX_LOSS, draw_planner
+from pages.sensitivity.planner import draw_max_loss, draw_plan, plan_task
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
-from pages.state.messages import render_page, report_bad_link, show_pending_message
-from pages.state.session import SessionState, session
-from pages.state.tables import download_row
-from pages.state.url import follow_opened_recipe, is_history_navigation
+from pages.state.messages import render_page, show_pending_message
+from pages.state.session import SessionState
+from pages.state.tables import Download, draw_downloads
+from pages.state.url import follow_opened_recipe
 from pages.state.visitor import set_active_work
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
@@ -23,13 +23,10 @@ from pruning.figures.sensitivity_heatmap import alt_of_sensitivity_heatmap, sens
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
-from pruning.recipe.serialization import parse_float
 
 TASK = "scan"
-METHODS_WITH_LAYERS = ("weight", "neuron", "filter")
 COARSE_PRECISION = 0.02  # of the scan of a slow network
 SLOW_VALIDATION_IMAGES = 1000
-DEFAULT_LOSS = 1.0
 MAX_NAMED_LAYERS = 12
 
 
@@ -38,17 +35,15 @@ def page() -> None:
     set_active_work(TASK, planner.TASK)
     st.title("Sensitivity")
     follow_opened_recipe()
-    if not SessionState.lose.is_set() or is_history_navigation():
-        _read_max_loss()
-    recipe = draw_recipe(view=("lose",))
+    recipe = draw_recipe(view=(SessionState.lose.key,))
     show_pending_message()
     if recipe is None:
         return
-    step = recipe.last_step
-    if step.method not in METHODS_WITH_LAYERS:
+    method = METHODS[recipe.last_step.method]
+    if not method.competing_groups:
         st.info(
-            f"A scan goes layer by layer, and {METHODS[step.method].unit}s have no layers to "
-            "choose from: choose weights, neurons or filters."
+            f"A scan goes layer by layer, and {method.unit}s have no layers to choose from: "
+            f"choose {_methods_with_layers()}."
         )
         return
     precision = _precision(recipe)
@@ -59,29 +54,21 @@ def page() -> None:
         draw_task(task)
         return
     figures = st.container()
-    plan = draw_planner(scan)
+    planning = plan_task(scan, draw_max_loss())
+    plan = wait_for(planning)
+    if plan is None:
+        draw_task(planning)
+    else:
+        draw_plan(plan, scan)
     with figures:
         _draw_figures(scan, plan)
     _draw_downloads(scan)
 
 
-def _read_max_loss() -> None:
-    """Follow the link, or report what is wrong with it."""
-    session.lose = DEFAULT_LOSS
-    if "lose" not in st.query_params:
-        return
-    text = st.query_params["lose"]
-    try:
-        session.lose = _parse_max_loss(text)
-    except ValueError as error:
-        report_bad_link(error)
-
-
-def _parse_max_loss(text: str) -> float:
-    value = parse_float("lose", text)
-    if not 0 <= value <= MAX_LOSS:
-        raise ValueError(f"lose must be from 0 to {MAX_LOSS:g} points, not {text[:30]}")
-    return value
+def _methods_with_layers() -> str:
+    """Name the units that a scan can remove."""
+    units = [f"{method.unit}s" for method in METHODS.values() if method.competing_groups]
+    return f"{', '.join(units[:-1])} or {units[-1]}"
 
 
 def _precision(recipe: Recipe) -> float | None:
@@ -147,6 +134,9 @@ def _draw_figures(scan: SensitivityScan, plan: SparsityPlan | None = None) -> No
 def _draw_downloads(scan: SensitivityScan) -> None:
     table = scan.table()
 
+    def rows() -> str:
+        return table.to_json(orient="records")
+
     def figures() -> str:
         return html_page(
             "Sensitivity",
@@ -156,13 +146,13 @@ def _draw_downloads(scan: SensitivityScan) -> None:
             },
         )
 
-    download_row(
+    draw_downloads(
         "sensitivity",
-        {
-            "Scan as CSV": ("csv", "text/csv", table.to_csv(index=False)),
-            "Scan as JSON": ("json", "application/json", lambda: table.to_json(orient="records")),
-            "Figures as HTML": ("html", "text/html", figures),
-        },
+        [
+            Download("Scan as CSV", "csv", "text/csv", table.to_csv(index=False)),
+            Download("Scan as JSON", "json", "application/json", rows),
+            Download("Figures as HTML", "html", "text/html", figures),
+        ],
     )
 
 

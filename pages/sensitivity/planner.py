@@ -4,52 +4,53 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.state.background_task import Task, TaskProgress
+from pages.state.session import SessionState
 from pages.state.tables import column_config
-from pages.state.url import open_on_explore
+from pages.state.url import MAX_LOSS, open_on_explore
 from pages.state.widgets import persistent
 from pruning.experiments.sensitivity import SensitivityScan
 from pruning.experiments.sparsity_plan import SparsityPlan, plan_sparsities
 
 TASK = "plan"
-MAX_LOSS = 50.0
-"""Points of validation accuracy that a plan may lose."""
 SIZE_TOLERANCE = 0.02
 """Difference in size between plan and baseline that is worth a remark."""
 
 
-def draw_planner(scan: SensitivityScan) -> SparsityPlan | None:
-    """Draw the planner's control and the plan.
+def draw_max_loss() -> float:
+    """Draw the planner's control.
+
+    Returns
+    -------
+    float
+        Points of validation accuracy that the plan may lose.
+    """
+    st.markdown("##### Planner")
+    narrow, _ = st.columns([2, 3])
+    return narrow.number_input(
+        "Maximum loss of validation accuracy (points)",
+        0.0,
+        MAX_LOSS,
+        step=0.5,
+        **persistent(SessionState.lose.key),
+    )
+
+
+def plan_task(scan: SensitivityScan, max_loss: float) -> Task:
+    """Return the task that plans a sparsity for each layer.
 
     Parameters
     ----------
     scan : SensitivityScan
         A complete scan.
+    max_loss : float
+        Points of validation accuracy that the plan may lose.
 
     Returns
     -------
-    SparsityPlan or None
-        None while it is being computed.
+    Task
+        Its result is a `SparsityPlan`.
     """
-    st.markdown("##### Planner")
-    narrow, _ = st.columns([2, 3])
-    max_loss = narrow.number_input(
-        "Maximum loss of validation accuracy (points)",
-        0.0,
-        MAX_LOSS,
-        step=0.5,
-        **persistent("lose"),
-    )
-    task = _task(scan, max_loss)
-    plan = wait_for(task)
-    if plan is None:
-        draw_task(task)
-        return None
-    _draw_plan(plan, scan)
-    return plan
-
-
-def _task(scan: SensitivityScan, max_loss: float) -> Task:
     assert scan.dense is not None  # of a complete scan
 
     def work(report: Callable[[TaskProgress], None]) -> SparsityPlan:
@@ -65,7 +66,16 @@ def _task(scan: SensitivityScan, max_loss: float) -> Task:
     )
 
 
-def _draw_plan(plan: SparsityPlan, scan: SensitivityScan) -> None:
+def draw_plan(plan: SparsityPlan, scan: SensitivityScan) -> None:
+    """Draw a plan as a table, beside baselines of the same size.
+
+    Parameters
+    ----------
+    plan : SparsityPlan
+        The plan.
+    scan : SensitivityScan
+        The scan that it was made from.
+    """
     table = plan.table()
     headings = {"plan": st.column_config.TextColumn("sparsities", width="medium")}
     st.dataframe(table, hide_index=True, column_config=column_config(table) | headings)

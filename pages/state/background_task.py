@@ -6,15 +6,15 @@ Beginning and drawing are separate: `start` and `wait_for` belong to the logic o
 
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import streamlit as st
 
-from pages.state.messages import escape_markdown, rerun_keeping_message
+from pages.state.messages import describe_error, escape_markdown, rerun_keeping_message
 from pages.state.session import session
-from pages.state.visitor import is_disconnected, jobs, subscriber
+from pages.state.visitor import downloads, is_disconnected, jobs, subscriber
 from pruning.runtime.errors import Cancelled
-from pruning.runtime.jobs import Job
+from pruning.runtime.jobs import Job, Jobs
 
 DEFAULT_INTERVAL_S = 1.0
 LONG_S = 90
@@ -47,7 +47,7 @@ class Task:
     Parameters
     ----------
     name : str
-        Name of the task; a visitor has one work of each name at a time.
+        Name of the task; a visitor follows at most one job of each name.
     key : hashable
         Key of the work: it is done once for all visitors who ask for it.
     work : callable
@@ -64,6 +64,14 @@ class Task:
         Subject of the message about a failure, such as "The curve".
     bar_first : bool
         Whether the progress bar stands above the partial result.
+    icon : str
+        Icon of the button.
+    progress_text : str
+        Text on the progress bar; by default the share of the work that is done and the time left.
+    shared : bool
+        Whether the work belongs to all visitors, such as a download: it does not wait for
+        measurements, everyone sees its progress, and nobody can cancel it. A failure is shown
+        below the button to the visitor who began it. Shared work begins with a click.
     """
 
     name: str
@@ -75,11 +83,24 @@ class Task:
     interval: float = DEFAULT_INTERVAL_S
     subject: str = "The result"
     bar_first: bool = True
+    icon: str = ":material/play_arrow:"
+    progress_text: str = ""
+    shared: bool = False
 
     @property
     def is_stopped(self) -> bool:
         """Whether this work was cancelled by its visitor, or has failed."""
         return session.stopped_tasks.get(self.name) == self.key
+
+    @property
+    def queue(self) -> Jobs:
+        """The jobs among which the work is done."""
+        return downloads() if self.shared else jobs()
+
+    @property
+    def subscriber(self) -> Hashable:
+        """Who waits for the work: the current visitor, or all of them together."""
+        return self.name if self.shared else subscriber(self.name)
 
 
 def start(task: Task) -> Job | None:
@@ -99,16 +120,15 @@ def start(task: Task) -> Job | None:
         return None
     job = _followed_job(task)
     if job is not None and _has_failed(job):  # the work failed while another page was shown
-        _remember_failure(task, job)
-        rerun_keeping_message()
+        _rerun_after(task, job)
     if task.starts_itself:
         return _follow(task)
     if job is None:  # the last work was for other choices
-        jobs().unsubscribe(subscriber(task.name))
+        task.queue.unsubscribe(task.subscriber)
         return None
     if job.done:
         return None if job.failed else job
-    return job if subscriber(task.name) in job.subscribers else None
+    return job if task.subscriber in job.subscribers else None
 
 
 def wait_for(
@@ -133,7 +153,7 @@ def wait_for(
         None if the work has not ended, even if ``enough`` ended the wait (see `partial_result`),
         or if it has failed.
     """
-    result = jobs().cached_result(task.key)
+    result = task.queue.cached_result(task.key)
     if result is not None:
         _stop_following_other_work(task)
         return result
@@ -146,8 +166,7 @@ def wait_for(
     if not job.failed:
         return job.result
     if _has_failed(job):
-        _remember_failure(task, job)
-        rerun_keeping_message()
+        _rerun_after(task, job)
     return None
 
 
@@ -158,22 +177,32 @@ def _wait(job: Job, seconds: float | None, enough: Callable[[Any], bool] | None)
     job.wait(is_enough, timeout=seconds)
 
 
-def draw_task(task: Task) -> None:
+def draw_task(task: Task, *, width: Literal["content", "stretch"] = "content") -> None:
     """Draw what there is of a task without a result: a button, or its progress.
 
     Parameters
     ----------
     task : Task
-        The task, after `wait_for`.
+        The task, after `wait_for`; shared work needs no call before.
+    width : str
+        Width of the button, as of ``st.button``.
     """
-    job = None if task.is_stopped else _followed_job(task)
-    if job is not None and subscriber(task.name) in job.subscribers:
+    job = _job_in_progress(task)
+    if job is not None:
         st.fragment(_draw_progress, run_every=task.interval)(task, job)
         return
     if not task.bar_first:
         _draw_partial(task, partial_result(task))
-    icon = ":material/play_arrow:"
-    st.button(task.label, key=f"begin {task.name}", icon=icon, on_click=_begin, args=[task])
+    st.button(
+        task.label,
+        key=f"begin {task.name}",
+        icon=task.icon,
+        on_click=_begin,
+        args=[task],
+        width=width,
+    )
+    if task.shared:
+        _draw_failure(task)
     if task.bar_first:
         _draw_partial(task, partial_result(task))
 
@@ -209,16 +238,24 @@ def _followed_job(task: Task) -> Job | None:
     return job if job is not None and job.key == task.key else None
 
 
+def _job_in_progress(task: Task) -> Job | None:
+    """Return the job whose progress is drawn; a job that has ended is drawn once, to report it."""
+    if task.shared:
+        return task.queue.subscription(task.subscriber)  # whoever has begun it
+    job = None if task.is_stopped else _followed_job(task)
+    return job if job is not None and task.subscriber in job.subscribers else None
+
+
 def _follow(task: Task) -> Job:
-    job = jobs().subscribe(subscriber(task.name), task.key, task.work)
+    job = task.queue.subscribe(task.subscriber, task.key, task.work)
     session.followed_jobs[task.name] = job
     return job
 
 
 def _stop_following_other_work(task: Task) -> None:
-    job = jobs().subscription(subscriber(task.name))
+    job = task.queue.subscription(task.subscriber)
     if job is not None and job.key != task.key:
-        jobs().unsubscribe(subscriber(task.name))
+        task.queue.unsubscribe(task.subscriber)
 
 
 def _has_failed(job: Job) -> bool:
@@ -235,19 +272,36 @@ def _begin(task: Task) -> None:
 
 def _draw_progress(task: Task, job: Job) -> None:
     if job.done:
-        if _has_failed(job):
-            _remember_failure(task, job)
-        rerun_keeping_message()
+        _rerun_after(task, job)
     progress = job.progress or TaskProgress(0.0)
+    share = min(1.0, progress.share)
+    text = task.progress_text or _progress_text(job, progress.share)
+    if task.shared:
+        st.progress(share, text)
+        return
     if not task.bar_first:
         _draw_partial(task, progress.partial)
     bar, stop = st.columns([4, 1], vertical_alignment="center")
-    bar.progress(min(1.0, progress.share), _progress_text(job, progress.share))
+    bar.progress(share, text)
     if stop.button("Cancel", key=f"cancel {task.name}", width="stretch"):
         _cancel(task, job)
         st.rerun()
     if task.bar_first:
         _draw_partial(task, progress.partial)
+
+
+def _draw_failure(task: Task) -> None:
+    """Draw why the work that the visitor began last has failed, if it has."""
+    job = _followed_job(task)
+    if job is not None and job.failed:
+        st.error(escape_markdown(describe_error(job.error)))
+
+
+def _rerun_after(task: Task, job: Job) -> None:
+    """Run the page again after a job has ended, with a message if it has failed."""
+    if _has_failed(job) and not task.shared:
+        _remember_failure(task, job)
+    rerun_keeping_message()
 
 
 def _progress_text(job: Job, share: float) -> str:
@@ -264,12 +318,12 @@ def _cancel(task: Task, job: Job) -> None:
     partial = job.progress.partial if job.progress else None
     if partial is not None:
         session.partial_results[task.name] = (task.key, partial)
-    jobs().unsubscribe(subscriber(task.name))
-    jobs().unsubscribe_where(is_disconnected, task.key)
+    task.queue.unsubscribe(task.subscriber)
+    task.queue.unsubscribe_where(is_disconnected, task.key)
 
 
 def _remember_failure(task: Task, job: Job) -> None:
-    """Report once that work has failed; it begins again by a click only."""
+    """Report a failure once; the work starts again only after a click."""
     session.stopped_tasks[task.name] = task.key
-    problem = escape_markdown(str(job.error))
+    problem = escape_markdown(describe_error(job.error))
     session.message = f"{task.subject} could not be computed: {problem}"

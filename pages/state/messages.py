@@ -1,8 +1,11 @@
-"""Messages to the visitor: what a link or background work got wrong."""
+"""Messages to the visitor: what a link, a file or background work got wrong.
+
+The text of an error is shown only if this project has written it for a reader.
+"""
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import streamlit as st
 
@@ -10,12 +13,20 @@ from pages.state.session import session
 from pruning.runtime.errors import Cancelled, PrunescopeError
 
 MAX_MESSAGE = 600
+MAX_KEY, MAX_KEYS = 40, 5
+"""Characters of a key, and number of keys, that a message names."""
+UNEXPECTED = "an unexpected error, which the server has logged"
+"""What is said of an error whose text is not for a reader."""
 
 logger = logging.getLogger(__name__)
 
 
 def render_page(page: Callable[[], None]) -> None:
     """Run a page; an error that it raises is shown as a sentence.
+
+    What a visitor can get wrong is reported where it is read. A ValueError that comes here may
+    be that of another library, so its text is not shown. Other errors are left to Streamlit,
+    whose configuration hides their text.
 
     Parameters
     ----------
@@ -29,8 +40,7 @@ def render_page(page: Callable[[], None]) -> None:
     except PrunescopeError as error:
         st.error(escape_markdown(sentence(error)))
     except ValueError as error:
-        logger.warning("a page was not drawn", exc_info=error)
-        st.error(escape_markdown(sentence(error)))
+        st.error(escape_markdown(f"The page could not be drawn: {describe_error(error)}."))
 
 
 def show_pending_message() -> None:
@@ -47,41 +57,85 @@ def rerun_keeping_message() -> None:
     st.rerun()
 
 
-def report_bad_link(error: ValueError) -> None:
+def report_bad_link(error: Exception) -> None:
     """Say in the next run what is wrong with a link, and that the page shows its default.
 
     Parameters
     ----------
-    error : ValueError
-        Its text is one sentence without a full stop.
+    error : Exception
+        What the reader of the link has raised.
     """
-    problem = escape_markdown(str(error))
-    session.message = f"The link could not be followed: {problem}. This is the default instead."
+    problem = escape_markdown(describe_bad_input(error))
+    _add_message(f"The link could not be followed: {problem}. This is the default instead.")
 
 
-def report_unknown_keys(keys: list[str]) -> None:
-    """Say in the next run that a link has keys without a meaning here.
+def report_unknown_keys(keys: Collection[str], source: str = "link") -> None:
+    """Say in the next run that a link or a file has keys without a meaning here.
 
     Parameters
     ----------
-    keys : list of str
+    keys : collection of str
         The keys; nothing is said if there are none.
+    source : str
+        What has them.
     """
     if keys:
-        names = ", ".join(escape_markdown(key[:40]) for key in keys[:5])
-        note = f"The link has keys without a meaning here, which are ignored: {names}."
-        session.message = f"{session.message} {note}" if session.message else note
+        names = ", ".join(escape_markdown(key[:MAX_KEY]) for key in list(keys)[:MAX_KEYS])
+        _add_message(f"The {source} has keys without a meaning here, which are ignored: {names}.")
 
 
-def report_bad_file(error: ValueError) -> None:
+def report_bad_file(error: Exception) -> None:
     """Say in the next run what is wrong with a file; nothing is changed by it.
 
     Parameters
     ----------
-    error : ValueError
-        Its text is one sentence without a full stop.
+    error : Exception
+        What the reader of the file has raised.
     """
-    session.message = f"The file could not be read: {escape_markdown(str(error))}."
+    problem = escape_markdown(describe_bad_input(error))
+    _add_message(f"The file could not be read: {problem}.")
+
+
+def _add_message(text: str) -> None:
+    session.message = f"{session.message} {text}" if session.message else text
+
+
+def describe_bad_input(error: Exception) -> str:
+    """Describe what is wrong with a link or a file.
+
+    Readers convert the errors of other libraries, so that a ValueError is theirs.
+
+    Parameters
+    ----------
+    error : Exception
+        What a reader has raised.
+
+    Returns
+    -------
+    str
+        One sentence without a full stop.
+    """
+    return str(error) if isinstance(error, ValueError) else describe_error(error)
+
+
+def describe_error(error: BaseException) -> str:
+    """Describe an error that a page or background work has raised.
+
+    Parameters
+    ----------
+    error : BaseException
+        Any error.
+
+    Returns
+    -------
+    str
+        One sentence without a full stop: the text of a `PrunescopeError`; a fixed one for all
+        other errors, which are logged.
+    """
+    if isinstance(error, PrunescopeError):
+        return str(error)
+    logger.error("an unexpected error", exc_info=error)
+    return UNEXPECTED
 
 
 def sentence(error: Exception) -> str:

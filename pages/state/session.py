@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import streamlit as st
 
+from pruning.experiments.curve_request import DEFAULT_POINTS, DEFAULT_SEEDS
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.jobs import Job
 
@@ -21,7 +22,7 @@ class Field(Generic[T]):
     """
 
     def __init__(self, default: Callable[[], T]) -> None:
-        self._default = default
+        self.default = default
         self.key = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -37,7 +38,7 @@ class Field(Generic[T]):
         if instance is None:
             return self
         if self.key not in st.session_state:
-            st.session_state[self.key] = self._default()
+            st.session_state[self.key] = self.default()
         return st.session_state[self.key]
 
     def __set__(self, instance: object, value: T) -> None:
@@ -109,8 +110,6 @@ class SessionState:
     """Last job of each task, by the name of the task."""
     last_move: Field[float] = Field(float)
     """Time of the last run of Explore, for debouncing."""
-    downloads: Field[dict[str, Any]] = Field(dict)
-    """Last download job of each dataset."""
 
     # The recipe of Explore, Sensitivity and Agreement
     recipe: Field[Recipe | None] = optional()
@@ -189,8 +188,8 @@ class SessionState:
     curve_names_widgets: Field[None] = optional()
     """Family: names of the chosen recipes, by network and dataset."""
     curve_spacing: Field[str | None] = optional()
-    curve_points: Field[int] = Field(lambda: 11)
-    curve_seeds: Field[int] = Field(lambda: 3)
+    curve_points: Field[int] = Field(lambda: DEFAULT_POINTS)
+    curve_seeds: Field[int] = Field(lambda: DEFAULT_SEEDS)
     curve_precision_widgets: Field[None] = optional()
     """Family: precision of a point, by the speed of the network."""
     curves_x: Field[str | None] = optional()

@@ -1,6 +1,7 @@
 """Tables and downloads that several pages show."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -23,23 +24,45 @@ def column_config(table: pd.DataFrame) -> dict[str, Any]:
     return {name: CONFIG[name] for name in table.columns if name in CONFIG}
 
 
-def download_row(name: str, files: dict[str, tuple[str, str, str | Callable[[], str]]]) -> None:
+@dataclass(frozen=True)
+class Download:
+    """A file that can be downloaded.
+
+    Parameters
+    ----------
+    label : str
+        Label of the button.
+    extension : str
+        Of the file's name.
+    mime : str
+        MIME type.
+    content : str or callable
+        The text, or ``content()`` makes it after the click.
+    """
+
+    label: str
+    extension: str
+    mime: str
+    content: str | Callable[[], str]
+
+
+def draw_downloads(name: str, downloads: Sequence[Download]) -> None:
     """Draw download buttons in a row.
 
     Parameters
     ----------
     name : str
         Name of the files, without extension.
-    files : dict
-        Label to extension, MIME type and content, or a function that makes it after the click.
+    downloads : sequence of Download
+        The files.
     """
     with st.container(horizontal=True):
-        for label, (extension, mime, content) in files.items():
+        for download in downloads:
             st.download_button(
-                label,
-                content,
-                f"{name}.{extension}",
-                mime,
+                download.label,
+                download.content,
+                f"{name}.{download.extension}",
+                download.mime,
                 on_click="ignore",
                 icon=":material/download:",
             )

@@ -1,80 +1,46 @@
-"""The address bar: one codec for the links of all pages, and the recipe that the session shows."""
+"""The address bar: one codec for the links of all pages, and the recipe that the session shows.
 
-from collections.abc import Collection
+The link of a page is a table of `QueryField`. What a page shows besides a recipe is its *view*:
+names in ``VIEW_FIELDS``, which are fields of the session.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import Any
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from pages.state.available import (
+    available_checkpoints,
+    check_available,
+    check_names,
+    default_pair,
+)
 from pages.state.messages import report_bad_link, report_unknown_keys
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP
-from pruning.data import datasets
-from pruning.data.datasets import DATASETS
-from pruning.models import NETWORKS, checkpoints
+from pruning.methods.units import METHODS
+from pruning.recipe.compatibility import layers_for
+from pruning.recipe.query import (
+    MAX_QUOTED,
+    QueryField,
+    format_query,
+    parse_choice,
+    parse_flag,
+    parse_float,
+    parse_int,
+    parse_query,
+)
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import query_keys, recipe_from_query, recipe_to_query
 
 EXPLORE = "pages/explore/page.py"
-DEFAULT_NETWORK = "lenet5"
 ALL_LAYERS = "all layers"
 EXPLORE_VIEW = ("histogram", "mask", "log")
-"""What is looked at on Explore besides the recipe: keys of links and fields of the session."""
-
-
-def available_checkpoints() -> dict[str, list[str]]:
-    """Return the networks that can be shown.
-
-    Returns
-    -------
-    dict of str to list of str
-        The datasets on which each network was trained and that are on this machine.
-    """
-    found: dict[str, list[str]] = {}
-    for network, dataset in checkpoints.shipped():
-        if datasets.available(dataset):
-            found.setdefault(network, []).append(dataset)
-    return found
-
-
-def default_pair() -> tuple[str, str]:
-    """Return the network and the dataset of a new session.
-
-    Returns
-    -------
-    tuple of str
-        Names in ``NETWORKS`` and ``DATASETS``.
-    """
-    found = available_checkpoints()
-    network = DEFAULT_NETWORK if DEFAULT_NETWORK in found else next(iter(found))
-    return network, found[network][-1]
-
-
-def check_available(network: str, dataset: str) -> None:
-    """Check that a trained network and its data are on this machine.
-
-    Parameters
-    ----------
-    network, dataset : str
-        Names in ``NETWORKS`` and ``DATASETS``.
-
-    Raises
-    ------
-    ValueError
-        One of them is not; the message says which pairs are.
-    """
-    found = available_checkpoints()
-    if dataset in found.get(network, []):
-        return
-    label = DATASETS[dataset].label
-    if not datasets.available(dataset):
-        problem = f"{label} is not on this machine"
-    else:
-        problem = f"{label} has no checkpoint for {NETWORKS[network].label}"
-    pairs = []
-    for name, names_of_datasets in found.items():
-        pairs += [f"{name} on {dataset_name}" for dataset_name in names_of_datasets]
-    raise ValueError(f"{problem}: choose from {', '.join(pairs)}")
+MAX_LOSS = 50.0
+"""Points of validation accuracy that a plan of Sensitivity may lose."""
 
 
 def is_history_navigation() -> bool:
@@ -89,22 +55,36 @@ def is_history_navigation() -> bool:
     return bool(context and context.is_history_navigation)
 
 
-def read_query(known: Collection[str]) -> dict[str, str]:
-    """Return the fields of the link; a message names keys without a meaning.
+def read_link(fields: Sequence[QueryField]) -> dict[str, Any]:
+    """Read the link of a page; what is wrong with it is reported.
 
     Parameters
     ----------
-    known : collection of str
-        Keys that have a meaning on this page.
+    fields : sequence of QueryField
+        All fields that a link of this page can have.
 
     Returns
     -------
-    dict of str to str
-        Texts by key.
+    dict
+        Value by key, of the fields that the link has; empty if one of them is not valid, because
+        the page then shows its default.
     """
-    query = st.query_params.to_dict()
-    report_unknown_keys([key for key in query if key not in known])
+    return _parse(fields, _read_query(field.name for field in fields))
+
+
+def _read_query(known: Iterable[str]) -> dict[str, str]:
+    """Return the texts of the link by key; a message names the keys that are not known."""
+    query, names = st.query_params.to_dict(), set(known)
+    report_unknown_keys([key for key in query if key not in names])
     return query
+
+
+def _parse(fields: Sequence[QueryField], query: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        return parse_query(fields, query)
+    except Exception as error:
+        report_bad_link(error)
+        return {}
 
 
 def set_query(query: dict[str, str]) -> None:
@@ -119,13 +99,73 @@ def set_query(query: dict[str, str]) -> None:
         st.query_params.from_dict(query)
 
 
+def _layers_of_histogram(recipe: Recipe) -> list[str]:
+    """Return what the histogram can be of: layers, or the groups of units of the last step."""
+    step = recipe.last_step
+    layers = layers_for(recipe.network, "weight", "")
+    groups = layers_for(recipe.network, step.method, step.grouping)
+    return [ALL_LAYERS, *dict.fromkeys([*layers, *groups])]
+
+
+def _masks(recipe: Recipe) -> list[str]:
+    """Return what a mask can be of: layers, or the image if a step removes pixels."""
+    names = list(layers_for(recipe.network, "weight", ""))
+    for step in recipe.steps:
+        if not METHODS[step.method].has_weights:
+            names += layers_for(recipe.network, step.method, step.grouping)
+    return names
+
+
+def _parse_layer(name: str, options: Callable[[Recipe], list[str]], text: str) -> str:
+    assert session.recipe is not None  # the recipe of the link is shown first
+    return parse_choice(name, text, options(session.recipe))
+
+
+def _format_histogram(state: SessionState) -> str | None:
+    assert state.recipe is not None
+    is_valid = state.histogram in _layers_of_histogram(state.recipe)
+    return state.histogram if is_valid and state.histogram != ALL_LAYERS else None
+
+
+def _format_mask(state: SessionState) -> str | None:
+    assert state.recipe is not None
+    return state.mask if state.mask in _masks(state.recipe) else None
+
+
+def _format_log(state: SessionState) -> str | None:
+    return "True" if state.log else None
+
+
+def _parse_max_loss(text: str) -> float:
+    value = parse_float("lose", text)
+    if not 0 <= value <= MAX_LOSS:
+        raise ValueError(f"lose must be from 0 to {MAX_LOSS:g} points, not {text[:MAX_QUOTED]}")
+    return value
+
+
+def _format_max_loss(state: SessionState) -> str:
+    return str(state.lose)
+
+
+VIEW_FIELDS = {
+    "histogram": QueryField(
+        "histogram", partial(_parse_layer, "histogram", _layers_of_histogram), _format_histogram
+    ),
+    "mask": QueryField("mask", partial(_parse_layer, "mask", _masks), _format_mask),
+    "log": QueryField("log", partial(parse_flag, "log"), _format_log),
+    "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
+}
+"""What links say besides a recipe, by the name of a field of the session; ``format`` is called
+with the session. A layer of another network is not written into a link."""
+
+
 def current_recipe(view: tuple[str, ...] = EXPLORE_VIEW) -> Recipe | None:
     """Return the recipe that the session shows; in a new session that of the link.
 
     Parameters
     ----------
     view : tuple of str
-        Keys of links that have a meaning on this page besides those of a recipe.
+        What a link of this page can say besides the recipe, names in ``VIEW_FIELDS``.
 
     Returns
     -------
@@ -138,35 +178,44 @@ def current_recipe(view: tuple[str, ...] = EXPLORE_VIEW) -> Recipe | None:
                 "There is no checkpoint: train one with `python -m pruning train lenet5 digits`."
             )
             return None
-        show_recipe(_recipe_of_link(view))
+        _show_link(_read_query([*query_keys(), *view]), view)
     return session.recipe
 
 
-def _recipe_of_link(view: tuple[str, ...]) -> Recipe:
-    query = read_query({*query_keys(), *view})
+def _show_link(query: Mapping[str, str], view: tuple[str, ...]) -> None:
+    """Let the session show a link, or the default of the page if its recipe is not valid."""
     network, dataset = default_pair()
     default = Recipe(network, dataset)
-    for name in EXPLORE_VIEW:
-        if name in query:
-            st.session_state[name] = query[name] == "True" if name == "log" else query[name]
     try:
-        recipe = recipe_from_query(query, default)
-        if "dataset" not in query:
-            recipe = _on_available_dataset(recipe)
-        check_available(recipe.network, recipe.dataset)
-    except ValueError as error:
+        recipe = _recipe_of_link(query, default)
+    except Exception as error:
         report_bad_link(error)
-        return default
-    _show_sampling(query)
+        recipe, query = default, {}
+    show_recipe(recipe)
+    # The widgets show the numbers of a link also where the criterion does not use them.
+    if "calibration" in query:
+        session.calibration = parse_int("calibration", query["calibration"])
+    if "seed" in query:
+        session.seed = parse_int("seed", query["seed"])
+    _show_view(query, view)
+
+
+def _recipe_of_link(query: Mapping[str, str], default: Recipe) -> Recipe:
+    check_names(query)
+    recipe = recipe_from_query(query, default)
+    if "dataset" not in query:
+        recipe = _on_available_dataset(recipe)
+    check_available(recipe.network, recipe.dataset)
     return recipe
 
 
-def _show_sampling(query: dict[str, str]) -> None:
-    """Let the widgets show the numbers of a link, also where the criterion does not use them."""
-    if "calibration" in query:
-        session.calibration = int(query["calibration"])
-    if "seed" in query:
-        session.seed = int(query["seed"])
+def _show_view(query: Mapping[str, str], view: tuple[str, ...]) -> None:
+    """Let the session show the view of a link; fields without a valid text take their default."""
+    for name in view:
+        delattr(session, name)
+        values = _parse([VIEW_FIELDS[name]], query)
+        if name in values:
+            setattr(session, name, values[name])
 
 
 def _on_available_dataset(recipe: Recipe) -> Recipe:
@@ -185,14 +234,10 @@ def put_recipe_link(recipe: Recipe, view: tuple[str, ...] = EXPLORE_VIEW) -> Non
     recipe : Recipe
         The recipe.
     view : tuple of str
-        Fields of the session that the link carries, if they differ from their defaults.
+        What the link says besides the recipe, names in ``VIEW_FIELDS``.
     """
-    query = {}
-    for name in view:
-        value = st.session_state.get(name)
-        if value not in (None, False, ALL_LAYERS):
-            query[name] = str(value)
-    set_query(query | recipe_to_query(recipe))
+    fields = [VIEW_FIELDS[name] for name in view]
+    set_query(format_query(fields, session) | recipe_to_query(recipe))
 
 
 def show_recipe(recipe: Recipe) -> None:

@@ -11,6 +11,8 @@ from pruning.runtime.registry import Registry
 
 CHART: dict[str, Any] = {"config": {"displaylogo": False}}
 """Options of every chart."""
+NEUTRAL_DELTA: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
+"""Options of a metric whose delta is neither good nor bad."""
 
 
 def persistent(key: str) -> dict[str, Any]:

@@ -18,8 +18,10 @@ from pruning.cli.options import (
     progress_bar,
     read_recipes,
     score_with_progress,
+    table_to_text,
     write_csv,
 )
+from pruning.runtime.defaults import DEFAULT_DATASET, DEFAULT_NETWORK
 
 if TYPE_CHECKING:
     from pruning.recipe.recipe import Recipe
@@ -37,8 +39,12 @@ TEXT_COLUMNS = [
 
 
 @click.command(cls=TorchCommand)
-@click.option("--network", help="Replaces the network of the recipes [default: lenet5].")
-@click.option("--dataset", help="Replaces the dataset of the recipes [default: mnist].")
+@click.option(
+    "--network", help=f"Replaces the network of the recipes [default: {DEFAULT_NETWORK}]."
+)
+@click.option(
+    "--dataset", help=f"Replaces the dataset of the recipes [default: {DEFAULT_DATASET}]."
+)
 @click.option(
     "--recipe",
     "recipes",
@@ -52,7 +58,7 @@ TEXT_COLUMNS = [
     type=int,
     default=11,
     show_default=True,
-    help="Number of evenly spaced sparsities; 0: the compression ratios 1 to 32.",
+    help="Number of evenly spaced sparsities; 0: the effective compression ratios 1 to 32.",
 )
 @click.option(
     "--seeds",
@@ -81,12 +87,9 @@ def curve(
 
     Results are stored: an interrupted command continues where it stopped.
     """
-    from pruning.experiments.curves import (
-        CurveRequest,
-        curves_table,
-        curves_to_dict,
-        measure_curves,
-    )
+    from pruning.experiments.curve_request import CurveRequest
+    from pruning.experiments.curve_table import curves_table, curves_to_dict
+    from pruning.experiments.curves import measure_curves
     from pruning.recipe.labels import recipe_label
 
     request = CurveRequest(
@@ -102,9 +105,7 @@ def curve(
     if as_json:
         print_json(curves_to_dict(request, curves))
     elif csv is None:
-        click.echo(
-            table[TEXT_COLUMNS].to_string(index=False, float_format=lambda value: f"{value:.4f}")
-        )
+        click.echo(table_to_text(table[TEXT_COLUMNS]))
         for measured in curves:
             click.echo(f"area under {recipe_label(measured.recipe)}: {measured.area:.4f}")
 

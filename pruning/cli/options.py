@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +11,10 @@ import click
 from click.core import ParameterSource
 
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.defaults import DEFAULT_CALIBRATION, DEFAULT_DATASET, DEFAULT_NETWORK
 from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
+from pruning.runtime.progress import ShareReport
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,8 +23,6 @@ if TYPE_CHECKING:
 
 FILE = click.Path(dir_okay=False, path_type=Path)
 FOLDER = click.Path(file_okay=False, path_type=Path)
-
-Report = Callable[[float], None]
 
 
 class TorchCommand(click.Command):
@@ -56,8 +56,8 @@ def _set_data_dir(context: click.Context, parameter: click.Parameter, value: str
         os.environ["PRUNESCOPE_DATA"] = value
 
 
-network_option = click.option("--network", default="lenet5", show_default=True)
-dataset_option = click.option("--dataset", default="mnist", show_default=True)
+network_option = click.option("--network", default=DEFAULT_NETWORK, show_default=True)
+dataset_option = click.option("--dataset", default=DEFAULT_DATASET, show_default=True)
 criterion_option = click.option(
     "--criterion",
     help="How units are scored [default: the first one that applies; see `list criteria`].",
@@ -65,7 +65,7 @@ criterion_option = click.option(
 calibration_option = click.option(
     "--calibration",
     type=int,
-    help="Number of training images that criteria may use [default: 1024].",
+    help=f"Number of training images that criteria may use [default: {DEFAULT_CALIBRATION}].",
 )
 images_option = click.option(
     "--images", type=int, help="Classify only the first N test images [default: all]."
@@ -147,36 +147,10 @@ def read_recipes(path: Path, **overrides: Any) -> list["Recipe"]:
     OSError
         The file cannot be read.
     """
-    contents = _recipe_contents(read_json(path), path)
-    return [recipe_of_file(path, {**content, **overrides}) for content in contents]
-
-
-def recipe_of_file(path: Path, content: dict[str, Any]) -> "Recipe":
-    """Make a recipe of the content of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file, for messages.
-    content : dict
-        Fields of a recipe.
-
-    Returns
-    -------
-    Recipe
-        The recipe.
-
-    Raises
-    ------
-    ValueError
-        The content is not a recipe.
-    """
     from pruning.recipe.serialization import recipe_from_dict
 
-    try:
-        return recipe_from_dict(content)
-    except RecursionError:  # a message quotes a value that is nested almost too deeply to be read
-        raise ValueError(f"{path} is nested too deeply") from None
+    contents = _recipe_contents(read_json(path), path)
+    return [recipe_from_dict({**content, **overrides}) for content in contents]
 
 
 def _recipe_contents(content: object, path: Path) -> list[dict[str, Any]]:
@@ -194,7 +168,7 @@ def _recipe_contents(content: object, path: Path) -> list[dict[str, Any]]:
 
 
 @contextmanager
-def progress_bar(description: str, delay: float = 0.0) -> Iterator[Report]:
+def progress_bar(description: str, delay: float = 0.0) -> Iterator[ShareReport]:
     """Show a progress bar on stderr, if it is a terminal.
 
     Parameters
@@ -277,6 +251,23 @@ def print_json(content: object) -> None:
         JSON values.
     """
     click.echo(json.dumps(content, indent=1))
+
+
+def table_to_text(table: "pd.DataFrame") -> str:
+    """Format a table for a terminal.
+
+    Parameters
+    ----------
+    table : pd.DataFrame
+        Its column ``compression``, if it has one, is the effective one; the text says so.
+
+    Returns
+    -------
+    str
+        A line per row, without the index.
+    """
+    renamed = table.rename(columns={"compression": "effective_compression"})
+    return renamed.to_string(index=False, float_format="{:.4f}".format)
 
 
 def write_csv(table: "pd.DataFrame", path: Path | None) -> None:

@@ -13,6 +13,7 @@ from pruning.cli.options import (
     json_option,
     print_json,
     progress_bar,
+    table_to_text,
 )
 from pruning.cli.sensitivity import run_scan, scan_options
 from pruning.runtime.atomic_write import atomic_write
@@ -73,7 +74,7 @@ def _to_dict(result: "SparsityPlan") -> dict[str, Any]:
 
 
 def _to_text(result: "SparsityPlan", layers: tuple[str, ...]) -> str:
-    table = result.table().to_string(index=False, float_format=lambda value: f"{value:.4f}")
+    table = table_to_text(result.table())
     step = result.plan.recipe.last_step
     values = dict(step.values)
     sparsities = [f"{layer}={values.get(layer, 0.0):g}" for layer in layers]

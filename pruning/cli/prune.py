@@ -20,7 +20,6 @@ from pruning.cli.options import (
     json_option,
     network_option,
     print_json,
-    recipe_of_file,
     score_with_progress,
     seed_option,
     to_flag,
@@ -39,7 +38,7 @@ Options = dict[str, Any]
 
 
 class PruneCommand(TorchCommand):
-    """A command with an option for each registered rule, behind ``--scope``."""
+    """A command with an option for each registered rule, after ``--scope``."""
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         """Return the parameters; those of the rules are added here, as they import PyTorch."""
@@ -220,13 +219,15 @@ def _refuse_step_options(rules: list[str]) -> None:
 
 def _recipe_of_steps_file(options: Options) -> "Recipe":
     """Read a list of steps, or a recipe; other options replace the fields of the recipe."""
+    from pruning.recipe.serialization import recipe_from_dict
+
     path = options["steps"]
     fields = _recipe_fields(options)
     content = read_json(path)
     if isinstance(content, list):
-        return recipe_of_file(path, {**fields, "steps": content})
+        return recipe_from_dict({**fields, "steps": content})
     if not isinstance(content, dict):
         raise ValueError(f"{path} must hold a list of steps or a recipe")
     given = given_options()
     overrides = {name: value for name, value in fields.items() if name in given}
-    return recipe_of_file(path, {**fields, **content, **overrides})
+    return recipe_from_dict({**fields, **content, **overrides})

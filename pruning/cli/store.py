@@ -1,4 +1,4 @@
-"""The command ``store``: results that outlive the process."""
+"""The command ``store``: persistent results."""
 
 import sqlite3
 from contextlib import closing
@@ -136,7 +136,7 @@ def _parse_row(columns: dict[str, Any]) -> StoredRow | None:
         result_content = parse_json(columns["result"], "result")
         recipe = recipe_from_dict(recipe_content)
         result = StoredResult.from_dict(result_content, len(DATASETS[recipe.dataset].classes))
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError):
         return None
     texts = (columns["key"], columns["split"], columns["checkpoint"], columns["data"])
     are_texts = all(isinstance(text, str) for text in texts)

@@ -13,8 +13,8 @@ from pruning.cli.options import (
     json_option,
     print_json,
 )
+from pruning.runtime.defaults import MAX_SEED
 
-MAX_SEED = 2**32 - 1
 MAX_EPOCHS = 10_000
 
 

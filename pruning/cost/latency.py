@@ -8,6 +8,11 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pruning.runtime.progress import ignore_progress
+
+MeasurementCallback = Callable[[], None]
+"""Called between measurements; an exception that it raises ends the work."""
+
 
 @dataclass(frozen=True)
 class Latency:
@@ -30,10 +35,6 @@ class Latency:
     runs: int
 
 
-def _no_report() -> None:
-    """Ignore the end of a round."""
-
-
 def latencies(
     networks: Mapping[str, nn.Module],
     channels: int,
@@ -42,11 +43,11 @@ def latencies(
     *,
     seconds: float = 1.0,
     min_runs: int = 15,
-    report: Callable[[], None] = _no_report,
+    report: MeasurementCallback = ignore_progress,
 ) -> dict[str, Latency]:
     """Measure the latency of several networks on the same random images.
 
-    The networks run in turns, so that disturbances of the machine affect all of them alike.
+    The networks run in turns, so that disturbances of the machine affect all of them equally.
 
     Parameters
     ----------

@@ -1,7 +1,6 @@
 """Parameters and multiply-accumulates (MACs) of a network; FLOPs = 2 x MACs."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -10,6 +9,7 @@ from torch import nn
 
 from pruning.data.datasets import DATASETS
 from pruning.models import build, prunable
+from pruning.models.activations import record_activations
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ def dense_cost(network: str, dataset: str) -> CostByLayer:
 def measure_cost(model: nn.Module, dataset: str) -> CostByLayer:
     """Count the cost of a given model on one image.
 
-    The hooks are registered on a copy, so that neither the model nor a concurrent forward pass
-    in another thread is affected.
+    The layers are recorded in a copy, so that neither the model nor a concurrent forward pass in
+    another thread is affected.
 
     Parameters
     ----------
@@ -131,38 +131,23 @@ def measure_cost(model: nn.Module, dataset: str) -> CostByLayer:
     data = DATASETS[dataset]
     model = copy.deepcopy(model).eval()
     layers = prunable(model)
-    positions: dict[str, int] = {}
-    for name, layer in layers.items():
-        layer.register_forward_hook(_position_counter(name, positions))
-    with torch.inference_mode():
+    with record_activations(model, layers, keep_inputs=False) as recorded, torch.inference_mode():
         model(torch.zeros(1, data.channels, data.size, data.size))
 
     layer_costs = []
     for name, layer in layers.items():
         weight = layer.weight
+        # Each weight takes part in one multiply-accumulate per output position: H x W for a
+        # convolution, 1 for a linear layer.
+        positions = recorded.outputs[name][0, 0].numel()
         layer_costs.append(
             LayerCost(
                 name=name,
                 kind=type(layer).__name__,
                 shape=tuple(weight.shape),
                 weights=weight.numel(),
-                macs=weight.numel() * positions[name],
+                macs=weight.numel() * positions,
             )
         )
     parameters = sum(parameter.numel() for parameter in model.parameters())
     return CostByLayer(parameters, tuple(layer_costs))
-
-
-def _position_counter(name: str, positions: dict[str, int]) -> Callable[..., None]:
-    """Return a forward hook that stores the number of output positions of a layer.
-
-    Each weight takes part in one multiply-accumulate per output position: H x W for a
-    convolution, 1 for a linear layer.
-    """
-
-    def count_positions(
-        module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
-    ) -> None:
-        positions[name] = output[0, 0].numel()
-
-    return count_positions

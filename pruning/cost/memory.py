@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
+from pruning.models.activations import record_activations
+
 
 @dataclass(frozen=True)
 class _Step:
@@ -65,14 +67,13 @@ def _trace(model: nn.Module, channels: int, size: int) -> list[_Step]:
     model = copy.deepcopy(model).eval()
     steps: list[_Step] = []
 
-    def record(module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor) -> None:
+    def add_step(
+        name: str, module: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
+    ) -> None:
         steps.append(_Step(inputs, output))
 
-    for module in model.modules():
-        is_leaf = not list(module.children())
-        if is_leaf:
-            module.register_forward_hook(record)
+    leaves = [name for name, module in model.named_modules() if not list(module.children())]
     dtype = next(model.parameters()).dtype
-    with torch.no_grad():
+    with record_activations(model, leaves, add_step), torch.no_grad():
         model(torch.zeros(1, channels, size, size, dtype=dtype))
     return steps

@@ -1,7 +1,6 @@
-"""What pruning buys: dense, masked and compact networks side by side, all counted or measured."""
+"""Costs of dense, masked and compact networks side by side, all counted or measured."""
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import pandas as pd
@@ -9,7 +8,7 @@ import torch
 from torch import nn
 
 from pruning.cost.file_size import encoded_sizes, safetensors_size
-from pruning.cost.latency import Latency, latencies
+from pruning.cost.latency import Latency, MeasurementCallback, latencies
 from pruning.cost.macs import Cost, measure_cost
 from pruning.cost.memory import peak_memory_bytes
 from pruning.data import datasets
@@ -22,10 +21,8 @@ COMPARED_IMAGES = 1_000
 """Test images on which the logits of masked and compact network are compared."""
 LOGIT_TOLERANCE = 1e-4
 COMPARE_BATCH = 250
-PAPER_GAIN = 1.05
-"""A gain of the masked network above this factor is explained as one on paper only."""
-
-Report = Callable[[], None]
+THEORETICAL_GAIN = 1.05
+"""A gain of the masked network above this factor is explained as theoretical."""
 
 
 @dataclass(frozen=True)
@@ -120,17 +117,15 @@ class CostReport:
         measured = self.dense.latency[-1].median / self.removed.latency[-1].median
         removed = self._speed_up(self.removed)
         remarks = []
-        if self.removed.macs > PAPER_GAIN * self.masked.macs:
+        if self.removed.macs > THEORETICAL_GAIN * self.masked.macs:
             remarks.append(
-                f"Masked weights save {self._speed_up(self.masked):.2f}x of the "
-                "multiply-accumulates on paper only: ordinary kernels multiply zeros as well, so "
-                "the masked network takes as long as the dense one. What can be removed "
-                f"physically leaves {removed:.2f}x."
+                f"The theoretical speed-up of the masks is {self._speed_up(self.masked):.2f}x, but "
+                "ordinary kernels multiply zeros as well, so the masked network takes as long as "
+                f"the dense one. Physical removal has a theoretical speed-up of {removed:.2f}x."
             )
         remarks.append(
             f"Measured with {BATCHES[-1]} images at a time, the removed network is {measured:.2f}x "
-            "as fast as the dense one; its multiply-accumulates promise "
-            f"{removed:.2f}x."
+            f"as fast as the dense one; its theoretical speed-up is {removed:.2f}x."
         )
         return tuple(remarks)
 
@@ -151,7 +146,7 @@ def cost_report(
     masked_weights: int,
     masked_cost: Cost,
     input_mask: torch.Tensor | None,
-    report: Report = ignore_progress,
+    report: MeasurementCallback = ignore_progress,
     seconds: float = 1.0,
 ) -> CostReport:
     """Count and measure three forms of a network.
@@ -266,7 +261,7 @@ def _network_cost(
 
 
 def _as_dense_file(cost: NetworkCost, model: nn.Module) -> NetworkCost:
-    """Count the plain file: what an encoding saves of a dense network, it saves of every one."""
+    """Count the plain file: an encoding also saves bytes of a network that is not pruned."""
     encoding = "dense"
     if cost.encoding != "dense":
         encoding = f"dense; {cost.bytes:,} as {cost.encoding}"

@@ -17,9 +17,11 @@ import torch
 from pruning.data.base import DATASETS, Dataset, Images
 from pruning.data.digits import read_digits
 from pruning.data.npz import missing_file, read_npz
+from pruning.runtime.defaults import DEFAULT_DATASET
 
 __all__ = [
     "DATASETS",
+    "DEFAULT_DATASET",
     "SPLITS",
     "Dataset",
     "Images",
@@ -130,7 +132,7 @@ def load(name: str, split: str) -> Images:
 def calibration(name: str, count: int) -> Images:
     """Load training images for criteria that depend on data.
 
-    A hash of the pixels decides which images these are.
+    The images are selected by a hash of their pixels.
 
     Parameters
     ----------

@@ -1,11 +1,10 @@
-"""Download of MNIST and CIFAR-10 through torchvision, into one validated file each."""
+"""Download of datasets through torchvision, into one validated file each."""
 
 import errno
 import shutil
 import tempfile
 import threading
 import time
-from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError
@@ -15,18 +14,17 @@ import numpy as np
 from pruning.data.datasets import DATASETS, Dataset, available, path_of, read_npz
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import DatasetError
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 Arrays = dict[str, np.ndarray]
 
+TORCHVISION_CLASSES = {"mnist": "MNIST", "cifar10": "CIFAR10"}
+"""Classes of ``torchvision.datasets``, by the name of the dataset."""
 REPORT_INTERVAL_S = 0.2
 ABANDONED_AFTER_S = 3600
 
 
-def _no_report(share: float) -> None:
-    """Ignore the progress of a download."""
-
-
-def download(name: str, report: Callable[[float], None] = _no_report) -> Path:
+def download(name: str, report: ShareReport = ignore_progress) -> Path:
     """Download a dataset to ``<data dir>/<name>.npz``, unless it is available already.
 
     The file is written atomically; after an error, no temporary file remains.
@@ -49,13 +47,15 @@ def download(name: str, report: Callable[[float], None] = _no_report) -> Path:
     ValueError
         If the name is unknown.
     DatasetError
-        If the server cannot be reached, the disk is full or not writable, or the downloaded
-        files are not valid.
+        If the dataset has no download, the server cannot be reached, the disk is full or not
+        writable, or the downloaded files are not valid.
     """
     dataset = DATASETS[name]
     path = path_of(name)
     if available(name):
         return path
+    if name not in TORCHVISION_CLASSES:
+        raise DatasetError(f"{dataset.label} has no download: put a Keras {path.name} at {path}")
     folder = _make_folder(dataset, path.parent)
     try:
         arrays = _fetch_with_progress(dataset, folder, report)
@@ -133,9 +133,9 @@ def _describe(error: Exception) -> str:
 
 def _fetch(dataset: Dataset, folder: Path) -> Arrays:
     """Download a dataset with torchvision; returns the arrays in the layout of Keras."""
-    from torchvision.datasets import CIFAR10, MNIST
+    import torchvision.datasets
 
-    torchvision_class = {"mnist": MNIST, "cifar10": CIFAR10}[dataset.name]
+    torchvision_class = getattr(torchvision.datasets, TORCHVISION_CLASSES[dataset.name])
     arrays = {}
     for part in ("train", "test"):
         source = torchvision_class(str(folder), train=part == "train", download=True)
@@ -174,7 +174,7 @@ class _FetchThread(threading.Thread):
         return self.arrays
 
 
-def _fetch_with_progress(dataset: Dataset, folder: Path, report: Callable[[float], None]) -> Arrays:
+def _fetch_with_progress(dataset: Dataset, folder: Path, report: ShareReport) -> Arrays:
     """Download in a thread and report the share of the archives' bytes meanwhile."""
     thread = _FetchThread(dataset, folder)
     thread.start()

@@ -76,7 +76,7 @@ def missing_file(dataset: Dataset, path: Path) -> DatasetError:
 
 
 class _InvalidArchive(Exception):
-    """An .npz file cannot be decoded; the message says why, in words."""
+    """An .npz file cannot be decoded; the message describes the problem."""
 
 
 def _remedy(dataset: Dataset) -> str:
@@ -106,7 +106,7 @@ def _read_array(archive: np.lib.npyio.NpzFile, name: str) -> np.ndarray:
         raise
     except MemoryError as error:
         raise _InvalidArchive(f"its array {name} does not fit into memory") from error
-    except Exception as error:  # a damaged member raises whatever its decoder stumbles on
+    except Exception as error:  # a damaged member may raise any exception of its decoder
         raise _InvalidArchive(f"its array {name} is damaged or holds Python objects") from error
     if not isinstance(array, np.ndarray):  # NumPy returns the bytes of a member of another format
         raise _InvalidArchive(f"its member {name} is not an array")

@@ -1,4 +1,4 @@
-"""Every cache of the process: its name, its size and how to clear it."""
+"""The caches of the process that hold tensors or results: name, size and how to clear them."""
 
 import threading
 from collections.abc import Callable, Hashable
@@ -120,7 +120,7 @@ def cached(
 
 
 def caches() -> list[Cache]:
-    """List the caches of the process.
+    """List the caches of the process that hold tensors or results.
 
     Returns
     -------

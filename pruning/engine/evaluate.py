@@ -10,24 +10,23 @@ from dataclasses import dataclass, replace
 
 from torch import nn
 
-from pruning.cost.macs import Cost
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images
 from pruning.engine import store
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.masked_network import MaskedNetwork
-from pruning.engine.prune import prune, score_steps, trained_model
+from pruning.engine.prune import prune, trained_model
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
 from pruning.inference.classify import BatchTally, classify, default_batch_size
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.progress import ignore_progress
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 REPORT_INTERVAL_S = 0.02
 SAVE_INTERVAL_S = 5.0
 MAX_PARAMETER_BYTES = 24_000_000
-"""Masked parameters that are held at a time; the processor has its own copies of them."""
+"""Limit on the masked parameters in memory at a time; oneDNN holds packed copies in addition."""
 SCORING_SHARE = 0.1
 """Approximate share of the work that masks and costs take."""
 
@@ -48,7 +47,7 @@ class EvaluationProgress:
     share: float
 
 
-Report = Callable[[EvaluationProgress], None]
+ProgressReport = Callable[[EvaluationProgress], None]
 """Called with the progress; an exception that it raises ends the work."""
 
 
@@ -56,7 +55,7 @@ def evaluate(
     recipes: Sequence[Recipe],
     split: str = "test",
     precision: float | None = None,
-    report: Report = ignore_progress,
+    report: ProgressReport = ignore_progress,
 ) -> tuple[Evaluation, ...]:
     """Prune and classify, or read from the store what is known.
 
@@ -67,8 +66,8 @@ def evaluate(
     split : str
         ``"test"``, or ``"validation"`` where something is chosen by the result.
     precision : float, optional
-        A recipe is done once the half-width of its 95% interval is below; by default, all images
-        are classified, or as many as the recipe asks for.
+        A recipe is done once the half-width of its 95% interval is below this value; by default,
+        all images are classified, or as many as the recipe asks for.
     report : callable
         Called about every 20 ms. Results are stored even if it raises an exception.
 
@@ -97,8 +96,8 @@ def evaluate(
     return tuple(state.evaluations[recipe] for recipe in recipes)
 
 
-def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = ignore_progress) -> float:
-    """Return correct / total on the validation images.
+def validation_accuracy(recipe: Recipe, report: ShareReport = ignore_progress) -> float:
+    """Return the accuracy on all validation images.
 
     For choosing, where the test images must not be used.
 
@@ -112,7 +111,7 @@ def validation_accuracy(recipe: Recipe, report: Callable[[float], None] = ignore
     Returns
     -------
     float
-        Fraction of all validation images.
+        Correctly classified images / all validation images.
     """
 
     def report_progress(progress: EvaluationProgress) -> None:
@@ -129,7 +128,7 @@ class _EvaluationState:
     """
 
     def __init__(
-        self, recipes: Sequence[Recipe], split: str, precision: float | None, report: Report
+        self, recipes: Sequence[Recipe], split: str, precision: float | None, report: ProgressReport
     ) -> None:
         self.recipes = recipes
         self.split = split
@@ -139,6 +138,8 @@ class _EvaluationState:
         self.image_counts = {recipe: self._image_count(recipe) for recipe in recipes}
         self.evaluations: dict[Recipe, Evaluation] = {}
         self.stored_images: dict[Recipe, int] = {}
+        self.kept_networks: dict[Recipe, MaskedNetwork] = {}  # pruned and not yet classified
+        self.kept_bytes = 0
         self.last_report = self.last_save = time.perf_counter()
 
     def _image_count(self, recipe: Recipe) -> int:
@@ -186,6 +187,12 @@ class _EvaluationState:
                 self._add_stored(recipe, stored)
 
     def _add_stored(self, recipe: Recipe, stored: StoredResult) -> None:
+        masked, effective = stored.masked, stored.effective
+        needs_effective = effective is None and self._needs_effective
+        if masked is None or needs_effective:
+            pruned = self._prune(recipe)
+            masked = masked or pruned.masked
+            effective = pruned.effective if needs_effective else effective
         evaluation = Evaluation(
             recipe=recipe,
             split=self.split,
@@ -193,19 +200,15 @@ class _EvaluationState:
             total=len(self.images[recipe.dataset]),
             sparsity=stored.sparsity,
             removed_share=stored.removed_share,
-            masked=stored.masked or self._prune(recipe).masked,
-            known_effective=stored.effective or self._needed_effective(recipe),
+            masked=masked,
+            known_effective=effective,
         )
         self.evaluations[recipe] = evaluation
-        costs = (evaluation.masked, evaluation.known_effective)
-        is_unchanged = (stored.masked, stored.effective) == costs
+        is_unchanged = (stored.masked, stored.effective) == (masked, effective)
         if is_unchanged:  # otherwise it is stored again, with its costs
             self.stored_images[recipe] = stored.tally.images
-        if self._is_done(recipe):
-            return
-        if stored.tally.images % default_batch_size(
-            trained_model(recipe)
-        ):  # it cannot be continued
+        can_continue = stored.tally.images % default_batch_size(trained_model(recipe)) == 0
+        if not self._is_done(recipe) and not can_continue:
             self.evaluations[recipe] = replace(evaluation, tally=Tally())
 
     def prune_missing(self) -> None:
@@ -215,17 +218,30 @@ class _EvaluationState:
                 self.evaluations[recipe] = self._unclassified(recipe)
                 self._report_sometimes()
 
-    def _needed_effective(self, recipe: Recipe) -> Cost | None:
-        """The effective cost if there are several recipes: their figures need all of them.
+    @property
+    def _needs_effective(self) -> bool:
+        """Whether there are several recipes: their figures need all effective costs.
 
         That of a single recipe, as for every move of a slider, is computed on demand.
         """
-        return self._prune(recipe).effective if len(self.recipes) > 1 else None
+        return len(self.recipes) > 1
 
     def _prune(self, recipe: Recipe) -> PrunedNetwork:
-        """Prune, with reports while scores that are not cached are computed."""
-        score_steps(recipe, lambda share: self._report_sometimes())
-        return prune(recipe)
+        """Prune, with reports while scores that are not cached are computed.
+
+        The masked network is kept for the classification, up to `MAX_PARAMETER_BYTES`.
+        """
+        pruned = prune(recipe, lambda share: self._report_sometimes())
+        if self.kept_bytes < MAX_PARAMETER_BYTES:
+            self.kept_networks[recipe] = pruned.network
+            self.kept_bytes += _parameter_bytes(pruned.network)
+        return pruned
+
+    def _masked_network(self, recipe: Recipe) -> MaskedNetwork:
+        """Take the kept masked network of a recipe, or prune again."""
+        if recipe in self.kept_networks:
+            return self.kept_networks.pop(recipe)
+        return prune(recipe, lambda share: self._report_sometimes()).network
 
     def _unclassified(self, recipe: Recipe) -> Evaluation:
         pruned = self._prune(recipe)
@@ -237,7 +253,7 @@ class _EvaluationState:
             sparsity=pruned.sparsity,
             removed_share=pruned.removed_share,
             masked=pruned.masked,
-            known_effective=self._needed_effective(recipe),
+            known_effective=pruned.effective if self._needs_effective else None,
         )
 
     def classify_unfinished(self) -> None:
@@ -247,9 +263,9 @@ class _EvaluationState:
         for recipe in self.image_counts:
             if self._is_done(recipe):
                 continue
-            member = _Member(recipe, self._prune(recipe).network)
+            member = _Member(recipe, self._masked_network(recipe))
             members.append(member)
-            size += 4 * member.network.masks.bytes
+            size += _parameter_bytes(member.network)
             if size > MAX_PARAMETER_BYTES:
                 self._classify_members(members)
                 members, size = [], 0
@@ -310,6 +326,11 @@ class _Member:
 
     recipe: Recipe
     network: MaskedNetwork
+
+
+def _parameter_bytes(network: MaskedNetwork) -> int:
+    """Approximate memory of the masked parameters: a mask has a byte per weight, float32 four."""
+    return 4 * network.bytes
 
 
 def _datasets_of(recipes: Sequence[Recipe]) -> set[str]:

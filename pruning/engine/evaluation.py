@@ -50,7 +50,10 @@ class Evaluation:
 
     @property
     def effective(self) -> Cost:
-        """Cost of what is connected to both the image and the logits."""
+        """Cost of what is connected to both the image and the logits.
+
+        If it is not known, the recipe is pruned again, which uses its cached scores and masks.
+        """
         return self.known_effective or prune(self.recipe).effective
 
     @property

@@ -1,6 +1,5 @@
 """Recipe to pruned network: scores, ranking, selection, masks."""
 
-from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -19,15 +18,12 @@ from pruning.methods.selection import Selection
 from pruning.methods.units import METHODS, UnitGroup, groups, is_block
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.progress import ignore_progress
-
-Report = Callable[[float], None]
-"""Called with the share of the work that is done; an exception that it raises ends the work."""
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 REFIT_BATCH = 256
 
 
-def prune(recipe: Recipe, report: Report = ignore_progress) -> PrunedNetwork:
+def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwork:
     """Prune a trained network.
 
     Parameters
@@ -52,7 +48,7 @@ def prune(recipe: Recipe, report: Report = ignore_progress) -> PrunedNetwork:
     ranking = rank_units(recipe, report)
     selection = RULES[step.rule].select(ranking, step.value, step.scope, dict(step.values))
     previous_recipe = recipe.without_last_step
-    previous = prune(previous_recipe) if previous_recipe else None
+    previous = prune(previous_recipe, report) if previous_recipe else None
     before_step = previous.network if previous else MaskedNetwork(trained_model(recipe))
     groups_of_step = _groups_in(before_step, recipe)
     network = _apply_step(recipe, before_step, groups_of_step, ranking, selection)
@@ -75,13 +71,15 @@ def trained_model(recipe: Recipe) -> nn.Sequential:
     return checkpoints.shared_model(recipe.network, recipe.dataset)
 
 
-def input_network(recipe: Recipe) -> MaskedNetwork:
+def input_network(recipe: Recipe, report: ShareReport = ignore_progress) -> MaskedNetwork:
     """Return what the previous steps of a recipe leave to the last one.
 
     Parameters
     ----------
     recipe : Recipe
         Any recipe.
+    report : callable
+        Called with the share of scoring that is done, if scores of previous steps are not cached.
 
     Returns
     -------
@@ -89,7 +87,7 @@ def input_network(recipe: Recipe) -> MaskedNetwork:
         The dense network if there is only one step.
     """
     previous = recipe.without_last_step
-    return prune(previous).network if previous else MaskedNetwork(trained_model(recipe))
+    return prune(previous, report).network if previous else MaskedNetwork(trained_model(recipe))
 
 
 def unit_groups(recipe: Recipe) -> dict[str, UnitGroup]:
@@ -113,7 +111,7 @@ def _groups_in(network: MaskedNetwork, recipe: Recipe) -> dict[str, UnitGroup]:
     return groups(network.model, step.method, step.grouping, data.channels, data.size)
 
 
-def rank_units(recipe: Recipe, report: Report = ignore_progress) -> Ranking:
+def rank_units(recipe: Recipe, report: ShareReport = ignore_progress) -> Ranking:
     """Score and sort the units of the last step; cached, whatever the rule removes.
 
     Parameters
@@ -121,7 +119,8 @@ def rank_units(recipe: Recipe, report: Report = ignore_progress) -> Ranking:
     recipe : Recipe
         Any recipe.
     report : callable
-        Called with the share of scoring that is done.
+        Called with the share of the scoring of a step that is done; previous steps are scored,
+        too, if their scores are not cached.
 
     Returns
     -------
@@ -147,21 +146,8 @@ def has_cached_scores(recipe: Recipe) -> bool:
     return all(_rank_all_units.is_cached(prefix.scoring_key) for prefix in recipe.prefixes())
 
 
-def score_steps(recipe: Recipe, report: Report = ignore_progress) -> None:
-    """Score the units of every step, so that pruning is then a search.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Any recipe.
-    report : callable
-        Called with the share of the scoring of a step that is done.
-    """
-    for prefix in recipe.prefixes():
-        rank_units(prefix, report)
-
-
 def _ranking_bytes(ranking: Ranking) -> int:
+    """Approximate memory of scores, their order and their sorted copies; never 0."""
     return 24 * ranking.units + 1
 
 
@@ -171,8 +157,8 @@ def _ranking_bytes(ranking: Ranking) -> int:
     key=lambda recipe, report: recipe,
     size_of=_ranking_bytes,
 )
-def _rank_all_units(recipe: Recipe, report: Report) -> Ranking:
-    step, network = recipe.last_step, input_network(recipe)
+def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
+    step, network = recipe.last_step, input_network(recipe, report)
     method, all_groups = METHODS[step.method], _groups_in(network, recipe)
     surviving = {}
     for name, group in all_groups.items():
@@ -192,7 +178,7 @@ def _rank_all_units(recipe: Recipe, report: Report) -> Ranking:
     )
     scores = CRITERIA[step.criterion].function(context)
     weights = {}
-    if step.method == "weight":  # thresholds are shown in standard deviations of the weights, too
+    if method.units_are_weights:  # thresholds are shown in standard deviations of the weights, too
         weights = {name: context.weight(name) for name in all_groups}
     return Ranking.of(scores, all_groups, surviving, weights)
 
@@ -233,7 +219,7 @@ def _names_of(group: UnitGroup, removed: torch.Tensor) -> list[str]:
 
 
 def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) -> MaskedNetwork:
-    """Remove plain layers and refit the linear layers behind them."""
+    """Remove plain layers and refit the linear layers after them."""
     images = datasets.calibration(recipe.dataset, recipe.calibration)
     data = DATASETS[recipe.dataset]
 

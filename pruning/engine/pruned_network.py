@@ -208,7 +208,7 @@ class PrunedNetwork:
 
     @cached_property
     def warnings(self) -> tuple[str, ...]:
-        """What a reader of the accuracy must know, such as layers without any weight."""
+        """Warnings to show beside the accuracy, such as layers without any weight."""
         return remarks.network_warnings(self)
 
     @cached_property

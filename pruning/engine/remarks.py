@@ -86,7 +86,7 @@ def _refit_note(pruned: PrunedNetwork) -> str:
 
 
 def network_warnings(pruned: PrunedNetwork) -> tuple[str, ...]:
-    """Warn about layers that lost all their weights, and whether the network still sees its input.
+    """Warn about layers that lost all their weights, and whether the output is constant.
 
     Parameters
     ----------
@@ -113,11 +113,11 @@ def network_warnings(pruned: PrunedNetwork) -> tuple[str, ...]:
     names = list(pruned.kept_weights)
     blocks = {_block_of(name) for name in empty}
     outside_blocks = any("." not in name for name in empty)
-    if outside_blocks or any(_is_closed(block, names, empty) for block in blocks):
+    if outside_blocks or any(_is_constant(block, names, empty) for block in blocks):
         effect = "the network now gives the same answer for every image."
     else:
         path = "its block" if len(empty) == 1 else "their blocks"
-        effect = f"only the other path of {path} still passes on the image."
+        effect = f"only the other path of {path} still depends on the image."
     return (f"{subject} {verb}: {effect}",)
 
 
@@ -125,10 +125,10 @@ def _block_of(layer: str) -> str:
     return layer.partition(".")[0]
 
 
-def _is_closed(block: str, names: list[str], empty: list[str]) -> bool:
-    """Whether neither path of a residual block passes on the image.
+def _is_constant(block: str, names: list[str], empty: list[str]) -> bool:
+    """Whether neither path of a residual block depends on the image.
 
-    An identity shortcut has no layer and always does.
+    An identity shortcut has no layer and always depends on it.
     """
     in_block = {name for name in names if name.startswith(f"{block}.")}
     shortcut = {name for name in in_block if name.startswith(f"{block}.shortcut.")}

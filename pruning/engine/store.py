@@ -1,4 +1,4 @@
-"""Results that outlive the process: SQLite in the user's data directory.
+"""Persistent results: SQLite in the user's data directory.
 
 The key of a result is a hash of the format, the recipe without its limit on the test images, the
 split, the checkpoint and the images; the number of classified images is stored beside it.
@@ -28,6 +28,7 @@ from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.json_reader import parse_json
 
 FORMAT = 1
 """Results of another format are ignored."""
@@ -36,7 +37,7 @@ TABLE = """CREATE TABLE IF NOT EXISTS results (
     key TEXT, images INTEGER, recipe TEXT, split TEXT, checkpoint TEXT, data TEXT, result TEXT,
     made REAL, PRIMARY KEY (key, images)
 )"""
-INSERT = f"INSERT OR REPLACE INTO results VALUES ({', '.join('?' * len(COLUMNS))})"
+INSERT = f"INSERT OR REPLACE INTO results VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
 BUSY_TIMEOUT_S = 10
 
 Result = TypeVar("Result")
@@ -86,8 +87,8 @@ def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
     nothing: list[tuple[int, str]] = []
     for images, text in _transaction(find, default=nothing):
         try:
-            result = StoredResult.from_dict(json.loads(text), classes)
-        except (ValueError, TypeError, RecursionError) as error:
+            result = StoredResult.from_dict(parse_json(text, "the result"), classes)
+        except (ValueError, TypeError) as error:
             _remove_damaged(result_key, images, error)
             continue
         if result.tally.images == images:
@@ -125,14 +126,13 @@ def put(evaluations: Sequence[Evaluation], *, are_unfinished: Sequence[bool]) ->
     new_rows = []
     for evaluation, is_unfinished in zip(evaluations, are_unfinished, strict=True):
         new_rows.append(_row(evaluation, is_unfinished))
-    new_keys = [row[:2] for row in new_rows]
 
     def write(database: sqlite3.Connection) -> bool:
         database.executemany(
             "DELETE FROM results"
-            " WHERE key = ? AND images < ?"
+            " WHERE key = :key AND images < :images"
             " AND json_valid(result) AND json_extract(result, '$.open')",
-            new_keys,
+            new_rows,
         )
         database.executemany(INSERT, new_rows)
         return True
@@ -140,19 +140,20 @@ def put(evaluations: Sequence[Evaluation], *, are_unfinished: Sequence[bool]) ->
     return _transaction(write, default=False)
 
 
-def _row(evaluation: Evaluation, is_unfinished: bool) -> tuple[Any, ...]:
+def _row(evaluation: Evaluation, is_unfinished: bool) -> dict[str, Any]:
+    """Values by the names of ``COLUMNS``."""
     recipe, split = evaluation.recipe, evaluation.split
     result = StoredResult.of(evaluation, is_unfinished=is_unfinished).to_dict()
-    return (
-        key(recipe, split),
-        evaluation.tally.images,
-        json.dumps(recipe_to_dict(recipe.on_all_images)),
-        split,
-        _checkpoint_hash(recipe),
-        _images_hash(recipe, split),
-        json.dumps(result),
-        time.time(),
-    )
+    return {
+        "key": key(recipe, split),
+        "images": evaluation.tally.images,
+        "recipe": json.dumps(recipe_to_dict(recipe.on_all_images)),
+        "split": split,
+        "checkpoint": _checkpoint_hash(recipe),
+        "data": _images_hash(recipe, split),
+        "result": json.dumps(result),
+        "made": time.time(),
+    }
 
 
 def rows() -> Iterator[dict[str, Any]]:
@@ -298,9 +299,8 @@ def _transaction(work: Callable[[sqlite3.Connection], Result], default: Result) 
                 )
                 return default
             except sqlite3.DatabaseError as error:
-                if (
-                    type(error) is not sqlite3.DatabaseError
-                ):  # a subclass is an error of this module
+                # A broken file raises the class itself; a subclass is a mistake in a statement.
+                if type(error) is not sqlite3.DatabaseError:
                     raise
                 _database.close()
                 if not _put_aside(identity, error):

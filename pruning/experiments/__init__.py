@@ -1,1 +1,1 @@
-"""Questions that take many evaluations."""
+"""Experiments that take many evaluations."""

@@ -12,7 +12,7 @@ from pruning.engine.prune import prune, rank_units
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.compatibility import criteria_for, scopes_for
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.progress import ignore_progress
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,7 +62,7 @@ def measure_agreement(
     recipe: Recipe,
     criteria: Sequence[str],
     sparsity: float,
-    report: Callable[[float], None] = ignore_progress,
+    report: ShareReport = ignore_progress,
 ) -> Agreement:
     """Compare criteria on the units of the last step of a recipe.
 

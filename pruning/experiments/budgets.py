@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pruning.engine.evaluate import validation_accuracy
 from pruning.engine.prune import prune, rank_units
 from pruning.experiments.strength import with_sparsity
+from pruning.recipe.query import parse_float
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ignore_progress
 from pruning.runtime.registry import Registry
@@ -86,7 +87,7 @@ class Budget:
         problem = f"budget {text[:40]!r}"
         valid = "must be like macs=0.5, parameters=0.25, accuracy=0.98 or own"
         try:
-            share = float(share_text)
+            share = parse_float(kind, share_text)
         except ValueError:
             raise ValueError(f"{problem}: {valid}") from None
         if kind not in BUDGETS:

@@ -8,13 +8,15 @@ import pandas as pd
 
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.prune import score_steps
+from pruning.engine.prune import rank_units
 from pruning.experiments.budgets import Budget, MatchedRecipe, match_budget
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_from_dict, recipe_to_dict
 
 MAX_COLUMNS = 6
+KEYS = ("budget", "dense", "columns")
+"""Keys of a comparison in JSON."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def measure_column(
     ColumnProgress
         With matched recipe and evaluation.
     """
-    score_steps(recipe, lambda share: report(ColumnProgress(share / 2)))
+    rank_units(recipe, lambda share: report(ColumnProgress(share / 2)))
     matched = match_budget(recipe, budget, lambda share: report(ColumnProgress(0.5 + share / 2)))
 
     def report_evaluation(progress: EvaluationProgress) -> None:
@@ -224,18 +226,54 @@ def read_comparison(content: object) -> tuple[list[Recipe], Budget]:
         The content is not a comparison.
     """
     budget = Budget("own")
-    if isinstance(content, dict):
-        if "budget" in content:
-            budget = Budget.from_dict(content["budget"])
-        content = _recipe_contents(content.get("columns"))
-    if not isinstance(content, list) or not 1 <= len(content) <= MAX_COLUMNS:
-        raise ValueError(f"a comparison is a list of 1 to {MAX_COLUMNS} recipes")
-    recipes = [recipe_from_dict(recipe) for recipe in content]
+    if isinstance(content, dict) and "budget" in content:
+        budget = Budget.from_dict(content["budget"])
+    recipes = [recipe_from_dict(recipe) for recipe in recipe_contents(content)]
     check_comparable(recipes)
     return recipes, budget
 
 
-def _recipe_contents(columns: object) -> list[object]:
+def recipe_contents(content: object) -> list[object]:
+    """Return the recipes of a comparison as JSON values.
+
+    Parameters
+    ----------
+    content : object
+        As of `read_comparison`.
+
+    Returns
+    -------
+    list of object
+        One to six, which are not checked.
+
+    Raises
+    ------
+    ValueError
+        The content is not a comparison.
+    """
+    contents = _recipes_of_columns(content.get("columns")) if isinstance(content, dict) else content
+    if not isinstance(contents, list) or not 1 <= len(contents) <= MAX_COLUMNS:
+        raise ValueError(f"a comparison is a list of 1 to {MAX_COLUMNS} recipes")
+    return contents
+
+
+def unknown_keys(content: object) -> list[str]:
+    """Return the keys of a comparison that have no meaning.
+
+    Parameters
+    ----------
+    content : object
+        As of `read_comparison`.
+
+    Returns
+    -------
+    list of str
+        Keys of the outermost object.
+    """
+    return [key for key in content if key not in KEYS] if isinstance(content, dict) else []
+
+
+def _recipes_of_columns(columns: object) -> list[object]:
     if not isinstance(columns, list):
         raise ValueError("columns must be a list")
     contents = []

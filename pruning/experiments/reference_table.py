@@ -89,7 +89,7 @@ def write_table(
 ) -> None:
     """Measure what a table does not have yet, on the full test sets.
 
-    A run that was stopped continues where it was.
+    A run that was stopped continues at the first missing row.
 
     Parameters
     ----------
@@ -122,21 +122,20 @@ def measure_row(recipe: Recipe) -> Row:
     """
     [evaluation] = evaluate([recipe])
     result, step = prune(recipe).step_results[-1], recipe.last_step
-    values = (
-        recipe.network,
-        recipe.dataset,
-        step.method,
-        step.criterion,
-        step.scope,
-        str(step.value),
-        str(result.total),
-        str(result.removed),
-        f"{evaluation.sparsity:.4f}",
-        str(evaluation.accuracy.correct),
-        str(evaluation.accuracy.images),
-        f"{evaluation.accuracy.value:.4f}",
-    )
-    return dict(zip(COLUMNS, values, strict=True))
+    return {
+        "network": recipe.network,
+        "dataset": recipe.dataset,
+        "method": step.method,
+        "criterion": step.criterion,
+        "scope": step.scope,
+        "share": str(step.value),
+        "units": str(result.total),
+        "removed": str(result.removed),
+        "sparsity": f"{evaluation.sparsity:.4f}",
+        "correct": str(evaluation.accuracy.correct),
+        "images": str(evaluation.accuracy.images),
+        "accuracy": f"{evaluation.accuracy.value:.4f}",
+    }
 
 
 def _save(path: Path, rows: dict[Recipe, Row]) -> None:

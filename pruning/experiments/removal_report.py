@@ -1,15 +1,16 @@
 """The cost report of a recipe: its dense, masked and compact network side by side."""
 
-from pruning.cost.report import CostReport, Report, cost_report
+from pruning.cost.latency import MeasurementCallback
+from pruning.cost.report import CostReport, cost_report
 from pruning.engine.prune import prune, trained_model
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ignore_progress
 
 
 def report_removal(
-    recipe: Recipe, report: Report = ignore_progress, seconds: float = 1.0
+    recipe: Recipe, report: MeasurementCallback = ignore_progress, seconds: float = 1.0
 ) -> CostReport:
-    """Count and measure what a recipe buys.
+    """Count and measure the cost of a recipe.
 
     Parameters
     ----------

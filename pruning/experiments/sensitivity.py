@@ -132,7 +132,7 @@ def scan_layers(
 
 
 def layerwise(recipe: Recipe) -> Recipe:
-    """Let every layer lose the same share.
+    """Return a recipe that removes the same share of every layer.
 
     Parameters
     ----------

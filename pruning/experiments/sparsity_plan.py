@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 import pandas as pd
@@ -15,13 +16,15 @@ from pruning.experiments.sensitivity import SensitivityScan, layerwise
 from pruning.inference.accuracy import Accuracy
 from pruning.methods.units import UnitGroup
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.progress import ignore_progress
+from pruning.runtime.progress import ShareReport, ignore_progress
 
-BASELINES = {"uniform: each layer alike": "layer", "global: all layers compete": "global"}
+BASELINES = {
+    "uniform: same sparsity in each layer": "layer",
+    "global: all layers compete": "global",
+}
 """Recipes of the same size beside the plan: name and scope."""
 MAX_LOSS = 100.0
 
-Report = Callable[[float], None]
 State = dict[str, float]
 """Sparsity by layer."""
 
@@ -96,7 +99,7 @@ class SparsityPlan:
 
 
 def plan_sparsities(
-    scan: SensitivityScan, max_loss: float, report: Report = ignore_progress
+    scan: SensitivityScan, max_loss: float, report: ShareReport = ignore_progress
 ) -> SparsityPlan:
     """Find sparsities per layer that lose at most some points of validation accuracy.
 
@@ -130,16 +133,15 @@ def plan_sparsities(
     states = greedy_path(scan)
     required = dense_validation - max_loss / 100 - 1e-12
     tries = max(1, math.ceil(math.log2(len(states) + 1)))
-    parts = tries + len(BASELINES)
+    parts = tries + len(BASELINES) + 1
     tried = 0
 
     def keeps_accuracy(state: State) -> bool:
         nonlocal tried
         recipe, started = _with_state(scan.recipe, state), tried
         tried += 1
-        return (
-            validation_accuracy(recipe, lambda share: report((started + share) / parts)) >= required
-        )
+        accuracy = validation_accuracy(recipe, lambda share: report((started + share) / parts))
+        return accuracy >= required
 
     count = count_until_false(states, keeps_accuracy)
     best = _with_state(scan.recipe, states[count - 1]) if count else dense_recipe
@@ -150,10 +152,11 @@ def plan_sparsities(
         def report_baseline(share: float, index: int = index) -> None:
             report((tries + index) / parts)
 
-        uniform = layerwise(scan.recipe).with_last_step(scope=scope)
-        matched = match_budget(uniform, budget, report_baseline)
+        baseline = layerwise(scan.recipe).with_last_step(scope=scope)
+        matched = match_budget(baseline, budget, report_baseline)
         baselines.append(_measured(name, matched.recipe, report_baseline))
-    plan = _measured("plan", best, lambda share: report(1.0))
+    plan = _measured("plan", best, lambda share: report((parts - 1) / parts))
+    report(1.0)
     return SparsityPlan(max_loss, dense_validation, plan, tuple(baselines))
 
 
@@ -203,20 +206,20 @@ class LayerStep:
     weights: float
     loss: float
 
-    def benefit(self, image: float) -> float:
-        """Return the weights removed per accuracy lost, where one image more counts as lost.
+    def benefit(self, accuracy_per_image: float) -> float:
+        """Return the weights removed per accuracy lost; one image is added to the loss.
 
         Parameters
         ----------
-        image : float
-            Accuracy of one image.
+        accuracy_per_image : float
+            1 / number of images; the denominator is never 0.
 
         Returns
         -------
         float
-            Positive, since one image more counts as lost.
+            Weights per accuracy.
         """
-        return self.weights / (self.loss + image)
+        return self.weights / (self.loss + accuracy_per_image)
 
 
 def greedy_path(scan: SensitivityScan) -> list[State]:
@@ -242,7 +245,7 @@ def greedy_path(scan: SensitivityScan) -> list[State]:
     """
     if scan.dense is None or not scan.is_complete:
         raise ValueError("a plan needs a complete scan")
-    image = 1 / scan.dense.accuracy.images
+    accuracy_per_image = 1 / scan.dense.accuracy.images
     weights = _prunable_weights(scan.recipe)
     losses = _losses(scan)
     levels = [0.0, *scan.levels]
@@ -257,7 +260,11 @@ def greedy_path(scan: SensitivityScan) -> list[State]:
                 candidates.append(LayerStep(layer, level, removed, loss))
         if not candidates:
             return states
-        best = max(candidates, key=lambda step: (step.benefit(image), -step.level, step.layer))
+
+        # Of equal benefits, the lowest level, then the last layer by name.
+        candidates.sort(key=attrgetter("layer"), reverse=True)
+        candidates.sort(key=attrgetter("level"))
+        best = max(candidates, key=lambda step: step.benefit(accuracy_per_image))
         current[best.layer] = best.level
         states.append({layer: levels[level] for layer, level in current.items()})
 
@@ -289,7 +296,7 @@ def _with_state(recipe: Recipe, state: State) -> Recipe:
     return layerwise(recipe).with_last_step(scope="custom", value=0.0, values=values)
 
 
-def _measured(name: str, recipe: Recipe, report: Report) -> PlannedRecipe:
+def _measured(name: str, recipe: Recipe, report: ShareReport) -> PlannedRecipe:
     def report_progress(progress: EvaluationProgress) -> None:
         report(progress.share)
 

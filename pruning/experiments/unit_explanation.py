@@ -8,7 +8,7 @@ import torch
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.methods.units import UnitGroup, is_block, layers_in
+from pruning.methods.units import METHODS, UnitGroup, is_block, layers_in
 from pruning.models.activations import record_activations
 from pruning.models.channel_groups import channel_groups
 
@@ -54,7 +54,7 @@ class UnitExplanation:
 
 
 def explain_unit(pruned: PrunedNetwork, group: str, unit: int) -> UnitExplanation:
-    """Explain what decided on a unit.
+    """Explain why a unit is kept or removed.
 
     Parameters
     ----------
@@ -117,7 +117,7 @@ def _weights(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> np.ndarray |
 
 def _output_of(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> int:
     """Index of the output channel that a unit belongs to."""
-    if pruned.recipe.last_step.method != "weight":
+    if not METHODS[pruned.recipe.last_step.method].units_are_weights:
         return unit
     return unit // (group.units // group.shape[0])
 
@@ -156,11 +156,11 @@ def _observed_module(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> str:
     if group.names:
         name = group.names[unit]
         return f"{name}.bn2" if is_block(model, name) else layers_in(model, name)[-1]
-    activations = group.activations or _activations_behind(pruned, group.layers[0])
+    activations = group.activations or _activations_after(pruned, group.layers[0])
     return activations[0] if activations else group.layers[0]  # the classifier has no ReLU
 
 
-def _activations_behind(pruned: PrunedNetwork, layer: str) -> tuple[str, ...]:
+def _activations_after(pruned: PrunedNetwork, layer: str) -> tuple[str, ...]:
     data = DATASETS[pruned.recipe.dataset]
     for channels in channel_groups(pruned.before_step.model, data.channels, data.size):
         if layer in channels.producers:

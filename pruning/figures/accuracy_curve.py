@@ -7,7 +7,6 @@ import plotly.graph_objects as go
 from pruning.engine.evaluation import Evaluation
 from pruning.figures.parts import (
     HIGHLIGHT,
-    METHOD_COLOURS,
     Trace,
     accuracy_axis,
     confidence_bars,
@@ -16,7 +15,7 @@ from pruning.figures.parts import (
     layout,
     share_axis,
 )
-from pruning.figures.quantities import removed_quantity, removed_share
+from pruning.figures.quantities import removed, removed_quantity
 from pruning.methods.units import METHODS
 
 
@@ -42,12 +41,12 @@ def accuracy_curve(
     go.Figure
         Accuracies of a part of the images have their 95% confidence intervals.
     """
-    curve = sorted(curve, key=removed_share)
-    visited = sorted(visited, key=removed_share)
+    curve = sorted(curve, key=removed)
+    visited = sorted(visited, key=removed)
     currents = [] if current is None else [current]
     known = [*curve, *visited, *currents]
     method = known[0].recipe.last_step.method if known else "weight"
-    colour = METHOD_COLOURS[method]
+    colour = METHODS[method].colour
     traces = [
         _curve_trace(curve, method, colour),
         _visited_trace(visited, method, colour),
@@ -96,7 +95,7 @@ def _points(evaluations: Sequence[Evaluation], method: str) -> Trace:
     counted = "weights" if METHODS[method].has_weights else METHODS[method].label.lower()
     return {
         "type": "scatter",
-        "x": [removed_share(evaluation) for evaluation in evaluations],
+        "x": [removed(evaluation) for evaluation in evaluations],
         "y": [accuracy.value for accuracy in accuracies],
         "error_y": confidence_bars(accuracies),
         "customdata": [f"{accuracy.images:,} images" for accuracy in accuracies],
@@ -119,7 +118,7 @@ def alt_of_accuracy_curve(evaluations: Iterable[Evaluation]) -> str:
         Accuracy of each point.
     """
     descriptions = []
-    for evaluation in sorted(evaluations, key=removed_share):
-        removed, accuracy = removed_share(evaluation), evaluation.accuracy.value
-        descriptions.append(f"{removed:.1%} removed, {accuracy:.2%}")
+    for evaluation in sorted(evaluations, key=removed):
+        share, accuracy = removed(evaluation), evaluation.accuracy.value
+        descriptions.append(f"{share:.1%} removed, {accuracy:.2%}")
     return f"Test accuracy against sparsity: {join_descriptions(descriptions, 'no points yet')}."

@@ -118,7 +118,7 @@ def tradeoff_curves(
             "hovertemplate": "%{text}<extra></extra>",
         }
         traces.append(trace)
-    stars = [result for result in published if y == "accuracy" and _position(result, x) is not None]
+    stars = published_on_axes(published, x, y)
     if stars:
         traces.append(_published_trace(stars, x))
     return go.Figure([*bands, *traces], _layout(traces, quantity, x, y))
@@ -205,7 +205,31 @@ def _setting(step: Step) -> str:
     return f"{rule.label} {step.value:.4g}"
 
 
-def _position(result: PublishedResult, x: str) -> float | None:
+def published_on_axes(
+    published: Iterable[PublishedResult], x: str, y: str
+) -> list[PublishedResult]:
+    """Select the published results that have a place on two axes.
+
+    Parameters
+    ----------
+    published : iterable of PublishedResult
+        Any published results.
+    x : str
+        Name in ``X_AXES``.
+    y : str
+        Name in ``Y_AXES``.
+
+    Returns
+    -------
+    list of PublishedResult
+        None of them has a published loss.
+    """
+    if y != "accuracy":
+        return []
+    return [result for result in published if _published_position(result, x) is not None]
+
+
+def _published_position(result: PublishedResult, x: str) -> float | None:
     """Return the position of a published result on the horizontal axis, if it has one."""
     positions = {"compression": result.compression, "macs": result.macs}
     return positions.get(x)
@@ -220,7 +244,7 @@ def _published_trace(results: Sequence[PublishedResult], x: str) -> Trace:
         "type": "scatter",
         "mode": "markers",
         "name": "published",
-        "x": [_position(result, x) for result in results],
+        "x": [_published_position(result, x) for result in results],
         "y": [result.accuracy for result in results],
         "marker": {"symbol": "star", "size": 13, "color": NEUTRAL},
         "text": texts,

@@ -59,9 +59,9 @@ def removal_heatmap(
     Returns
     -------
     go.Figure
-        Each row is as wide as the figure: a layer with more than 60 units is binned (mean), one
-        with fewer repeats. Over each unit or bin is an invisible point that can be clicked; its
-        ``customdata`` is [layer, first unit].
+        Each row is as wide as the figure: units of a layer with more than 60 are averaged in bins;
+        with fewer, one unit spans several columns. Over each unit or bin is an invisible point
+        that can be clicked; its ``customdata`` is [layer, first unit].
     """
     layers = list(shares)
     rows, bins = [], []
@@ -146,13 +146,13 @@ def _find_bin(bins: Sequence[_Bin], selected: tuple[str, int] | None) -> _Bin | 
 
 
 def _mark(unit_bin: _Bin | None) -> Trace:
-    marked = [] if unit_bin is None else [unit_bin]
+    x, y = ([], []) if unit_bin is None else ([unit_bin.x], [unit_bin.layer])
     outline = {"color": HIGHLIGHT, "width": 2.5}
     return {
         "type": "scatter",
         "mode": "markers",
-        "x": [unit_bin.x for unit_bin in marked],
-        "y": [unit_bin.layer for unit_bin in marked],
+        "x": x,
+        "y": y,
         "marker": {"size": 13, "color": "rgba(0,0,0,0)", "line": outline},
         "hoverinfo": "skip",
         "showlegend": False,

@@ -87,7 +87,8 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
     """
     removed = (~kept).astype(np.uint8) * 254
     units = np.arange(len(kept))
-    if kept.ndim == 4:
+    is_convolution = kept.ndim == 4
+    if is_convolution:
         outputs, inputs, height, width = kept.shape
         picture = _kernel_grid(removed)
         x = Axis("output channel", outputs, width + 1)
@@ -108,11 +109,12 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
         size=10,
     )
     rows, columns = picture.shape
+    x_axis = x.settings() | {"range": [-0.5, columns - 0.5]}
+    y_axis = y.settings() | {"range": [rows - 0.5, -0.5]}
+    y_axis["scaleanchor"] = "x" if is_convolution else False  # a matrix fills the figure
     figure_layout = layout(
-        x=x.settings() | {"range": [-0.5, columns - 0.5]},
-        # kernels keep their shape; a matrix fills the figure
-        y=y.settings()
-        | {"range": [rows - 0.5, -0.5], "scaleanchor": "x" if kept.ndim == 4 else False},
+        x=x_axis,
+        y=y_axis,
         height=300,
         hovermode="closest",
         hoverdistance=400,
@@ -151,16 +153,21 @@ def _image_trace(picture: np.ndarray) -> Trace:
 
 
 def _shrink(picture: np.ndarray) -> np.ndarray:
-    """Average neighbouring entries until no side is longer than MAX_SIDE."""
-    height, width = picture.shape
-    if max(height, width) <= MAX_SIDE:
+    """Average neighbouring weights until no side is longer than MAX_SIDE."""
+    if max(picture.shape) <= MAX_SIDE:
         return picture
-    row_starts, column_starts = _block_starts(height), _block_starts(width)
-    row_sums = np.add.reduceat(picture.astype(np.float32), row_starts, axis=0)
-    sums = np.add.reduceat(row_sums, column_starts, axis=1)
-    row_counts = np.diff(np.append(row_starts, height))
-    column_counts = np.diff(np.append(column_starts, width))
-    return np.round(sums / np.outer(row_counts, column_counts)).astype(np.uint8)
+    is_gap = picture == GAP
+    sums = _block_sums(np.where(is_gap, 0, picture))
+    weights = _block_sums(~is_gap)
+    means = np.round(sums / np.maximum(1, weights))
+    return np.where(weights > 0, means, GAP).astype(np.uint8)
+
+
+def _block_sums(values: np.ndarray) -> np.ndarray:
+    """Sum blocks of neighbouring entries, so that no side is longer than MAX_SIDE."""
+    height, width = values.shape
+    row_sums = np.add.reduceat(values.astype(np.float32), _block_starts(height), axis=0)
+    return np.add.reduceat(row_sums, _block_starts(width), axis=1)
 
 
 def _block_starts(length: int) -> np.ndarray:

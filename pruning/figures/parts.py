@@ -18,13 +18,6 @@ KEPT = "#0072B2"  # blue
 REMOVED = "#E69F00"  # orange
 HIGHLIGHT = "#D55E00"  # vermilion: the current setting or the selected unit
 NEUTRAL = "#888888"  # readable on light and on dark backgrounds
-METHOD_COLOURS = {
-    "weight": "#0072B2",
-    "neuron": "#009E73",
-    "filter": "#CC79A7",
-    "layer": "#D55E00",
-    "feature": "#56B4E9",
-}
 COLUMN_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
 """Colours of the columns of a comparison, by position (Okabe-Ito)."""
 CURVE_COLOURS = (

@@ -39,7 +39,7 @@ def sparsity(evaluation: Evaluation) -> float:
     return evaluation.sparsity
 
 
-def removed_share(evaluation: Evaluation) -> float:
+def removed(evaluation: Evaluation) -> float:
     """Return the sparsity; for units without weights, such as pixels, the share of units removed.
 
     Parameters
@@ -159,8 +159,8 @@ def removed_quantity(methods: Iterable[str]) -> Quantity:
     names = dict.fromkeys(methods)
     weightless = [METHODS[name].label.lower() for name in names if not METHODS[name].has_weights]
     if not weightless:
-        return Quantity(SPARSITY.title, removed_share)
+        return Quantity(SPARSITY.title, removed)
     counted = weightless
     if len(weightless) < len(names):
         counted = ["weights", *weightless]
-    return Quantity(f"share of {' or '.join(counted)} removed", removed_share)
+    return Quantity(f"share of {' or '.join(counted)} removed", removed)

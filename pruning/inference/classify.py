@@ -14,7 +14,7 @@ from pruning.inference.prefix_cache import cached_prefix_forward
 from pruning.inference.shared_prefix import Logits, shared_prefix_tree
 from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
 
-# Images a batch, by the first of these modules that a network has. Near the fastest for each kind
+# Images per batch, by the first of these modules that a network has. Near the fastest for each kind
 # of network on two cores: the outputs of its layers should stay in the processor's cache.
 BATCH_SIZE: dict[type[nn.Module], int] = {nn.BatchNorm2d: 100, nn.Conv2d: 250, nn.Linear: 1000}
 
@@ -23,7 +23,7 @@ _Run = Callable[[torch.Tensor, Collection[int]], Iterator[Logits | SuspensionPoi
 
 
 def default_batch_size(model: nn.Module) -> int:
-    """Return the number of images a batch for a network.
+    """Return the number of images per batch for a network.
 
     Parameters
     ----------
@@ -112,8 +112,8 @@ def classify(
     """Classify images with one or more replacements of a network's parameters.
 
     No member is more batches ahead of another than there are threads, so that each has an estimate
-    soon. One member uses the prefix cache, which later calls use
-    again; several members share the stages in which they agree.
+    soon. A single member uses the prefix cache, from which later calls benefit; several members
+    share the stages in which they agree.
 
     Parameters
     ----------
@@ -131,7 +131,7 @@ def classify(
     is_done : callable
         Whether a member needs no more images. It must not become False again.
     batch_size : int, optional
-        Images a batch; default: `default_batch_size`.
+        Images per batch; default: `default_batch_size`.
 
     Yields
     ------

@@ -170,8 +170,9 @@ def _with_replacements(
     tensors = [*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name)]
     if not any(key in replacements for key, _ in tensors):
         return stage
-    shared = {id(tensor): replacements.get(key, tensor) for key, tensor in tensors}
-    return copy.deepcopy(stage, shared)
+    # deepcopy returns what its memo holds for an identifier instead of copying the tensor.
+    memo = {id(tensor): replacements.get(key, tensor) for key, tensor in tensors}
+    return copy.deepcopy(stage, memo)
 
 
 def _can_fold(conv: nn.Module, norm: nn.Module) -> bool:
@@ -232,8 +233,12 @@ def _pools_by_two(conv: nn.Conv2d, pool: nn.MaxPool2d) -> bool:
         and conv.dilation == (1, 1)
         and conv.groups == 1
         and conv.padding_mode == "zeros"
+        and not isinstance(conv.padding, str)
         and pool.kernel_size == pool.stride == 2
         and pool.padding == 0
+        and pool.dilation == 1
+        and not pool.ceil_mode
+        and not pool.return_indices
     )
 
 

@@ -8,10 +8,10 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from operator import attrgetter
 
 import torch
+from cachetools import cached
 from torch.nn import functional as F
 
 _PACK_WEIGHT = "_C._nn.mkldnn_reorder_conv2d_weight"
@@ -19,7 +19,6 @@ _CONVOLUTION = "ops.mkldnn._convolution_pointwise"
 _CONVOLUTION_ADD = "ops.mkldnn._convolution_pointwise.binary"
 
 _logger = logging.getLogger(__name__)
-_probe_lock = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -113,8 +112,9 @@ def missing_symbols() -> list[str]:
     ]
 
 
+@cached({}, condition=threading.Condition())  # two threads at once would log the warning twice
 def fused_operations() -> FusedOperations | None:
-    """Look up the private operations, and try them once a process.
+    """Look up the private operations and try them; the result is cached for the process.
 
     Returns
     -------
@@ -122,12 +122,6 @@ def fused_operations() -> FusedOperations | None:
         None where PyTorch was built without oneDNN, where an operation is missing, and where one
         computes something else; the last two are logged as one warning.
     """
-    with _probe_lock:
-        return _probe()
-
-
-@cache
-def _probe() -> FusedOperations | None:
     if not torch.backends.mkldnn.is_available():
         return None
     missing = missing_symbols()

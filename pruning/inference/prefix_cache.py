@@ -25,7 +25,7 @@ _lock = threading.Lock()
 
 @dataclass(frozen=True, eq=False)
 class _CachedOutput:
-    """The batch is held so that no other tensor gets its address, which is a part of the key."""
+    """Output for one batch. The batch is kept alive, because its address is part of the key."""
 
     batch: torch.Tensor
     values: torch.Tensor
@@ -116,12 +116,12 @@ def cached_prefix_forward(
     if count == 0:
         return compose([prefix, *operations])
     content = _content_digest(parts[:count], parameters.get("input"))
-    cached_prefix = PrefixCache(prefix, content, images)
+    cached_prefix = CachedPrefix(prefix, content, images)
     return compose([cached_prefix.get_or_compute, *operations[count:]])
 
 
 def prefix_length(parts: Sequence[Part], parameters: Mapping[str, torch.Tensor]) -> int:
-    """Count the first parts whose output is worth caching.
+    """Count the first parts whose output is cached.
 
     Parameters
     ----------
@@ -133,9 +133,9 @@ def prefix_length(parts: Sequence[Part], parameters: Mapping[str, torch.Tensor])
     Returns
     -------
     int
-        The parts before the first replacement; if there are none, 1 for a convolution, which
-        has few but large weights, so that most masks keep all of them, and takes half of a
-        LeNet-5's time; otherwise 0. At most all parts but the last.
+        Number of parts before the first replacement, at most all but the last. If there are none,
+        or the images are masked, 1 if the network begins with a convolution, otherwise 0. The
+        first convolution takes much of the time, and most masks keep all of its few weights.
     """
     if "input" not in parameters:
         unmodified = _unmodified_parts(parts)
@@ -154,7 +154,7 @@ def _unmodified_parts(parts: Sequence[Part]) -> int:
     return len(parts) - 1
 
 
-class PrefixCache:
+class CachedPrefix:
     """The outputs of one prefix, held in the cache of the process.
 
     Parameters

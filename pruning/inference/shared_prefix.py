@@ -50,7 +50,7 @@ class Stage:
 
 
 class _Node:
-    """A stage that ``members`` share; ``ending`` are those of them whose output it is."""
+    """A stage: all ``members`` pass through it, and it is the last one of those in ``ending``."""
 
     def __init__(self, make: Callable[[], Operation]):
         self._make = make
@@ -60,11 +60,11 @@ class _Node:
 
     @cached_property
     def operation(self) -> Operation:
-        """Made when it is first needed: to make all at once would take seconds without a pause."""
+        """Made when first needed: making all operations at once would block for seconds."""
         return self._make()
 
     def children_of(self, members: Collection[int]) -> list["_Node"]:
-        """The branches of these members, by their number of all members, the widest last."""
+        """Branches that lead to any of these members, those with most members last."""
         branches = [node for node in self.children.values() if not node.members.isdisjoint(members)]
         return sorted(branches, key=lambda node: len(node.members))
 
@@ -104,9 +104,9 @@ class PrefixTree:
     ) -> Iterator[Logits | SuspensionPoint]:
         """Compute the outputs of some members for a batch.
 
-        The tree is traversed in depth, the widest branch last, and an intermediate output is
-        released as soon as the last branch that needs it has been computed. So few of them are
-        held at a time.
+        The traversal is depth-first with the widest branch last, and an intermediate output is
+        released once the last branch that needs it has been computed, so that few are in memory
+        at a time.
 
         Parameters
         ----------

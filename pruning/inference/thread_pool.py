@@ -1,8 +1,8 @@
 """A pool of single-threaded workers, each of which computes its own batches.
 
 PyTorch divides every single operation among its threads, which wait for each other hundreds of
-times a second. One batch a thread needs no waiting: a ResNet-20 is about a tenth faster, and more
-on a machine with other load.
+times a second. One batch per thread needs no synchronisation: a ResNet-20 is about a tenth faster,
+and more on a machine with other load.
 """
 
 import os
@@ -29,7 +29,7 @@ _worker = threading.local()
 
 @dataclass(frozen=True)
 class SuspensionPoint:
-    """An item of a task that is no result, but a point at which the task can be suspended."""
+    """A point between the results of a task at which the task can be suspended."""
 
 
 class _Status(Enum):
@@ -82,7 +82,7 @@ def run_in_threads(
     running: dict[Future, _Task] = {}
 
     def start(task: _Task) -> None:
-        running[_pool().submit(task.advance)] = task
+        running[worker_pool().submit(task.advance)] = task
 
     try:
         for task in islice(waiting, torch.get_num_threads()):
@@ -106,7 +106,14 @@ def run_in_threads(
 
 
 @cache
-def _pool() -> ThreadPoolExecutor:
+def worker_pool() -> ThreadPoolExecutor:
+    """Return the pool of the process.
+
+    Returns
+    -------
+    ThreadPoolExecutor
+        With as many workers as PyTorch has threads.
+    """
     return ThreadPoolExecutor(torch.get_num_threads(), "evaluation", initializer=init_worker)
 
 

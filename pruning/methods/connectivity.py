@@ -132,9 +132,9 @@ def connected_network(
 ) -> ConnectedNetwork:
     """Propagate dead channels to a fixed point.
 
-    Removed are channels without outgoing weights; channels whose output is always zero; channels
-    with a constant output that the biases of all consumers can absorb; and all weights from or to
-    these channels.
+    Removes channels without outgoing weights, channels whose output is always zero, channels with
+    a constant output that the biases of all consumers can absorb, and all weights from or to these
+    channels.
 
     Parameters
     ----------
@@ -158,7 +158,7 @@ def connected_network(
 
     hidden_groups = [group for group in other_groups if group.producers and group.consumers]
     changed = True
-    while changed:  # channels that die in one group may leave another group without consumers
+    while changed:  # removing channels of one group may leave another without consumers
         changed = False
         for group in hidden_groups:
             if propagate_dead_channels(network, model, group):
@@ -295,7 +295,7 @@ def constant_outputs(
     Returns
     -------
     np.ndarray
-        (channels,) float64, behind the ReLU if there is one; undefined for channels with incoming
+        (channels,) float64, after the ReLU if there is one; undefined for channels with incoming
         weights. Of channels that an addition joins, the sum of the producers' absolute values:
         zero only if every producer's output is zero.
     """
@@ -374,7 +374,7 @@ def _connections(weight: np.ndarray, inputs_per_channel: int) -> Connections:
 def _disconnect_pixels(
     network: ConnectedNetwork, image_group: ChannelGroup, removed: np.ndarray
 ) -> None:
-    """Remove the weights of linear layers that read removed pixels; convolutions have none."""
+    """Remove weights that read removed pixels; no weight of a convolution reads a single pixel."""
     for consumer in image_group.consumers:
         layer = network.layers[consumer.name]
         if layer.weight.ndim == 2:

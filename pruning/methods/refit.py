@@ -1,4 +1,4 @@
-"""Removal of plain layers: the layer behind each gap is refitted to its new inputs."""
+"""Removal of plain layers: the layer after each gap is refitted to its new inputs."""
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -61,7 +61,7 @@ def remove_layers(
     stages: OrderedDict[str, nn.Module] = OrderedDict()
     for name, stage in model.named_children():
         stages[name] = nn.Identity() if name in removed else stage
-    for name in _layers_behind_gaps(model, removed):
+    for name in _layers_after_gaps(model, removed):
         if not isinstance(stages[name], nn.Linear):
             raise TypeError(f"{name} is not linear: only a linear layer can be refitted")
         parameters = _without_stage(parameters, name)
@@ -166,7 +166,7 @@ def _mean_moments(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> _Moment
     return _Moments(x, y, xx, xy, dtype)
 
 
-def _layers_behind_gaps(model: nn.Module, removed: set[str]) -> list[str]:
+def _layers_after_gaps(model: nn.Module, removed: set[str]) -> list[str]:
     """Layers that remain and whose predecessor is removed."""
     return [
         after

@@ -10,8 +10,8 @@ import torch
 from torch import nn
 
 from pruning.methods.connectivity import ConnectedNetwork, channel_state, connected_network
+from pruning.models.blocks import ResidualBlock
 from pruning.models.channel_groups import ChannelGroup, channel_groups
-from pruning.models.resnet import ResidualBlock
 
 
 class MaskPixels(nn.Module):

@@ -209,7 +209,7 @@ RULES: Registry[Rule] = Registry("rule")
 
 SCOPES: Registry[str] = Registry("scope")
 SCOPES.add("global", "All layers compete with each other")
-SCOPES.add("layer", "Each layer loses the same share")
+SCOPES.add("layer", "The same share is removed from each layer")
 SCOPES.add(
     "erk",
     "Each layer keeps a share in proportion to (its sizes added) / (its sizes multiplied), so that "
@@ -301,7 +301,7 @@ def _threshold_range(ranking: Ranking) -> tuple[float, float]:
     min_value=-math.inf,
     value_is_score=True,
     value_range=_threshold_range,
-    help="Removes every unit whose score is below this value, in whatever layer it is.",
+    help="Removes every unit whose score is below this value, in any layer.",
 )
 def threshold(ranking: Ranking, value: float, scope: str) -> Selection:
     """Select all scores below one threshold."""

@@ -30,7 +30,7 @@ class UnitGroup:
     layers : tuple of str
         Prunable layers that the units belong to.
     norms, activations : tuple of str
-        Batch norms and ReLUs behind these layers.
+        Batch norms and ReLUs after these layers.
     names : tuple of str
         Names of the units, empty where they are numbered only.
     min_kept : int
@@ -90,18 +90,26 @@ class Method:
         (units,) bool. A unit is removed when all its parameters are.
     label, unit, help : str
         Label, name of one unit, and help text.
+    colour : str
+        Colour in figures, "#rrggbb", which no other method has (Okabe-Ito).
     groupings : mapping of str to str
         Ways to combine units, the default first, with their descriptions.
+    grouping_label : str
+        What a choice among the groupings is about.
     competing_groups : bool
         Whether there are several groups, whose units can compete with each other.
     has_weights : bool
-        Whether removing units removes weights.
+        Whether removing units removes weights. Units without weights are pixels of the image.
+    units_are_weights : bool
+        Whether each unit is a single weight, so that groups have the shapes of weights.
     usual_scope : str
         Scope that the literature usually chooses for the method.
     needs_data : bool
         Whether removal itself uses calibration images.
     groups_by_network : bool
         Whether the groupings differ depends on the network.
+    groups_by_channels : bool
+        Whether the groupings differ only for images of several channels.
     """
 
     name: str
@@ -111,12 +119,16 @@ class Method:
     label: str
     unit: str
     help: str
+    colour: str
     groupings: Mapping[str, str] = field(default_factory=dict)
+    grouping_label: str = "Grouping"
     competing_groups: bool = True
     has_weights: bool = True
+    units_are_weights: bool = False
     usual_scope: str = "global"
     needs_data: bool = False
     groups_by_network: bool = False
+    groups_by_channels: bool = False
 
 
 METHODS: Registry[Method] = Registry("method")
@@ -161,6 +173,8 @@ def _surviving_weights(
     surviving_units=_surviving_weights,
     label="Weights",
     unit="weight",
+    colour="#0072B2",
+    units_are_weights=True,
     help="Single weights of convolution and linear layers are set to zero (unstructured pruning).",
 )
 def weight(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
@@ -210,7 +224,9 @@ CHANNEL_GROUPINGS = {
     surviving_units=_surviving_channels,
     label="Neurons",
     unit="neuron",
+    colour="#009E73",
     groupings=CHANNEL_GROUPINGS,
+    grouping_label="Additions",
     usual_scope="layer",
     groups_by_network=True,
     help="Hidden outputs of a layer, scored by their activations on calibration images; a channel "
@@ -222,7 +238,9 @@ CHANNEL_GROUPINGS = {
     surviving_units=_surviving_channels,
     label="Filters",
     unit="filter",
+    colour="#CC79A7",
     groupings=CHANNEL_GROUPINGS,
+    grouping_label="Additions",
     usual_scope="layer",
     groups_by_network=True,
     help="Output channels of convolutions and of hidden linear layers, with weight, bias and "
@@ -285,6 +303,7 @@ def _surviving_layers(
     needs_data=True,
     label="Layers",
     unit="layer",
+    colour="#D55E00",
     competing_groups=False,
     help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear "
     "layer or the second convolution, after which the next layer is refitted by least squares on "
@@ -348,7 +367,10 @@ def _surviving_pixels(
     surviving_units=_surviving_pixels,
     label="Input pixels",
     unit="pixel",
+    colour="#56B4E9",
     groupings={"position": "all channels of a position", "channel": "each channel by itself"},
+    grouping_label="Channels",
+    groups_by_channels=True,
     competing_groups=False,
     has_weights=False,
     help="Pixels of the image are replaced by the mean of the training images (zero for the "

@@ -5,7 +5,16 @@ The order of the imports is the order of ``NETWORKS``.
 """
 
 from pruning.models import lenet, resnet  # noqa: F401  (imported to register the networks)
-from pruning.models.base import NETWORKS, Network, build, layer_names, prunable
+from pruning.models.base import NETWORKS, Network, build, prunable
 from pruning.models.blocks import Add, ResidualBlock
+from pruning.runtime.defaults import DEFAULT_NETWORK
 
-__all__ = ["NETWORKS", "Add", "Network", "ResidualBlock", "build", "layer_names", "prunable"]
+__all__ = [
+    "DEFAULT_NETWORK",
+    "NETWORKS",
+    "Add",
+    "Network",
+    "ResidualBlock",
+    "build",
+    "prunable",
+]

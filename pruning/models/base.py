@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 import torch
 from torch import nn
@@ -130,25 +129,3 @@ def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:
         for name, module in model.named_modules()
         if isinstance(module, nn.Conv2d | nn.Linear)
     }
-
-
-@lru_cache
-def layer_names(name: str) -> tuple[str, ...]:
-    """Return the names of a network's prunable layers; they do not depend on the image shape.
-
-    Parameters
-    ----------
-    name
-        A key of ``NETWORKS``.
-
-    Returns
-    -------
-    tuple of str
-        Qualified names, in the order of the network.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown.
-    """
-    return tuple(prunable(build(name, channels=1, size=28)))

@@ -1,10 +1,11 @@
 """Cards of checkpoints: how a network was trained, and the accuracy that it reaches."""
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
+
+from pruning.runtime.json_reader import parse_json
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ class Card:
 
 
 class InvalidCard(Exception):
-    """A card has an invalid content; the message says which, in words."""
+    """The content of a card is not valid; the message describes the problem."""
 
 
 def parse_card(text: str) -> Card:
@@ -75,11 +76,9 @@ def parse_card(text: str) -> Card:
         If the text is not such an object, or a value is not possible.
     """
     try:
-        content = json.loads(text)
-    except RecursionError:
-        raise InvalidCard("it is nested too deeply") from None
-    except ValueError:
-        raise InvalidCard("it is not valid JSON") from None
+        content = parse_json(text, "it")
+    except ValueError as error:
+        raise InvalidCard(str(error)) from None
     if not isinstance(content, dict):
         raise InvalidCard("it is not a JSON object")
     _validate_types(content)

@@ -23,7 +23,7 @@ class Consumer:
     name : str
         Name of the convolution or linear layer.
     inputs_per_channel : int
-        Number of adjacent inputs of the layer for one channel: more than one behind a flatten.
+        Number of adjacent inputs of the layer for one channel: more than one after a flatten.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ChannelGroup:
     producers : list of str
         Convolutions and linear layers whose outputs are these channels.
     norms, activations : list of str
-        Batch norms and ReLUs that the channels pass.
+        Batch norms and ReLUs that are applied to the channels.
     consumers : list of Consumer
         Convolutions and linear layers that read the channels.
     has_addition : bool
@@ -123,7 +123,7 @@ class _TracedTensor:
 
     group: ChannelGroup
     inputs_per_channel: int = 1
-    is_rectified: bool = False  # nonnegative behind a ReLU: a second ReLU has no effect
+    is_rectified: bool = False  # nonnegative after a ReLU: a second ReLU has no effect
 
 
 class _Tracer:
@@ -165,7 +165,7 @@ class _Tracer:
             return _TracedTensor(merged, source.inputs_per_channel)
         if isinstance(module, _CHANNELWISE):
             return source
-        raise TypeError(f"no rule says what {type(module).__name__} does to channels")
+        raise TypeError(f"there is no rule for the effect of {type(module).__name__} on channels")
 
     def _merge(self, a: ChannelGroup, b: ChannelGroup) -> ChannelGroup:
         """Join the groups of two operands of an addition; the earlier one remains."""

@@ -26,12 +26,12 @@ def criteria_for(network: str, method: str) -> list[str]:
     list of str
         Names in ``CRITERIA``, in the order of registration.
     """
-    method_name = METHODS[method].name
+    METHODS.require(method)
     names = []
     for name, criterion in CRITERIA.items():
-        if method_name not in criterion.applies_to:
+        if method not in criterion.applies_to:
             continue
-        if criterion.needs_batch_norm and not has_batch_norms(network):
+        if criterion.needs_batch_norm and not has_norm_per_convolution(network):
             continue
         names.append(name)
     return names
@@ -54,6 +54,38 @@ def variants_for(method: str, criterion: str) -> list[str]:
     return list(entry.variants) if method in entry.variant_methods else []
 
 
+def default_variant(method: str, criterion: str) -> str:
+    """Return the variant of a criterion that a step has unless another one is chosen.
+
+    Parameters
+    ----------
+    method, criterion : str
+        Names in ``METHODS`` and ``CRITERIA``.
+
+    Returns
+    -------
+    str
+        Key of ``Criterion.variants``; empty if there is only one.
+    """
+    return next(iter(variants_for(method, criterion)), "")
+
+
+def default_grouping(method: str) -> str:
+    """Return the grouping of a method that a step has unless another one is chosen.
+
+    Parameters
+    ----------
+    method : str
+        Name in ``METHODS``.
+
+    Returns
+    -------
+    str
+        Key of ``Method.groupings``; empty if the method has none.
+    """
+    return next(iter(METHODS[method].groupings), "")
+
+
 def rules_for(method: str, criterion: str) -> list[str]:
     """Return the rules that are defined for a method and a criterion.
 
@@ -67,11 +99,12 @@ def rules_for(method: str, criterion: str) -> list[str]:
     list of str
         Names in ``RULES``.
     """
-    method_name, entry = METHODS[method].name, CRITERIA[criterion]
+    METHODS.require(method)
+    entry = CRITERIA[criterion]
     names = []
     for name, rule in RULES.items():
-        applies_to_criterion = not rule.criteria or entry.name in rule.criteria
-        applies_to_method = not rule.methods or method_name in rule.methods
+        applies_to_criterion = not rule.criteria or criterion in rule.criteria
+        applies_to_method = not rule.methods or method in rule.methods
         negative_scores = rule.needs_nonnegative and entry.can_be_negative
         if applies_to_criterion and applies_to_method and not negative_scores:
             names.append(name)
@@ -95,7 +128,7 @@ def scopes_for(rule: str, method: str) -> list[str]:
     if entry.patterns or not METHODS[method].competing_groups:
         return ["global"]
     valid = {*(entry.scopes or ("global",)), "custom"}
-    if method != "weight":  # densities are defined by the shapes of weights
+    if not METHODS[method].units_are_weights:  # densities are defined by the shapes of weights
         valid.discard("erk")
     return [name for name in SCOPES if name in valid]
 
@@ -158,7 +191,7 @@ def dense_groups(network: str, method: str, grouping: str) -> dict[str, UnitGrou
 
 
 @lru_cache
-def has_batch_norms(network: str) -> bool:
+def has_norm_per_convolution(network: str) -> bool:
     """Return whether a network has as many batch norms as convolutions, and at least one.
 
     Parameters
@@ -169,7 +202,7 @@ def has_batch_norms(network: str) -> bool:
     Returns
     -------
     bool
-        Whether criteria on batch norms are defined.
+        Whether criteria on the scales of batch norms are defined.
     """
     modules = list(build(network, channels=1, size=28).modules())
     convolutions = sum(isinstance(module, nn.Conv2d) for module in modules)
@@ -181,7 +214,8 @@ def canonical_step(step: Step, network: str) -> Step:
     """Check a step and bring it into its canonical form.
 
     Fields that make no difference to the result take their default, so that steps that differ in
-    nothing else are equal.
+    nothing else are equal. The value is kept in the scope ``custom``, even if every layer has a
+    value of its own.
 
     Parameters
     ----------
@@ -209,12 +243,11 @@ def canonical_step(step: Step, network: str) -> Step:
         rule.check(value, can_be_negative)
     grouping = _canonical_grouping(step, network)
     names = layers_for(network, step.method, grouping)
-    variants = variants_for(step.method, step.criterion)
     scopes = scopes_for(step.rule, step.method)
     layers = _canonical_layers(step, names)
     return replace(
         step,
-        variant=step.variant or next(iter(variants), ""),
+        variant=step.variant or default_variant(step.method, step.criterion),
         grouping=grouping,
         scope=step.scope if step.scope in scopes else "global",
         value=rule.canonical(step.value),
@@ -263,7 +296,7 @@ def _criterion_problem(step: Step, network: str) -> str | None:
     if step.criterion in valid:
         return None
     if step.method in CRITERIA[step.criterion].applies_to:
-        reason = f"needs batch norms, and {network} has none"
+        reason = f"needs a batch norm for every convolution, which {network} does not have"
     else:
         reason = f"does not score {METHODS[step.method].unit}s"
     return f"criterion {step.criterion!r} {reason}: choose from {', '.join(valid)}"
@@ -300,7 +333,7 @@ def _choice_problem(kind: str, name: str, valid: Collection[str]) -> str | None:
     if name == "" or name in valid:
         return None
     if not valid:
-        return f"there is no {kind} to choose here, not even {name!r}"
+        return f"there is no {kind} to choose: leave out {name!r}"
     return f"unknown {kind} {name!r}: choose from {', '.join(valid)}"
 
 
@@ -330,8 +363,9 @@ def _unknown_layer(given: Collection[str], names: tuple[str, ...], network: str)
 
 
 def _canonical_grouping(step: Step, network: str) -> str:
-    default = next(iter(METHODS[step.method].groupings), "")
-    return step.grouping if step.grouping in groupings_for(network, step.method) else default
+    if step.grouping in groupings_for(network, step.method):
+        return step.grouping
+    return default_grouping(step.method)
 
 
 def _canonical_layers(step: Step, names: tuple[str, ...]) -> tuple[str, ...] | None:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
-from pruning.recipe.compatibility import variants_for
+from pruning.recipe.compatibility import default_grouping, default_variant
 from pruning.recipe.recipe import DEFAULT_CALIBRATION, Recipe
 from pruning.recipe.step import Step
 
-SCOPE_LABELS = {"layer": "each layer alike", "erk": "ERK", "custom": "each layer its own"}
+SCOPE_LABELS = {"layer": "layerwise", "erk": "ERK", "custom": "per-layer values"}
 
 
 def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
@@ -65,12 +65,10 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
 def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
     rule = RULES[step.rule]
     parts = [f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}"]
-    default_variant = next(iter(variants_for(step.method, step.criterion)), "")
-    if step.variant != default_variant:
+    if step.variant != default_variant(step.method, step.criterion):
         is_norm = len(step.variant) == 2  # l1, l2
         parts.append(step.variant.upper() if is_norm else step.variant)
-    default_grouping = next(iter(METHODS[step.method].groupings), "")
-    if step.grouping != default_grouping:
+    if step.grouping != default_grouping(step.method):
         parts.append(step.grouping)
     if seed is not None and CRITERIA[step.criterion].is_random:
         parts.append(f"seed {seed}")

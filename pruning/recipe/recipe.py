@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pruning.data.datasets import DATASETS
+from pruning.data.datasets import DATASETS, DEFAULT_DATASET
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
-from pruning.models import NETWORKS
+from pruning.models import DEFAULT_NETWORK, NETWORKS
 from pruning.recipe.compatibility import (
     canonical_step,
     criteria_for,
@@ -15,10 +15,9 @@ from pruning.recipe.compatibility import (
     rules_for,
 )
 from pruning.recipe.step import Step
+from pruning.runtime.defaults import DEFAULT_CALIBRATION, MAX_SEED
 
-DEFAULT_CALIBRATION = 1024
 MAX_STEPS = 6
-MAX_SEED = 2**32 - 1
 MAX_CALIBRATION = 10_000
 """More calibration images cost time and memory, and hardly change the scores."""
 
@@ -40,7 +39,7 @@ class Recipe:
     calibration : int
         Number of training images that criteria and refits may use.
     max_test_images : int, optional
-        Classify only the first so many test images; all of them by default.
+        Number of test images to classify, the first ones; all of them by default.
     seed : int
         Seed of random criteria.
 
@@ -50,8 +49,8 @@ class Recipe:
         A name that is not registered, names that do not go together, or a number out of range.
     """
 
-    network: str = "lenet5"
-    dataset: str = "mnist"
+    network: str = DEFAULT_NETWORK
+    dataset: str = DEFAULT_DATASET
     steps: tuple[Step, ...] = (Step(),)
     calibration: int = DEFAULT_CALIBRATION
     max_test_images: int | None = None
@@ -61,7 +60,7 @@ class Recipe:
         NETWORKS.require(self.network)
         test_images = DATASETS[self.dataset].test_images
         if not 1 <= len(self.steps) <= MAX_STEPS:
-            raise ValueError(f"a recipe has at most {MAX_STEPS} steps, not {len(self.steps)}")
+            raise ValueError(f"a recipe has 1 to {MAX_STEPS} steps, not {len(self.steps)}")
         steps = tuple(canonical_step(step, self.network) for step in self.steps)
         object.__setattr__(self, "steps", steps)
         if self.max_test_images is not None:
@@ -79,8 +78,8 @@ class Recipe:
     @classmethod
     def one_step(
         cls,
-        network: str = "lenet5",
-        dataset: str = "mnist",
+        network: str = DEFAULT_NETWORK,
+        dataset: str = DEFAULT_DATASET,
         *,
         calibration: int = DEFAULT_CALIBRATION,
         max_test_images: int | None = None,

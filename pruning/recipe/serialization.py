@@ -1,14 +1,15 @@
 """Recipes as JSON and as links: one table of fields each, and one validating reader."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import fields
+from functools import partial
 from operator import attrgetter
 from typing import Any
 
 from pruning.methods.rules import RULES, Value
-from pruning.methods.units import METHODS
-from pruning.recipe.compatibility import criteria_for, variants_for
+from pruning.recipe.compatibility import criteria_for, default_grouping, default_variant
+from pruning.recipe.query import QueryField, format_query, parse_float, parse_int, parse_query
 from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_STEPS, Recipe
 from pruning.recipe.step import Step
 from pruning.runtime.json_reader import parse_json
@@ -56,8 +57,8 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
     Returns
     -------
     dict
-        Every field; those of the step among them if there is only one, with a list of all its
-        layers, else a list ``steps``.
+        Every field of the recipe. With one step, also the fields of that step, with all its layers
+        listed; with several, a list ``steps``.
     """
     content = {key: getattr(recipe, attribute) for attribute, key in RECIPE_KEYS.items()}
     if recipe.previous_steps:
@@ -143,34 +144,15 @@ def _check_fields(kind: str, content: Mapping[str, object], known: set[str]) -> 
             raise ValueError(f"unknown {kind} field {name[:40]!r}: choose from {valid}")
 
 
-@dataclass(frozen=True)
-class QueryField:
-    """A field of a link.
-
-    Parameters
-    ----------
-    name : str
-        Key in the link and in JSON.
-    format : callable
-        ``format(recipe)`` gives the text, or None to leave the field out of the link.
-    parse : callable
-        ``parse(text)`` gives the JSON value.
-    """
-
-    name: str
-    format: Callable[[Recipe], str | None]
-    parse: Callable[[str], Any]
-
-
 def _format_variant(recipe: Recipe) -> str | None:
     step = recipe.last_step
-    default = next(iter(variants_for(step.method, step.criterion)), "")
+    default = default_variant(step.method, step.criterion)
     return None if step.variant == default else step.variant
 
 
 def _format_grouping(recipe: Recipe) -> str | None:
     step = recipe.last_step
-    default = next(iter(METHODS[step.method].groupings), "")
+    default = default_grouping(step.method)
     return None if step.grouping == default else step.grouping
 
 
@@ -243,85 +225,46 @@ def parse_values(text: str) -> dict[str, float]:
     return values
 
 
-def parse_float(name: str, text: str) -> float:
-    """Parse a number from a link.
-
-    Parameters
-    ----------
-    name : str
-        Of the number, for the error message.
-    text : str
-        ASCII text.
-
-    Returns
-    -------
-    float
-        The number; may be NaN or infinite.
-
-    Raises
-    ------
-    ValueError
-        The text is not a number.
-    """
-    return _parse_number(name, text, float)
+def _parse_rule_value(rule: str, text: str) -> Value:
+    return text if RULES[rule].patterns else parse_float(rule, text)
 
 
-def parse_int(name: str, text: str) -> int:
-    """Parse a whole number from a link.
-
-    Parameters
-    ----------
-    name : str
-        Of the number, for the error message.
-    text : str
-        ASCII text.
-
-    Returns
-    -------
-    int
-        The number.
-
-    Raises
-    ------
-    ValueError
-        The text is not a whole number.
-    """
-    return _parse_number(name, text, int)
+def _format_rule_value(rule: str, recipe: Recipe) -> str | None:
+    step = recipe.last_step
+    if step.rule != rule:
+        return None
+    return step.value if isinstance(step.value, str) else repr(step.value)
 
 
-def _parse_number(name: str, text: str, kind: Callable[[str], Any]) -> Any:
-    try:
-        if text.isascii() and len(text) <= 400:
-            return kind(text)
-    except ValueError:
-        pass
-    expected = "a whole number" if kind is int else "a number"
-    shown = text if len(text) <= 30 else f"{text[:30]}..."
-    raise ValueError(f"{name} must be {expected}, not {shown!r}") from None
-
-
-def _parse_calibration(text: str) -> int:
-    return parse_int("calibration", text)
-
-
-def _parse_seed(text: str) -> int:
-    return parse_int("seed", text)
-
-
-QUERY_FIELDS = (
-    QueryField("network", attrgetter("network"), str),
-    QueryField("dataset", attrgetter("dataset"), str),
-    QueryField("method", attrgetter("last_step.method"), str),
-    QueryField("criterion", attrgetter("last_step.criterion"), str),
-    QueryField("scope", attrgetter("last_step.scope"), str),
-    QueryField("measure", _format_variant, str),
-    QueryField("grouping", _format_grouping, str),
-    QueryField("layers", _format_layers, _parse_layers),
-    QueryField("values", _format_values, parse_values),
-    QueryField("earlier", _format_previous_steps, _parse_previous_steps),
-    QueryField("calibration", _format_calibration, _parse_calibration),
-    QueryField("seed", _format_seed, _parse_seed),
+FIELDS_BESIDES_RULE = (
+    QueryField("network", str, attrgetter("network")),
+    QueryField("dataset", str, attrgetter("dataset")),
+    QueryField("method", str, attrgetter("last_step.method")),
+    QueryField("criterion", str, attrgetter("last_step.criterion")),
+    QueryField("scope", str, attrgetter("last_step.scope")),
+    QueryField("measure", str, _format_variant),
+    QueryField("grouping", str, _format_grouping),
+    QueryField("layers", _parse_layers, _format_layers),
+    QueryField("values", parse_values, _format_values),
+    QueryField("earlier", _parse_previous_steps, _format_previous_steps),
+    QueryField("calibration", partial(parse_int, "calibration"), _format_calibration),
+    QueryField("seed", partial(parse_int, "seed"), _format_seed),
 )
+
+
+def recipe_fields() -> tuple[QueryField, ...]:
+    """Return the table of the link of a recipe.
+
+    Returns
+    -------
+    tuple of QueryField
+        A field for each rule, one of which a link has, with the rule's value; then the others.
+    """
+    rules = []
+    for name in RULES:
+        parse, format_value = partial(_parse_rule_value, name), partial(_format_rule_value, name)
+        rules.append(QueryField(name, parse, format_value))
+    return (*rules, *FIELDS_BESIDES_RULE)
 
 
 def query_keys() -> set[str]:
@@ -332,7 +275,7 @@ def query_keys() -> set[str]:
     set of str
         Names of fields and of rules.
     """
-    return {field.name for field in QUERY_FIELDS} | set(RULES)
+    return {field.name for field in recipe_fields()}
 
 
 def recipe_to_query(recipe: Recipe) -> dict[str, str]:
@@ -348,16 +291,7 @@ def recipe_to_query(recipe: Recipe) -> dict[str, str]:
     dict of str to str
         Texts by key, in the words of the command line.
     """
-    query = {recipe.last_step.rule: _format_value(recipe.last_step.value)}
-    for field in QUERY_FIELDS:
-        text = field.format(recipe)
-        if text is not None:
-            query[field.name] = text
-    return query
-
-
-def _format_value(value: Value) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return format_query(recipe_fields(), recipe)
 
 
 def recipe_from_query(query: Mapping[str, str], default: Recipe) -> Recipe:
@@ -380,29 +314,27 @@ def recipe_from_query(query: Mapping[str, str], default: Recipe) -> Recipe:
     ValueError
         Two rules at once, a number that cannot be read, or what `Recipe` refuses.
     """
-    given = {
-        field.name: field.parse(query[field.name]) for field in QUERY_FIELDS if field.name in query
-    }
-    given |= _rule_from_query(query)
-    values = recipe_to_dict(default)
-    values |= {"layers": None, "measure": "", "grouping": "", "values": {}}
+    given = parse_query(recipe_fields(), query)
+    content = recipe_to_dict(default)
+    content |= {"layers": None, "measure": "", "grouping": "", "values": {}}
     if "method" in given:
         network = given.get("network", default.network)
-        values |= {"criterion": criteria_for(network, given["method"])[0], "scope": "global"}
-    values |= given
-    previous = values.pop("earlier", [])
+        content |= {"criterion": criteria_for(network, given["method"])[0], "scope": "global"}
+    content |= _rule_of(given)
+    content |= {name: value for name, value in given.items() if name not in RULES}
+    previous = content.pop("earlier", [])
     if not previous:
-        return recipe_from_dict(values)
-    last_step = {key: values.pop(key) for key in STEP_KEYS.values()}
-    return recipe_from_dict({**values, "steps": [*previous, last_step]})
+        return recipe_from_dict(content)
+    last_step = {key: content.pop(key) for key in STEP_KEYS.values()}
+    return recipe_from_dict({**content, "steps": [*previous, last_step]})
 
 
-def _rule_from_query(query: Mapping[str, str]) -> dict[str, Any]:
-    rules = [name for name in RULES if name in query]
+def _rule_of(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return rule and value of the values of a link; nothing if it has no rule."""
+    rules = [name for name in RULES if name in given]
     if not rules:
         return {}
     if len(rules) > 1:
         raise ValueError(f"a link can have one rule, not {' and '.join(rules)}")
     [rule] = rules
-    text = query[rule]
-    return {"rule": rule, "value": text if RULES[rule].patterns else parse_float(rule, text)}
+    return {"rule": rule, "value": given[rule]}

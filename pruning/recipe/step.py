@@ -43,3 +43,23 @@ class Step:
     value: Value = 0.5
     values: tuple[tuple[str, float], ...] = ()
     layers: tuple[str, ...] | None = None
+
+    def has_same_scores(self, other: "Step") -> bool:
+        """Return whether two steps have the same units and scores.
+
+        Parameters
+        ----------
+        other : Step
+            A step of the same network; both are canonical.
+
+        Returns
+        -------
+        bool
+            Rule, scope, value and layers may differ.
+        """
+        return (
+            self.method == other.method
+            and self.grouping == other.grouping
+            and self.criterion == other.criterion
+            and self.variant == other.variant
+        )

@@ -1,1 +1,1 @@
-"""Basic services: errors, registries, files, jobs, memory, the check of the installation."""
+"""Basic services: errors, registries, files, jobs, memory, defaults, check of the installation."""

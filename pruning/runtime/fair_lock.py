@@ -1,4 +1,4 @@
-"""A lock for work in turns, so that short work does not wait for the end of long work."""
+"""A lock that passes between jobs, so that short work does not wait for the end of long work."""
 
 import heapq
 import itertools
@@ -9,7 +9,7 @@ import time
 class FairLock:
     """A mutual exclusion lock that is passed to the waiting thread of the highest priority.
 
-    Priority = wait time minus time held. So long work, too, gets its turns among many short ones.
+    Priority = wait time minus time held, so that long work also proceeds among many short jobs.
     """
 
     def __init__(self) -> None:
@@ -17,6 +17,11 @@ class FairLock:
         self._waiting: list[tuple[float, int]] = []
         self._tickets = itertools.count()
         self._is_held = False
+
+    @property
+    def waiting(self) -> int:
+        """Number of threads that wait for the lock."""
+        return len(self._waiting)
 
     def acquire(self, held: float) -> None:
         """Wait for the lock.

@@ -14,7 +14,7 @@ PACKAGES = ("torch", "torchvision")
 
 @cache
 def check_torch() -> None:
-    """Check that torch and torchvision work together; a success is remembered.
+    """Check that torch and torchvision work together; a success is cached.
 
     The pinned pair is known to work. Any other pair is tested by an import of torchvision, which
     takes a second: a torch built for processors only has the right version number for a

@@ -16,13 +16,13 @@ from cachetools import LRUCache
 
 from pruning.runtime.errors import Cancelled, PrunescopeError
 from pruning.runtime.fair_lock import FairLock
-from pruning.runtime.malloc import trim
+from pruning.runtime.malloc import ALLOCATOR
 
 Work = Callable[[Callable[[Any], None]], Any]
 
 MAX_WAIT_CREDIT_S = 2.0  # the most that the time held counts against a job when it waits again
-MIN_ESTIMATE_S = 2.0  # no estimate of the remaining time before
-MIN_ESTIMATE_SHARE = 0.02  # no estimate before this share of the work is done
+MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
+MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
 
 _logger = logging.getLogger(__name__)
 
@@ -155,7 +155,7 @@ class Job:
             self.progress = progress
             self._changed.notify_all()
         self._release()
-        trim()
+        ALLOCATOR.trim()
         self._acquire()
         self._check_subscribers()  # they may have left during the wait for the lock
 
@@ -173,7 +173,7 @@ class Job:
         finally:
             self._work = None  # releases the arrays that it refers to
             self._release()
-            trim()
+            ALLOCATOR.trim()
 
     def finish(self) -> None:
         """Set `done`, and end all calls of `wait`."""
@@ -225,7 +225,7 @@ class Jobs:
         Parameters
         ----------
         subscriber : hashable
-            Who waits for the result.
+            Identifies the one that waits for the result.
         key : hashable
             Identifies the result.
         work : callable

@@ -1,8 +1,12 @@
 """Reading JSON from links and files: one sentence for whatever is wrong with it."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+MAX_DEPTH = 50
+"""Nested levels of lists and objects. A comparison has seven; Python cannot print a thousand."""
 
 
 def parse_json(text: str, subject: str) -> Any:
@@ -23,19 +27,24 @@ def parse_json(text: str, subject: str) -> Any:
     Raises
     ------
     ValueError
-        The text is not JSON or is nested too deeply.
+        The text is not JSON or has more than ``MAX_DEPTH`` nested levels.
     """
+    too_deep = f"{subject} is nested too deeply"
     try:
-        return json.loads(text, parse_constant=_refuse_constant)
+        content = _DECODER.decode(text)
     except json.JSONDecodeError as error:
         place = f"line {error.lineno}, column {error.colno}"
         raise ValueError(f"{subject} is not JSON ({place})") from None
     except RecursionError:
-        raise ValueError(f"{subject} is nested too deeply") from None
+        raise ValueError(too_deep) from None
     except ValueError:
         raise ValueError(
             f"{subject} is not JSON: it holds a number that JSON does not have"
         ) from None
+    has_many_brackets = text.count("[") + text.count("{") > MAX_DEPTH
+    if has_many_brackets and _is_deeper_than(MAX_DEPTH, content):
+        raise ValueError(too_deep)
+    return content
 
 
 def read_json(path: Path) -> Any:
@@ -67,3 +76,24 @@ def read_json(path: Path) -> Any:
 
 def _refuse_constant(name: str) -> Any:
     raise ValueError(f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
+
+
+def _is_deeper_than(limit: int, content: object) -> bool:
+    """Whether lists and objects are nested in more levels, level by level and without recursion."""
+    containers = _containers_in([content])
+    for _ in range(limit):
+        if not containers:
+            return False
+        inner: list[dict | list] = []
+        for container in containers:
+            values = container.values() if isinstance(container, dict) else container
+            inner += _containers_in(values)
+        containers = inner
+    return bool(containers)
+
+
+def _containers_in(values: Iterable[object]) -> list[dict | list]:
+    return [value for value in values if isinstance(value, dict | list)]

@@ -2,7 +2,7 @@
 
 import os
 
-from pruning.runtime.malloc import limit_arenas
+from pruning.runtime.malloc import ALLOCATOR
 
 
 def configure_process() -> None:
@@ -13,4 +13,4 @@ def configure_process() -> None:
     has set is kept.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    limit_arenas()
+    ALLOCATOR.limit_arenas()

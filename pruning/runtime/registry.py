@@ -47,28 +47,6 @@ class Registry(Mapping[str, T]):
         self._entries[name] = entry
         return entry
 
-    def remove(self, name: str) -> T:
-        """Remove an entry.
-
-        Parameters
-        ----------
-        name : str
-            The name of an entry.
-
-        Returns
-        -------
-        object
-            The entry.
-
-        Raises
-        ------
-        ValueError
-            If the name is unknown.
-        """
-        entry = self[name]
-        del self._entries[name]
-        return entry
-
     def __getitem__(self, name: str) -> T:
         if name not in self:
             raise ValueError(

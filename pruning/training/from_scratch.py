@@ -18,6 +18,7 @@ from pruning.inference.classify import accuracy_of
 from pruning.models import build, checkpoints
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
+from pruning.runtime.json_reader import parse_json
 from pruning.training.plans import TrainingPlan, default_plan
 
 Progress = Callable[[int, int, int, int, float], None]
@@ -107,6 +108,38 @@ def augment(pixels: torch.Tensor, plan: TrainingPlan, generator: torch.Generator
     return augmented.permute(0, 3, 1, 2)
 
 
+def learning_rates(plan: TrainingPlan, steps_per_epoch: int) -> list[float]:
+    """Compute the learning rate of every step, so that a schedule has no state to be resumed.
+
+    Parameters
+    ----------
+    plan
+        Settings of the training.
+    steps_per_epoch
+        Number of steps of an epoch.
+
+    Returns
+    -------
+    list of float
+        One for each step of the training: the one-cycle schedule of Smith & Topin 2018.
+    """
+    total_steps = plan.epochs * steps_per_epoch
+    optimizer = torch.optim.SGD([torch.zeros(1)], lr=plan.learning_rate)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer,
+        max_lr=plan.learning_rate,
+        total_steps=total_steps + 1,
+        pct_start=0.25,
+        cycle_momentum=False,
+    )
+    rates = []
+    for _ in range(total_steps):
+        rates.append(float(schedule.get_last_lr()[0]))
+        optimizer.step()
+        schedule.step()
+    return rates
+
+
 def fast_bfloat16() -> bool:
     """Return whether the processor multiplies bfloat16 matrices in hardware.
 
@@ -145,7 +178,7 @@ class _Training:
         )
         self.uses_bfloat16 = fast_bfloat16()
         self.steps_per_epoch = len(self.images) // plan.batch_size
-        self.learning_rates = _learning_rates(plan, self.steps_per_epoch)
+        self.learning_rates = learning_rates(plan, self.steps_per_epoch)
         self.finished_epochs = 0
         self.seconds = 0.0
 
@@ -197,7 +230,7 @@ class _Training:
         try:
             with safe_open(partial, "pt") as file:
                 metadata = file.metadata()
-                if json.loads(metadata["plan"]) != asdict(self.plan):
+                if parse_json(metadata["plan"], "the plan") != asdict(self.plan):
                     return
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             finished_epochs, seconds = int(metadata["done"]), float(metadata["seconds"])
@@ -219,27 +252,12 @@ class _Training:
             self.optimizer.state[parameter]["momentum_buffer"] = momentum
 
 
-def _learning_rates(plan: TrainingPlan, steps_per_epoch: int) -> list[float]:
-    """Return the learning rate of every step, so that a schedule has no state to be resumed."""
-    total_steps = plan.epochs * steps_per_epoch
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=plan.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        max_lr=plan.learning_rate,
-        total_steps=total_steps + 1,
-        pct_start=0.25,
-        cycle_momentum=False,
-    )
-    rates = []
-    for _ in range(total_steps):
-        rates.append(float(schedule.get_last_lr()[0]))
-        optimizer.step()
-        schedule.step()
-    return rates
-
-
 def _write_checkpoint(training: _Training, folder: Path) -> checkpoints.Card:
-    """Evaluate a trained network and write its weights and its card."""
+    """Measure a trained network and write its weights and its card.
+
+    By `accuracy_of` and not by `evaluate`: a network that has no checkpoint yet has no recipe, and
+    nothing to be stored.
+    """
     model, data, plan = training.model, training.data, training.plan
     test = datasets.load(data.name, "test")
     validation = datasets.load(data.name, "validation")

@@ -49,8 +49,13 @@ RESIDUAL_PLANS = {
 }
 
 
+OTHER_PLAIN_PLAN = TrainingPlan(epochs=50, learning_rate=0.05)
+OTHER_RESIDUAL_PLAN = TrainingPlan(epochs=50, learning_rate=0.1)
+"""Plans for datasets without an entry above."""
+
+
 def default_plan(network: str, dataset: str) -> TrainingPlan:
-    """Return the settings of the shipped checkpoints.
+    """Return the settings of the shipped checkpoints, or usual ones for other datasets.
 
     Parameters
     ----------
@@ -67,5 +72,7 @@ def default_plan(network: str, dataset: str) -> TrainingPlan:
     ValueError
         If a name is unknown.
     """
-    plans = RESIDUAL_PLANS if NETWORKS[network].residual else PLAIN_PLANS
-    return plans[DATASETS[dataset].name]
+    name = DATASETS[dataset].name
+    if NETWORKS[network].residual:
+        return RESIDUAL_PLANS.get(name, OTHER_RESIDUAL_PLAN)
+    return PLAIN_PLANS.get(name, OTHER_PLAIN_PLAN)

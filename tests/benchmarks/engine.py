@@ -5,7 +5,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -69,10 +69,19 @@ def curve(network: str, dataset: str, peer: Callable[[float], float]) -> tuple[f
     return float(np.median(ours)), theirs
 
 
+@dataclass(frozen=True)
+class ScanTimes:
+    """Seconds of a scan and of the peer's loop, and the number of points."""
+
+    ours: float
+    theirs: float
+    points: int
+
+
 def scan(
     network: str, dataset: str, peer: Callable[[float], float], images: int | None
-) -> tuple[float, float, int]:
-    """All layers at ten levels. The peer's points take alike: a tenth of them stands for all."""
+) -> ScanTimes:
+    """Measure all layers at ten levels; the time of the peer is ten times that of every tenth."""
     recipes = []
     for layer in unit_groups(Recipe(network, dataset)):
         for level in LEVELS:
@@ -88,7 +97,8 @@ def scan(
     with empty_store():
         ours = timed(lambda: evaluate(recipes))
     some = [recipe.last_step.value for recipe in recipes[::10]]
-    return ours, timed(lambda: [peer(v) for v in some]) * len(recipes) / len(some), len(recipes)
+    theirs = timed(lambda: [peer(v) for v in some]) * len(recipes) / len(some)
+    return ScanTimes(ours, theirs, len(recipes))
 
 
 def rates() -> tuple[float, float]:
@@ -133,8 +143,17 @@ def first_estimate() -> float:
     return float(np.median(times))
 
 
-def precision() -> tuple[float, float, int]:
-    """A ten-point ResNet-20 curve to a point and in full; how many intervals hold."""
+@dataclass(frozen=True)
+class PrecisionTimes:
+    """Seconds of a curve to a precision and in full, and intervals that hold the full value."""
+
+    partly: float
+    full: float
+    held: int
+
+
+def precision() -> PrecisionTimes:
+    """Measure a ten-point ResNet-20 curve to a percentage point and in full."""
     asked = CurveRequest((Recipe("resnet20", "cifar10"),), points=10, precision=0.01)
     with empty_store():
         some = []
@@ -148,7 +167,7 @@ def precision() -> tuple[float, float, int]:
         a.accuracy.interval[0] <= b.accuracy.value <= a.accuracy.interval[1]
         for a, b in zip(some, full, strict=True)
     )
-    return partly, whole, held
+    return PrecisionTimes(partly, whole, held)
 
 
 def from_store() -> float:
@@ -158,10 +177,19 @@ def from_store() -> float:
         return max(timed(lambda r=r: evaluate([r])) for r in recipes)
 
 
-def while_a_curve_runs() -> tuple[list[float], list[float], float]:
-    """Slider latencies of LeNet-5 on MNIST, alone and beside a ResNet-20 curve; the server memory.
+@dataclass(frozen=True)
+class ServerLoad:
+    """Slider latencies in seconds, alone and beside a curve; memory of the server in bytes."""
 
-    The memory, in bytes, is measured with all networks loaded and a scan running.
+    alone: list[float]
+    beside_a_curve: list[float]
+    memory: float
+
+
+def while_a_curve_runs() -> ServerLoad:
+    """Move the slider of LeNet-5 on MNIST, alone and beside a ResNet-20 curve.
+
+    The memory is measured with all networks loaded and a scan running.
     """
     from tests.browser.conftest import chromium, serving, settle
 
@@ -191,7 +219,7 @@ def while_a_curve_runs() -> tuple[list[float], list[float], float]:
         page.wait_for_timeout(5000)
         other.goto(f"{address}/sensitivity?network=resnet20&dataset=cifar10")
         other.wait_for_timeout(20_000)
-        return alone, taken, _memory(address)
+        return ServerLoad(alone, taken, _memory(address))
 
 
 def _memory(address: str) -> float:
@@ -214,7 +242,7 @@ def _memory(address: str) -> float:
                 return 1024 * int(re.search(r"VmRSS:\s+(\d+)", (process / "status").read_text())[1])
         except OSError:
             continue
-    raise AssertionError("nobody listens there")
+    raise AssertionError(f"no process listens at {address}")
 
 
 def rows(row: Callable, plain_way: Callable) -> None:
@@ -226,23 +254,23 @@ def rows(row: Callable, plain_way: Callable) -> None:
             "the loop of prune and DataLoader",
             theirs,
         )
-    ours, theirs, count = scan("lenet5", "mnist", plain_way("lenet5", "mnist"), None)
+    times = scan("lenet5", "mnist", plain_way("lenet5", "mnist"), None)
     row(
-        f"a scan of {count} points, lenet5 on mnist, full test set",
-        ours,
+        f"a scan of {times.points} points, lenet5 on mnist, full test set",
+        times.ours,
         "the loop (a tenth of it, times ten)",
-        theirs,
+        times.theirs,
     )
     row("a result from the store", from_store())
     if not datasets.available("cifar10"):
         print("ResNet-20 on CIFAR-10: skipped")
         return
-    ours, theirs, count = scan("resnet20", "cifar10", plain_way("resnet20", "cifar10", 500), 500)
+    times = scan("resnet20", "cifar10", plain_way("resnet20", "cifar10", 500), 500)
     row(
-        f"a scan of {count} points, resnet20 on cifar10, 500 images",
-        ours,
+        f"a scan of {times.points} points, resnet20 on cifar10, 500 images",
+        times.ours,
         "the loop (a tenth of it, times ten)",
-        theirs,
+        times.theirs,
     )
     rate, product = rates()
     print(
@@ -250,15 +278,17 @@ def rows(row: Callable, plain_way: Callable) -> None:
         f"{rate / product:.0%} of a matrix product's {product / 1e9:.0f}"
     )
     row("the first estimate, resnet20 on cifar10", first_estimate())
-    partly, whole, held = precision()
+    curve_times = precision()
     row(
-        f"a 10-point curve to 0.01 ({held} of 10 intervals hold the full value), resnet20",
-        partly,
+        f"a 10-point curve to 0.01 ({curve_times.held} of 10 intervals hold the full value), "
+        "resnet20",
+        curve_times.partly,
         "the same in full",
-        whole,
+        curve_times.full,
     )
-    alone, taken, memory = while_a_curve_runs()
-    (quiet, most), (median, longest) = summary(alone), summary(taken)
+    load = while_a_curve_runs()
+    quiet, most = summary(load.alone)
+    median, longest = summary(load.beside_a_curve)
     row(
         "key press to repaint while another's ResNet-20 curve runs: median",
         median,
@@ -266,4 +296,6 @@ def rows(row: Callable, plain_way: Callable) -> None:
         quiet,
     )
     row("the same: 95th percentile", longest, "without it", most)
-    print(f"memory of the server, all networks loaded and a scan running: {memory / 1e9:.2f} GB")
+    print(
+        f"memory of the server, all networks loaded and a scan running: {load.memory / 1e9:.2f} GB"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -70,7 +71,7 @@ def test_open(visit):
     assert page.title()
 
 
-def test_the_slider_by_keyboard_moves_the_numbers_the_pictures_and_the_link(visit):
+def test_the_slider_by_keyboard_changes_the_numbers_the_charts_and_the_link(visit):
     page = visit(f"{DIGITS}&sparsity=0.8")
     before = charts(page).nth(1).inner_html()
     slider = page.get_by_role("slider")
@@ -99,7 +100,7 @@ def test_a_link_shows_the_same_page_in_another_browser(visit):
     assert first.url == second.url
 
 
-def test_settings_survive_a_change_of_page(visit):
+def test_settings_are_kept_on_a_change_of_page(visit):
     page = visit(f"{DIGITS}&sigma=1.5")
     before = number(page, "Sparsity")
     to_another_page_and_back(page)
@@ -120,7 +121,7 @@ def test_the_back_button_goes_back(visit):
     assert number(page, "Sparsity") == "50.00%"
 
 
-def test_a_layer_that_lost_everything_is_said_beside_the_accuracy(visit):
+def test_a_layer_without_weights_has_a_warning_beside_the_accuracy(visit):
     page = visit(f"{DIGITS}&sparsity=1.0")
     assert "have lost all their weights" in page.locator("[data-testid=stAlert]").first.inner_text()
 
@@ -140,33 +141,54 @@ def test_the_table_can_be_downloaded(visit):
     assert lines[0].startswith("name,kind,shape,weights,kept,sparsity") and len(lines) == 6
 
 
-@pytest.mark.parametrize("width, scheme", [(1400, "light"), (900, "dark")])
-def test_screenshots(visit, width, scheme):
-    """Screenshots to look at; nothing is wider than the window, and every chart is described."""
-    many = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
-    steps = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
-    for name, query, pictures in (
-        ("explore", f"{DIGITS}&sparsity=0.8", 4),
-        ("steps", f"{many}&earlier={steps}", 4),
-        ("agreement", f"agreement{many}", 2),
-        ("about", "about", 0),
-        ("compare", "compare?budget=macs=0.5", 6),
-        ("curves", "curves?points=5", 1),
-        ("sensitivity", f"sensitivity{DIGITS}", 2),
-    ):
-        page = visit(query, width=width, scheme=scheme, height=1500)
-        wait_for_charts(page, pictures)
+@dataclass(frozen=True)
+class Screen:
+    """A page for a screenshot, and its number of charts."""
+
+    name: str
+    query: str
+    charts: int
+
+
+MANY = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibration=64"
+STEPS = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
+SCREENS = [
+    Screen("explore", f"{DIGITS}&sparsity=0.8", 4),
+    Screen("steps", f"{MANY}&earlier={STEPS}", 4),
+    Screen("agreement", f"agreement{MANY}", 2),
+    Screen("about", "about", 0),
+    Screen("compare", "compare?budget=macs=0.5", 6),
+    Screen("curves", "curves?points=5", 1),
+    Screen("sensitivity", f"sensitivity{DIGITS}", 2),
+]
+
+
+@pytest.mark.parametrize("scheme, opened, resized", [("light", 1400, 900), ("dark", 900, 1400)])
+def test_screenshots(visit, scheme, opened, resized):
+    """Screenshots to look at, in the width of the first visit and after a change of the window."""
+    for screen in SCREENS:
+        page = visit(screen.query, width=opened, scheme=scheme, height=1500)
+        wait_for_charts(page, screen.charts)
         page.wait_for_timeout(500)
-        page.screenshot(path=ARTEFACTS / f"{name}-{width}-{scheme}.png")
-        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        for label in page.locator("[data-testid=stMetricValue]").all():
-            assert label.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), label.inner_text()
-        described = page.locator("[data-testid=stPlotlyChart]").all()
-        assert len(described) == pictures
-        assert all(chart.get_attribute("aria-label") for chart in described)
+        page.screenshot(path=ARTEFACTS / f"{screen.name}-{opened}-{scheme}.png")
+        check_layout(page, screen.charts)
+        page.set_viewport_size({"width": resized, "height": 1500})
+        page.wait_for_timeout(1000)  # charts are drawn again
+        page.screenshot(path=ARTEFACTS / f"{screen.name}-{resized}-{scheme}.png")
+        check_layout(page, screen.charts)
 
 
-def test_a_slow_network_shows_an_estimate_and_refines_it_while_the_page_stays_live(visit, real):
+def check_layout(page, count: int) -> None:
+    """Nothing is wider than the window or cut off, and every chart is described."""
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    for label in page.locator("[data-testid=stMetricValue]").all():
+        assert label.evaluate("e => e.scrollWidth <= e.clientWidth + 1"), label.inner_text()
+    described = page.locator("[data-testid=stPlotlyChart]").all()
+    assert len(described) == count
+    assert all(chart.get_attribute("aria-label") for chart in described)
+
+
+def test_a_slow_network_shows_an_estimate_first_and_the_page_stays_responsive(visit, real):
     real("cifar10")
     page = visit()
     page.goto(f"{page.url.partition('?')[0]}?network=resnet20&dataset=cifar10&sparsity=0.31")
@@ -185,7 +207,7 @@ def test_a_slow_network_shows_an_estimate_and_refines_it_while_the_page_stays_li
     assert number(page, "Test accuracy") == accuracy("resnet20", "cifar10", 0.311)
 
 
-def test_two_visitors_each_see_their_own(visit):
+def test_two_visitors_have_separate_settings(visit):
     first, second = visit(f"{DIGITS}&sparsity=0.3"), visit(f"{DIGITS}&sparsity=0.9")
     for page, key in ((first, "ArrowRight"), (second, "ArrowLeft")) * 3:
         page.get_by_role("slider").focus()
@@ -197,7 +219,7 @@ def test_two_visitors_each_see_their_own(visit):
         assert number(page, "Sparsity") == f"{value:.2%}"
 
 
-def test_a_click_in_the_heatmap_says_why(visit):
+def test_a_click_in_the_heatmap_explains_the_unit(visit):
     page = visit(f"{DIGITS}&method=filter&scope=layer&sparsity=0.5")
     drag = charts(page).nth(1).locator(".nsewdrag").first.bounding_box()
     x, y = drag["x"] + 0.4 * drag["width"], drag["y"] + 0.3 * drag["height"]  # conv2, 6 of 16
@@ -213,7 +235,7 @@ def test_a_click_in_the_heatmap_says_why(visit):
     wait_for_charts(page, 6)
 
 
-def test_a_value_of_one_layer_can_be_edited_and_survives_another_page(visit):
+def test_a_value_of_one_layer_can_be_edited_and_is_kept_on_a_change_of_page(visit):
     page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
     cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
     box = cell.bounding_box()
@@ -265,7 +287,7 @@ def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
     assert number(page, "Sparsity") == "60.00%" and "sparsity=0.6" in page.url
 
 
-def test_from_each_page_to_each_other_without_a_complaint(visit):
+def test_no_error_message_on_any_change_of_page(visit):
     """A widget of another page does not begin with its default; the link names the network."""
     page = visit()
     page.evaluate(COLLECT_ERRORS)

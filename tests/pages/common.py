@@ -82,8 +82,8 @@ def shown(recipe: Recipe) -> dict[str, str]:
     return {
         "Test accuracy": f"{evaluation.accuracy.value:.2%}",
         "Sparsity": f"{pruned.sparsity:.2%}",
-        "Parameters left": f"{pruned.masked.parameters:,}",
-        "MACs left": _millions(pruned.masked.macs),
+        "Parameters left (masked)": f"{pruned.masked.parameters:,}",
+        "MACs left (masked)": _millions(pruned.masked.macs),
     }
 
 

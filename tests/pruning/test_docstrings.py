@@ -14,10 +14,7 @@ from numpydoc.docscrape import get_doc_object
 from numpydoc.validate import validate
 
 import pruning
-from pruning.methods.criteria import CRITERIA
-from pruning.methods.rules import RULES
-from pruning.methods.units import METHODS
-from pruning.models import NETWORKS
+from pruning.runtime.registry import Registry
 
 CHECKS = {
     "GL01": None,  # text starts on the first line here
@@ -75,19 +72,27 @@ def exempt_checks(name: str) -> set[str]:
     subject = object_of(name)
     if overrides_a_library(name):
         return ENFORCED - {"GL08"}
-    if is_registered(subject):  # `Criterion`, `Rule`, `Method` or `Network` documents the signature
-        return {"PR01", "RT01"}
+    if is_registered(subject):
+        # The entry has a help text, and its class, such as `Criterion`, documents the signature.
+        return {"GL08", "PR01", "RT01"}
     if has_documented_fields(subject) or inherits_its_parameters(subject):
         return PARAMETER_CHECKS
     return set()
 
 
 def is_registered(subject: Any) -> bool:
-    for registry in (CRITERIA, RULES, METHODS, NETWORKS):
-        for entry in registry.values():
-            if entry.function is subject:
-                return True
-    return False
+    return any(function is subject for function in registered_functions())
+
+
+def registered_functions() -> Iterator[Any]:
+    """Functions of all registries of the modules that are loaded."""
+    for name, module in list(sys.modules.items()):
+        if not name.startswith("pruning."):
+            continue
+        for registry in vars(module).values():
+            if isinstance(registry, Registry):
+                for entry in registry.values():
+                    yield getattr(entry, "function", None)
 
 
 def has_documented_fields(subject: Any) -> bool:

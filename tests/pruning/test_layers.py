@@ -1,10 +1,16 @@
-"""The layers of ARCHITECTURE.md: a room uses only the rooms below it."""
+"""The layout of ARCHITECTURE.md: a room uses only the rooms below it."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+
+
+def test_no_module_lies_directly_in_pages():
+    """Streamlit would serve it as a page of its own."""
+    assert list((ROOT / "pages").glob("*/page.py"))
+    assert not list((ROOT / "pages").glob("*.py"))
 
 
 def test_import_contracts_hold():

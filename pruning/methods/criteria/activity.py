@@ -1,4 +1,4 @@
-"""Criteria that use activations on the calibration images, behind the units' ReLU."""
+"""Criteria that use activations on the calibration images, after the units' ReLU."""
 
 import math
 from collections.abc import Callable
@@ -25,7 +25,7 @@ CHANNELS = ("neuron", "filter")
     needs_data=True,
     help="The weight times the norm of its input, over all calibration images and positions. "
     "Weights are compared within one output only, so the score is the share of the output's "
-    "weights that have less.",
+    "weights for which this product is lower.",
 )
 def wanda(context: Context) -> Scores:
     """Score weights by the rank of |weight| x |input| within their output, as a share."""
@@ -82,7 +82,7 @@ def _share_below(values: torch.Tensor, surviving: torch.Tensor | None) -> torch.
     needs_data=True,
     variant_methods=CHANNELS,
     variants={"mean": "mean |a|", "max": "max a", "l2": "L2 norm"},
-    help="How strongly the unit responds behind its ReLU: inactive ones are removed first.",
+    help="The size of the unit's activations after its ReLU: inactive units are removed first.",
 )
 def activation(context: Context) -> Scores:
     """Score channels by the mean, the maximum or the norm of their activations."""
@@ -101,7 +101,7 @@ def activation(context: Context) -> Scores:
     source="Hu et al. 2016",
     applies_to=CHANNELS,
     needs_data=True,
-    help="The share of images and positions at which the unit is not zero behind its ReLU.",
+    help="The share of images and positions at which the unit is not zero after its ReLU.",
 )
 def apoz(context: Context) -> Scores:
     """Score channels by the share of nonzero activations."""
@@ -146,9 +146,9 @@ def _histogram(values: torch.Tensor) -> torch.Tensor:
     needs_data=True,
     variant_methods=(*CHANNELS, "feature"),
     variants={"entropy": "Entropy", "gini": "Gini impurity"},
-    help="How much information about the class, of equally frequent ones, there is in the unit "
-    "being active: above zero behind its ReLU (each position of a channel counts), or a pixel "
-    "brighter than the mean. With the Gini impurity in place of the entropy if chosen.",
+    help="The information about the class, of equally frequent ones, in whether the unit is "
+    "active: above zero after its ReLU (each position of a channel counts); a pixel if it is "
+    "brighter than the mean. The Gini impurity can replace the entropy.",
 )
 def class_entropy(context: Context) -> Scores:
     """Score channels or pixels by the information about the class when they are active."""

@@ -111,7 +111,7 @@ class Context:
         Parameters
         ----------
         group : UnitGroup
-            Group of filters or layers.
+            Group of filters, or of layers, which have names.
         values_of : callable
             ``values_of(layer)`` returns a tensor in the shape of the layer's weight.
 
@@ -120,7 +120,7 @@ class Context:
         list of torch.Tensor
             One vector for each unit.
         """
-        if self.method == "layer":
+        if group.names:  # each unit consists of whole layers
             vectors = []
             for name in group.names:
                 parts = [values_of(layer).flatten() for layer in layers_in(self.model, name)]
@@ -160,6 +160,8 @@ class Criterion:
         Whether scores can be negative.
     needs_batch_norm : bool
         Whether it is defined only for networks with batch norms.
+    is_slow : bool
+        Whether scoring evaluates the network once for each unit.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Criterion:
     is_random: bool = False
     can_be_negative: bool = False
     needs_batch_norm: bool = False
+    is_slow: bool = False
 
 
 CRITERIA: Registry[Criterion] = Registry("criterion")

@@ -15,7 +15,7 @@ from pruning.methods.criteria.base import Context, Scores, criterion
     source="the control of every comparison",
     is_random=True,
     applies_to=("weight", "neuron", "filter", "layer", "feature"),
-    help="A uniform random number from the seed: what a criterion must beat to be worth anything.",
+    help="A uniform random number from the seed: the baseline that a useful criterion exceeds.",
 )
 def random(context: Context) -> Scores:
     """Draw a uniform random number for each unit.

@@ -62,7 +62,7 @@ def taylor(context: Context) -> Scores:
         return {name: (context.weight(name) * gradients[name]).abs() for name in context.groups}
     if context.method == "layer":
         return _taylor_of_layers(context)
-    # At the modules where a mask makes the output zero. The sum would be the same behind a ReLU
+    # At the modules where a mask makes the output zero. The sum would be the same after a ReLU
     # or a max-pooling.
     return _absolute_sums(context, lambda group: group.norms or group.layers, _first_order_term)
 

@@ -20,10 +20,11 @@ from pruning.runtime.progress import ignore_progress
     formula=r"L(\text{without the unit}) - L",
     needs_data=True,
     can_be_negative=True,
+    is_slow=True,
     source="exact leave-one-out over the calibration images",
     applies_to=("neuron", "filter", "layer"),
-    help="The cross-entropy without the unit minus the one with it, one evaluation a unit: exact, "
-    "and the slowest. Negative where the network does better without.",
+    help="The cross-entropy without the unit minus the one with it, one evaluation per unit: "
+    "exact, and the slowest. Negative where the network does better without.",
 )
 def loss_change(context: Context) -> Scores:
     """Score units by the change of the mean loss when each one is removed alone."""

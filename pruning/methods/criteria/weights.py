@@ -60,7 +60,7 @@ def _share_of_larger(squares: torch.Tensor) -> torch.Tensor:
     source="Liu et al. 2017",
     applies_to=("filter",),
     needs_batch_norm=True,
-    help="The scale of the batch norm behind the filter; of tied filters the mean.",
+    help="The scale of the batch norm after the filter; of tied filters the mean.",
 )
 def bn_scale(context: Context) -> Scores:
     """Score filters by the mean absolute scale of their batch norms."""

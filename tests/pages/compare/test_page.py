@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from pruning.experiments.budgets import Budget, match_budget
+from pruning.methods.rules import Rule
 from pruning.recipe.recipe import Recipe
 from tests.pages.common import charts, evaluated
 from tests.pages.compare.common import (
@@ -43,6 +44,21 @@ def test_a_column_has_the_same_colour_in_every_figure():
     colours = [trace["marker"]["color"] for trace in first["data"]]
     assert colours == [trace["marker"]["color"] for trace in third["data"]]
     assert len(set(colours)) == 3
+
+
+@pytest.mark.parametrize("budget", ["macs=0.5", "own"])
+def test_each_column_is_pruned_once_in_a_run_of_the_page(monkeypatch, budget):
+    threshold = Recipe.one_step("lenet5", "digits", rule="threshold", value=0.02)
+    at = comparison([*THREE, threshold], budget=budget)
+    calls, select = [], Rule.select
+
+    def count(*arguments):
+        calls.append(arguments)
+        return select(*arguments)
+
+    monkeypatch.setattr(Rule, "select", count)
+    assert len(charts(at.run())) == 6
+    assert len(calls) == 4
 
 
 def test_columns_can_be_added_and_removed():

@@ -49,6 +49,18 @@ def test_unknown_keys_of_a_link_are_named():
     assert "without a meaning here, which are ignored: speed" in warning(at)
 
 
+def test_an_unknown_network_is_answered_with_those_on_this_machine():
+    at = opened_page("compare", columns='[{"network": "vgg", "dataset": "digits"}]')
+    assert "unknown network 'vgg': choose from lenet300, lenet5" in warning(at)
+    assert "resnet56" not in warning(at)
+
+
+def test_the_problem_and_unknown_keys_of_a_link_are_both_said():
+    at = opened_page("compare", columns="[", speed="fast")
+    assert "without a meaning here, which are ignored: speed" in warning(at)
+    assert "columns is not JSON" in warning(at)
+
+
 def upload(at, content: bytes):
     """Open a file in the sidebar."""
     file = ("comparison.json", content, "application/json")
@@ -67,10 +79,32 @@ def test_a_comparison_is_opened_from_its_own_file():
     assert len(metrics(at, "Test accuracy")) == 3
 
 
-@pytest.mark.parametrize("content", [b"\xff\x00", b"[3]", b'{"columns": 3}', b"{}"])
-def test_a_bad_file_is_reported_and_changes_nothing(content):
+def test_unknown_keys_of_a_file_are_named():
+    at = comparison([Recipe.one_step("lenet5", "digits")], budget="macs=0.5")
+    content = {"columns": [{"recipe": recipe_to_dict(THREE[0])}], "bugdet": {"kind": "own"}}
+    at = upload(at, json.dumps(content).encode())
+    expected = "The file has keys without a meaning here, which are ignored: bugdet."
+    assert warning(at) == expected
+    assert dict(at.query_params)["budget"] == "own"
+
+
+@pytest.mark.parametrize(
+    "content, part",
+    [
+        (b"\xff\x00", "it is not JSON"),
+        (b"[3]", "a recipe is an object"),
+        (b'{"columns": 3}', "columns must be a list"),
+        (b"{}", "columns must be a list"),
+        (b'[{"network": "vgg"}]', "unknown network 'vgg': choose from lenet300, lenet5"),
+        (b'{"columns": [{"recipe": {"dataset": "x"}}]}', "unknown dataset 'x': choose from digits"),
+        (b'[{"value": ' + b"[" * 900 + b"]" * 900 + b"}]", "The file could not be read"),
+    ],
+)
+def test_a_bad_file_is_reported_and_changes_nothing(content, part):
     at = comparison([Recipe.one_step("lenet5", "digits")], budget="macs=0.5")
     at = upload(at, content)
     assert "The file could not be read" in warning(at)
+    assert part in warning(at)
+    assert "resnet56" not in warning(at)
     assert dict(at.query_params)["budget"] == "macs=0.5"
     assert len(metrics(with_charts(at), "Test accuracy")) == 1

@@ -52,3 +52,18 @@ def test_other_layers_begin_with_their_values():
     step = recipe_of(at).last_step
     assert step.layers == ("conv1", "conv2")
     assert step.values == (("conv1", 0.1),)
+
+
+@pytest.mark.parametrize(
+    "method, rule, heading",
+    [
+        ("weight", "sparsity", "sparsity (%)"),
+        ("filter", "sparsity", "sparsity (% of filters)"),
+        ("neuron", "sparsity", "sparsity (% of neurons)"),
+        ("filter", "relative", "relative threshold (%)"),
+        ("weight", "threshold", "threshold"),
+    ],
+)
+def test_the_heading_says_of_what_a_sparsity_is_the_share(method, rule, heading):
+    at = opened(**LENET, method=method, scope="custom", calibration="64", **{rule: "0.3"})
+    assert list(at.sidebar.dataframe[0].value.columns) == ["layer", heading]

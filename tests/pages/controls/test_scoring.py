@@ -8,6 +8,7 @@ import pytest
 from pages.controls import scoring
 from pruning.engine import prune as prune_module
 from pruning.methods.criteria import CRITERIA
+from pruning.runtime.errors import PrunescopeError
 from tests.pages.common import numbers, opened, plain, run_until, settled
 
 pytestmark = pytest.mark.usefixtures("no_downloads")
@@ -63,7 +64,7 @@ def test_scoring_can_be_cancelled_and_taken_up_again(endless, monkeypatch):
 
 def test_scores_that_fail_are_a_message_and_not_a_crash(monkeypatch):
     def broken(context):
-        raise RuntimeError("no memory")
+        raise PrunescopeError("the images are missing")
 
     entries = {**CRITERIA, "apoz": replace(CRITERIA["apoz"], function=broken)}
     monkeypatch.setattr(prune_module, "CRITERIA", entries)
@@ -71,7 +72,7 @@ def test_scores_that_fail_are_a_message_and_not_a_crash(monkeypatch):
     choose_criterion(at, "apoz")
     run_until(at, lambda: at.warning)
     assert not at.exception
-    assert "The scores could not be computed: no memory" in plain(at.warning[0])
+    assert "The scores could not be computed: the images are missing" in plain(at.warning[0])
     assert [button.label for button in at.main.button] == ["Score them"]
     choose_criterion(at, "magnitude")
     assert numbers(at)["Sparsity"]

@@ -8,7 +8,10 @@ import pytest
 from pages.state.visitor import jobs
 from pruning.engine.evaluate import EvaluationProgress
 from pruning.experiments import curves as curves_module
-from pruning.experiments.curves import CurveRequest
+from pruning.experiments import literature
+from pruning.experiments.curve_request import CurveRequest
+from pruning.experiments.literature import PublishedResult
+from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 from tests.pages.common import charts, numbers
 from tests.pages.driver import click, finished, has_button, opened_page, to_json
@@ -30,11 +33,8 @@ def test_three_curves_with_the_control_by_default():
     at = finished(opened_page("curves"))
     [chart] = charts(at)
     names = [trace["name"] for trace in chart["data"] if trace.get("name")]
-    assert names == [
-        "Weights by Magnitude",
-        "Weights by Random",
-        "Filters by Magnitude, each layer alike",
-    ]
+    filters = Recipe.one_step("lenet5", "digits", method="filter", scope="layer")
+    assert names == ["Weights by Magnitude", "Weights by Random", recipe_label(filters)]
     assert at.get("plotly_chart")[0].proto.alt
     assert chart["layout"]["xaxis"]["title"]["text"]
     areas = at.dataframe[0].value
@@ -61,6 +61,33 @@ def test_costs_on_the_axes_are_called_effective():
     options = at.main.segmented_control(key="curves_x").options
     assert "effective MACs left" in options
     assert "effective compression" in options
+    spacing = at.sidebar.segmented_control(key="curve_spacing")
+    assert "the effective compression ratios 1, 2, 4, 8, 16, 32" in spacing.help
+
+
+def test_costs_in_the_table_and_in_hover_texts_are_called_effective():
+    at = finished(opened_page("curves", **link()))
+    columns = list(at.dataframe[1].value.columns)
+    assert "effective_compression" in columns
+    assert "compression" not in columns
+    texts = charts(at)[0]["data"][-1]["text"]
+    assert all("effective compression" in text for text in texts)
+
+
+def test_published_results_have_a_place_on_some_axes(monkeypatch):
+    published = PublishedResult(
+        "lenet300", "digits", "weight", 0.98, 0.99, "A. Author 2015", "retrained", compression=12.0
+    )
+    monkeypatch.setattr(literature, "PUBLISHED", (published,))
+    at = finished(opened_page("curves", **link(x="compression", published="True")))
+    names = [trace.get("name") for trace in charts(at)[0]["data"]]
+    assert "published" in names
+    captions = [caption.value for caption in at.main.caption]
+    assert any("A. Author 2015: 98.00% at 12x compression" in caption for caption in captions)
+    at.main.segmented_control(key="curves_x").set_value("macs").run()
+    captions = [caption.value for caption in finished(at).main.caption]
+    assert "The published points have no values on these axes." in captions
+    assert dict(at.query_params)["published"] == "True"
 
 
 @pytest.fixture
@@ -89,7 +116,7 @@ def test_work_continues_on_other_pages_and_can_be_cancelled_and_resumed(slow_eva
     recipe = Recipe.one_step("lenet300", "digits", method="neuron", criterion="activation")
     query = link([recipe])
     at = opened_page("curves", **query)
-    key = ("curves", CurveRequest.from_query(query))
+    key = ("curves", CurveRequest((recipe,), points=5, seeds=2))
     assert has_button(at, "Cancel")
 
     at.switch_page("pages/explore/page.py").run()

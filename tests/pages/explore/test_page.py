@@ -3,12 +3,14 @@
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from pruning.engine import prune as prune_module
 from pruning.engine.caches import clear_caches
 from pruning.engine.prune import prune
 from pruning.methods.rules import Rule
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_query
+from pruning.recipe.step import Step
 from pruning.runtime.errors import CheckpointError, PrunescopeError
 from tests.pages.common import charts, numbers, opened, plain, shown
 
@@ -19,7 +21,12 @@ pytestmark = pytest.mark.usefixtures("no_downloads")
 
 def test_the_first_page_shows_a_pruned_network_without_any_download():
     at = opened()
-    assert set(numbers(at)) == {"Test accuracy", "Sparsity", "Parameters left", "MACs left"}
+    assert list(numbers(at)) == [
+        "Test accuracy",
+        "Sparsity",
+        "Parameters left (masked)",
+        "MACs left (masked)",
+    ]
     assert at.sidebar.selectbox(key="network").value == "lenet5"
     assert at.sidebar.selectbox(key="dataset").value == "digits"
     assert len(charts(at)) == 4
@@ -77,6 +84,32 @@ def test_the_rule_selects_once_a_move(monkeypatch):
     at.sidebar.slider[0].set_value(80.0).run()
     assert len(calls) == 1
     assert numbers(at) == expected
+
+
+@pytest.mark.parametrize("active", [0, 1])
+def test_the_page_prunes_once_a_move(monkeypatch, active):
+    recipe = Recipe("lenet300", "digits", (Step(value=0.2), Step(value=0.5)))
+    at = opened(**recipe_to_query(recipe))
+    at.sidebar.button(key=f"choose step {active}").click().run()
+    steps = list(recipe.steps)
+    steps[active] = Step(value=0.6)
+    moved = recipe.with_steps(tuple(steps))
+    expected = shown(moved)  # in the store from now on
+    calls, depth = [], 0
+
+    def count(recipe, *arguments):
+        nonlocal depth
+        if depth == 0:  # otherwise for the steps before
+            calls.append(recipe)
+        depth += 1
+        pruned = prune(recipe, *arguments)
+        depth -= 1
+        return pruned
+
+    monkeypatch.setattr(prune_module, "prune", count)  # the page imports it in each run
+    at.sidebar.slider[0].set_value(60.0).run()
+    assert numbers(at) == expected
+    assert calls == [moved]
 
 
 def test_settings_survive_a_change_of_page():

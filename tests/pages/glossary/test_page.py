@@ -19,6 +19,12 @@ def test_every_formula_stands_with_its_source():
         assert entry.source in text
 
 
+def test_the_terms_say_where_masked_and_effective_counts_are_shown():
+    at = opened_page("glossary")
+    text = "\n".join(markdown.value for markdown in at.main.markdown)
+    assert "Explore shows it beside the masked counts" in text
+
+
 def test_the_tables_have_every_criterion_and_network():
     at = opened_page("glossary")
     reference, networks, data = (dataframe.value for dataframe in at.dataframe)

@@ -26,4 +26,5 @@ def test_a_scan_needs_layers():
     at = finished(opened_page("sensitivity"))
     at.sidebar.selectbox(key="method").set_value("layer").run()
     assert "layer by layer" in at.info[0].value
+    assert "choose weights, filters or neurons." in at.info[0].value
     assert not charts(at)

@@ -5,6 +5,8 @@ import uuid
 
 from streamlit.testing.v1 import AppTest
 
+from pages.state.messages import UNEXPECTED, escape_markdown
+
 
 def script(name: str, starts_itself: bool, outcome: str) -> None:
     import streamlit as st
@@ -56,6 +58,6 @@ def test_a_failure_is_told_and_the_work_waits_for_a_click():
     at = opened(True, "fails")
     assert not at.exception
     assert [warning.value for warning in at.warning] == [
-        "The work could not be computed: it went wrong"
+        f"The work could not be computed: {escape_markdown(UNEXPECTED)}"
     ]
     assert at.button[0].label == "Begin"

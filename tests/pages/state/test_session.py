@@ -16,6 +16,7 @@ def script() -> None:
     assert st.session_state["lose"] == 2.5
     del session.lose
     assert not SessionState.lose.is_set()
+    assert SessionState.lose.default() == 1.0
     assert SessionState.column_widgets.of("id", "method") == "column_widgets, id, method"
     assert session.recipe is None
 

@@ -2,6 +2,8 @@
 
 import pytest
 
+from pruning.cli.curve import curve
+from pruning.experiments.curve_request import DEFAULT_POINTS, DEFAULT_SEEDS
 from pruning.recipe.serialization import recipe_from_dict
 from tests.pruning.cli.common import SMALL, error_of, run_json, run_text, write_json
 
@@ -30,6 +32,13 @@ def test_compression_ratios_as_text(capsys):
     assert "area under Weights by Magnitude: 0.9714" in text
     assert "area under Weights by Random, seed 0: 0.6366" in text
     assert len(text.splitlines()) == 1 + 2 * 6 + 2
+    header = text.splitlines()[0].split()
+    assert "effective_compression" in header and "compression" not in header
+
+
+def test_defaults_are_those_of_a_request():
+    defaults = {parameter.name: parameter.default for parameter in curve.params}
+    assert (defaults["points"], defaults["seeds"]) == (DEFAULT_POINTS, DEFAULT_SEEDS)
 
 
 def test_csv_replaces_the_text(capsys, tmp_path):

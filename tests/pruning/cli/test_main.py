@@ -12,6 +12,7 @@ import pytest
 
 from pruning.cli import main as program
 from pruning.cli.main import main, main_and_exit, run
+from pruning.recipe.recipe import Recipe
 from pruning.runtime import installation
 from tests.pruning.cli.common import PRUNE_SMALL, error_of, run_text
 
@@ -38,6 +39,15 @@ def test_help_does_not_import_torch():
     arguments = [["--help"], *([name, "--help"] for name in names), ["store", "list", "-h"]]
     code = WITHOUT_TORCH.format(arguments=arguments)
     subprocess.run([sys.executable, "-c", code], check=True, cwd=ROOT, capture_output=True)
+
+
+@pytest.mark.parametrize("command", ["prune", "curve", "sensitivity", "plan"])
+def test_help_shows_the_defaults_of_a_recipe(capsys, command):
+    words = " ".join(run_text(capsys, command, "--help").split())
+    assert f"[default: {Recipe().network}]" in words
+    assert f"[default: {Recipe().dataset}]" in words
+    if command != "curve":
+        assert f"[default: {Recipe().calibration}]" in words
 
 
 @pytest.mark.parametrize("arguments", [[], ["store"]])

@@ -28,6 +28,8 @@ def test_plan_is_a_recipe_for_prune(capsys, tmp_path):
     assert pruned["effective_parameters"] == 66_026
     text = run_text(capsys, "plan", *SMALL, *options)
     assert "sparsities  fc1=0.75, fc2=0.75, fc3=0.75" in text
+    header = text.splitlines()[0].split()
+    assert "effective_compression" in header and "compression" not in header
 
 
 @pytest.mark.parametrize(

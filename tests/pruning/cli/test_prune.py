@@ -187,7 +187,7 @@ def test_bad_file_of_steps_is_one_line(capsys, tmp_path, content, options, messa
         ),
         (
             ["--method", "filter", "--sparsity", "0.5", "--criterion", "bn_scale"],
-            "needs batch norms, and lenet300 has none",
+            "needs a batch norm for every convolution, which lenet300 does not have",
         ),
         (
             ["--method", "neuron", "--criterion", "loss_change", "--relative", "0.5"],
@@ -195,7 +195,7 @@ def test_bad_file_of_steps_is_one_line(capsys, tmp_path, content, options, messa
         ),
         (
             ["--sparsity", "0.5", "--measure", "l2"],
-            "there is no measure to choose here, not even 'l2'",
+            "there is no measure to choose: leave out 'l2'",
         ),
         (
             ["--method", "filter", "--sparsity", "0.5", "--measure", "l3"],

@@ -9,7 +9,8 @@ import torch
 from safetensors.torch import load_file
 
 from pruning.data import datasets
-from pruning.models import checkpoints, layer_names
+from pruning.models import checkpoints
+from pruning.recipe.compatibility import layers_for
 from tests.pruning.cli.common import run_json
 
 
@@ -63,7 +64,7 @@ def check_files(content: dict[str, Any], network: str, dataset: str, outputs: Ou
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
 def test_files_hold_the_masked_network(capsys, outputs, network):
-    layers = ",".join(layer_names(network)[1:])
+    layers = ",".join(layers_for(network, "weight", "")[1:])
     base = ["prune", "--network", network, "--dataset", "digits"]
     options = ["--sparsity", "0.7", "--layers", layers]
     content = run_json(capsys, *base, *options, *outputs.options)

@@ -34,7 +34,10 @@ def test_text(capsys):
         (["--method", "layer"], "layer by layer"),
         (["--method", "feature"], "feature has no layers to choose from"),
         (["--levels", "0"], "levels must be a whole number from 1 to 100, not 0"),
-        (["--criterion", "bn_scale", "--method", "filter"], "needs batch norms"),
+        (
+            ["--criterion", "bn_scale", "--method", "filter"],
+            "needs a batch norm for every convolution",
+        ),
         (["--calibration", "0", "--criterion", "taylor"], "calibration must be"),
     ],
 )

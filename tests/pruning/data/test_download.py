@@ -1,6 +1,7 @@
 import os
 import time
 import urllib.request
+from dataclasses import replace
 from email.message import Message
 from http.client import IncompleteRead
 from pathlib import Path
@@ -73,6 +74,17 @@ def test_a_download_of_the_wrong_thing_leaves_nothing(folder, monkeypatch):
     fake_torchvision(monkeypatch, arrays | {"y_test": arrays["y_test"] + 1})
     with pytest.raises(DatasetError, match="labels"):
         download.download("mnist")
+    assert list(folder.iterdir()) == []
+
+
+def test_a_dataset_without_a_download_says_where_to_put_it(folder, monkeypatch):
+    new = replace(datasets.DATASETS["mnist"], name="new", label="New")
+    for module in (datasets, download):
+        monkeypatch.setattr(module, "DATASETS", {"new": new})
+    with pytest.raises(DatasetError) as caught:
+        download.download("new")
+    path = folder / "new.npz"
+    assert str(caught.value) == f"New has no download: put a Keras new.npz at {path}"
     assert list(folder.iterdir()) == []
 
 

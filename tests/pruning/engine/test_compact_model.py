@@ -10,6 +10,7 @@ from torch import nn
 
 from pruning.cost.macs import measure_cost
 from pruning.engine.prune import prune, trained_model
+from pruning.methods.criteria import CRITERIA
 from pruning.methods.removal import remove
 from pruning.methods.units import METHODS
 from pruning.models import checkpoints
@@ -18,13 +19,6 @@ from pruning.recipe.recipe import Recipe
 from pruning.recipe.step import Step
 
 NETWORKS = [network for network, dataset in checkpoints.shipped() if dataset == "digits"]
-CRITERION = {
-    "weight": "magnitude",
-    "neuron": "random",
-    "filter": "magnitude",
-    "layer": "magnitude",
-    "feature": "random",
-}
 IMAGES = torch.randn(16, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
@@ -39,6 +33,10 @@ def largest_difference(recipe: Recipe, dtype: torch.dtype) -> float:
     x = IMAGES.to(dtype)
     masked_x = x if network.input_mask is None else x * network.input_mask
     return float((masked(masked_x) - compact(x)).abs().max())
+
+
+def criterion_for(method: str) -> str:
+    return "magnitude" if method in CRITERIA["magnitude"].applies_to else "random"
 
 
 def count_parameters(model: nn.Module) -> int:
@@ -64,7 +62,7 @@ def test_the_compact_network_gives_the_logits_of_the_masked_one(
         "digits",
         method=method,
         grouping=data.draw(st.sampled_from(groupings_for(network, method) or [""])),
-        criterion=CRITERION[method],
+        criterion=criterion_for(method),
         value=share,
         scope=scope,
         calibration=64,

@@ -1,10 +1,6 @@
 from collections.abc import Callable
 
-import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from scipy.stats import binom
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images
@@ -15,6 +11,7 @@ from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.prune import prune, trained_model
 from pruning.inference.accuracy import Accuracy, Tally
 from pruning.inference.classify import BatchTally, accuracy_of, classify, default_batch_size
+from pruning.methods.rules import Rule
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
@@ -72,7 +69,7 @@ def test_the_accuracy_is_that_of_the_masked_module(network):
 
 @pytest.mark.parametrize("split", ["test", "validation"])
 @pytest.mark.parametrize("recipes", [FEW[:1], FEW], ids=["one", "many"])
-def test_the_store_is_asked_first(classified, monkeypatch, split, recipes):
+def test_stored_results_are_neither_pruned_nor_classified(classified, monkeypatch, split, recipes):
     first = evaluate(recipes, split)
     assert sum(classified) == sum(evaluation.total for evaluation in first)
     assert all(evaluation.split == split for evaluation in first)
@@ -80,6 +77,50 @@ def test_the_store_is_asked_first(classified, monkeypatch, split, recipes):
     monkeypatch.setattr(evaluate_module, "prune", lambda *_: pytest.fail("pruned again"))
     monkeypatch.setattr(prune_module, "rank_units", lambda *_: pytest.fail("scored again"))
     assert evaluate(recipes[::-1], split) == first[::-1] and classified == []
+
+
+@pytest.fixture
+def selections(monkeypatch) -> list[str]:
+    """Name of the rule of every selection."""
+    names: list[str] = []
+    select = Rule.select
+
+    def recording(self, *args):
+        names.append(self.name)
+        return select(self, *args)
+
+    monkeypatch.setattr(Rule, "select", recording)
+    return names
+
+
+def test_a_move_of_a_slider_selects_once_for_the_page_and_once_for_the_evaluation(selections):
+    recipe = one_step("lenet5", "digits", value=0.456)
+    pruned = prune(recipe)
+    [evaluation] = evaluate([recipe])
+    assert evaluation.masked == pruned.masked
+    assert len(selections) == 2
+
+
+def test_each_step_is_selected_once(selections):
+    recipe = Recipe("lenet5", "digits", (Step(value=0.2), Step(value=0.3), Step(value=0.4)))
+    prune(recipe)  # scores the later steps, which needs the networks of the earlier ones
+    selections.clear()
+    prune(recipe)
+    assert len(selections) == 3
+
+
+def test_many_recipes_are_selected_once_each(selections):
+    evaluate(FEW)
+    assert len(selections) == len(FEW)
+
+
+def test_masked_networks_are_kept_up_to_the_limit_of_memory(selections, monkeypatch):
+    expected = [tally_of(recipe).class_correct for recipe in FEW]
+    selections.clear()
+    monkeypatch.setattr(evaluate_module, "MAX_PARAMETER_BYTES", 0)
+    evaluations = evaluate(FEW)
+    assert [evaluation.tally.class_correct for evaluation in evaluations] == expected
+    assert len(selections) == 2 * len(FEW)
 
 
 def test_test_and_validation_images_have_results_of_their_own(classified):
@@ -117,9 +158,7 @@ def small_batches(monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, RuntimeError, Cancelled])
-def test_what_was_computed_before_an_exception_is_stored_and_continued(
-    small_batches, classified, error
-):
+def test_results_before_an_exception_are_stored_and_continued(small_batches, classified, error):
     def stop(progress: EvaluationProgress) -> None:
         if sum(e.tally.images for e in progress.evaluations if e) >= 700:
             raise error()
@@ -208,64 +247,3 @@ def test_precision_stops_soon_enough_and_late_enough(real):
 def test_a_precision_out_of_range_is_refused(precision):
     with pytest.raises(ValueError, match="precision must be between 0 and 1"):
         evaluate(FEW, precision=precision)
-
-
-SAMPLES = 400
-EXAMPLES = 15
-
-
-@settings(max_examples=EXAMPLES)
-@given(
-    probability=st.sampled_from([0.02, 0.1, 0.5, 0.8, 0.9, 0.98]),
-    images=st.sampled_from([250, 500, 1000, 4000]),
-    seed=st.integers(0, 2**32 - 1),
-)
-def test_95_percent_intervals_hold_the_value_in_95_percent_of_independent_samples(
-    probability, images, seed
-):
-    """Over all examples, a test of correct intervals fails with a probability below 1e-6."""
-    generator = np.random.default_rng(seed)
-    held = 0
-    for correct in generator.binomial(images, probability, SAMPLES).tolist():
-        low, high = Accuracy(correct, images, total=10**9).interval
-        held += low <= probability <= high
-    coverage = exact_coverage(probability, images)
-    assert coverage >= 0.93  # the score interval varies around 95% with the probability
-    assert binom.cdf(held, SAMPLES, coverage) > 1e-6 / EXAMPLES
-
-
-def exact_coverage(probability: float, images: int) -> float:
-    """Probability that the interval of a binomial sample holds the value."""
-    counts = np.arange(images + 1)
-    holds = []
-    for correct in counts.tolist():
-        low, high = Accuracy(correct, images, total=10**9).interval
-        holds.append(low <= probability <= high)
-    return float(binom.pmf(counts[holds], images, probability).sum())
-
-
-def test_intervals_of_random_subsets_hold_the_accuracy_on_the_test_set(real):
-    """So few of 500 would hold it with a probability below 1e-6 if each did with 93%."""
-    real("mnist")
-    recipe = one_step("lenet300", "mnist", value=0.95)
-    images, data = datasets.load("mnist", "test"), DATASETS["mnist"]
-    network = prune(recipe).network
-    [full] = evaluate([recipe])
-    correct = np.concatenate(
-        [correct_images(network, images, data, start) for start in range(0, len(images), 1000)]
-    )
-    assert correct.sum() == pytest.approx(full.accuracy.correct, abs=2)
-    generator, held, samples = np.random.default_rng(0), 0, 500
-    for _ in range(samples):
-        subset = generator.choice(len(correct), 250, replace=False)
-        low, high = Accuracy(int(correct[subset].sum()), 250, 10_000).interval
-        held += low <= full.accuracy.value <= high
-    fewest = int(binom.ppf(1e-6, samples, 0.93))
-    assert held > fewest
-
-
-def correct_images(network, images: Images, data, start: int) -> np.ndarray:
-    """Whether each of 1,000 images is classified correctly."""
-    pixels = datasets.normalise(images.pixels[start : start + 1000], data)
-    predicted = network.copy()(pixels).argmax(1)
-    return (predicted == images.labels[start : start + 1000]).numpy()

@@ -15,7 +15,6 @@ from pruning.engine.prune import (
     input_network,
     prune,
     rank_units,
-    score_steps,
     trained_model,
     unit_groups,
 )
@@ -174,7 +173,7 @@ def test_scores_are_cached_whatever_the_rule_removes():
     recipe = one_step("lenet5", "digits", criterion="lamp", value=0.4)
     assert not has_cached_scores(recipe)
     shares = []
-    score_steps(recipe, shares.append)
+    rank_units(recipe, shares.append)
     others = (
         recipe.with_last_step(value=0.9, scope="layer", layers=("conv1",)),
         recipe.with_last_step(rule="threshold", value=0.1),

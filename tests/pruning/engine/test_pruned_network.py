@@ -44,7 +44,7 @@ def test_a_removed_unit_has_lost_all_its_weights(filters):
     assert np.array_equal(shares == 1, removed)
 
 
-def test_previous_steps_are_at_hand():
+def test_the_results_of_previous_steps_are_available():
     recipe = Recipe("lenet300", "digits", (Step(value=0.5), Step(value=0.5)))
     pruned = prune(recipe)
     assert pruned.previous is not None and pruned.previous.recipe == recipe.without_last_step

@@ -282,7 +282,7 @@ def test_a_file_that_is_damaged_while_it_is_open_is_replaced(damage):
     assert put(result()) and get() == STORED
 
 
-def test_many_threads_that_meet_a_broken_file_begin_one_new_one(tmp_path, monkeypatch):
+def test_many_threads_replace_a_broken_file_by_one_new_file(tmp_path, monkeypatch):
     open_damaged_store(b"not a database at all" * 500, tmp_path, monkeypatch)
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(lambda _: put(result()), range(16)))
@@ -362,7 +362,7 @@ def test_a_damaged_row_is_dropped_logged_once_and_measured_again(damage, caplog,
 
 
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_damage_is_met_by_an_evaluation(damage):
+def test_an_evaluation_replaces_a_damaged_row(damage):
     [evaluation] = evaluate([RECIPE])
     execute("UPDATE results SET result = ?", damage)
     assert evaluate([RECIPE]) == (evaluation,) and get() is not None
@@ -385,7 +385,7 @@ def test_a_row_of_another_type_is_dropped(column, value):
     assert get() is None and put(result()) and get() == STORED
 
 
-def test_a_path_that_cannot_be_written_is_logged_and_stops_nothing(tmp_path, monkeypatch, caplog):
+def test_a_path_that_cannot_be_written_is_logged_and_not_an_error(tmp_path, monkeypatch, caplog):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
     with caplog.at_level(logging.WARNING):

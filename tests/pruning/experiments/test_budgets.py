@@ -168,6 +168,7 @@ def test_the_search_reports_its_progress():
         ("macs", "must be like macs=0.5"),
         ("macs=", "must be like macs=0.5"),
         ("macs=a", "must be like macs=0.5"),
+        ("macs=\u0660.\u0665", "must be like macs=0.5"),
         ("flops=0.5", "must be like macs=0.5"),
         ("own=1=2", "must be like macs=0.5"),
         ("=0.5", "must be like macs=0.5"),

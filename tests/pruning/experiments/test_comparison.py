@@ -12,6 +12,8 @@ from pruning.experiments.comparison import (
     check_comparable,
     measure_column,
     read_comparison,
+    recipe_contents,
+    unknown_keys,
 )
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
@@ -65,6 +67,16 @@ def test_a_comparison_reads_what_it_writes():
         [evaluation] = evaluate([recipe_from_dict(column["recipe"])])
         assert column["accuracy"] == evaluation.accuracy.value
     assert read_comparison(CONTENT) == (THREE, Budget("own"))
+
+
+def test_unknown_keys_are_those_of_the_outermost_object():
+    columns = [{"recipe": CONTENT[0], "remark": "mine"}]
+    content = {"budgets": {}, "budget": {"kind": "own"}, "columns": columns, "by": "me"}
+    assert unknown_keys(content) == ["budgets", "by"]
+    assert unknown_keys(Comparison.of(THREE, Budget("own")).to_dict()) == []
+    assert unknown_keys(CONTENT) == []
+    assert recipe_contents(content) == CONTENT[:1]
+    assert recipe_contents(CONTENT) == CONTENT
 
 
 def test_text_names_every_recipe_and_problem():

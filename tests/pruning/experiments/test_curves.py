@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import numpy as np
@@ -7,20 +6,15 @@ import pytest
 from pruning.engine import evaluate as evaluate_module
 from pruning.engine.evaluate import evaluate
 from pruning.engine.prune import prune
+from pruning.experiments.curve_request import COMPRESSION_RATIOS, CurveRequest
 from pruning.experiments.curves import (
-    COMPRESSION_RATIOS,
-    MAX_SEEDS,
     SPARSITIES,
     Curve,
-    CurveRequest,
-    curves_table,
-    curves_to_dict,
     measure_curves,
     recipes_along_curve,
 )
 from pruning.experiments.strength import without_value
-from pruning.recipe.recipe import MAX_SEED, Recipe
-from pruning.recipe.serialization import recipe_from_dict
+from pruning.recipe.recipe import Recipe
 
 one_step = Recipe.one_step
 TWO = (one_step("lenet300", "digits"), one_step("lenet300", "digits", criterion="random"))
@@ -56,11 +50,6 @@ def test_mean_and_spread_are_over_the_seeds():
     np.testing.assert_allclose(mean, np.mean(accuracies, 0))
     np.testing.assert_allclose(deviation, np.std(accuracies, 0))
     assert deviation[2] > 0
-
-
-def test_seeds_begin_with_that_of_the_recipe_and_wrap_around():
-    request = CurveRequest((replace(TWO[1], seed=MAX_SEED),), points=2, seeds=2)
-    assert {point.recipe.seed for point in request.expand()} == {MAX_SEED, 0}
 
 
 def test_the_area_is_by_trapezoids():
@@ -121,66 +110,6 @@ def test_unknown_points_are_left_out():
     assert [len(known) for known in partial.points] == [2, 1]
     assert partial.evaluations == [first[0], second[0], second[1]]
     assert len(partial.values(lambda evaluation: evaluation.loss)[0]) == 2
-
-
-@pytest.mark.parametrize(
-    "fields, message",
-    [
-        ({"recipes": ()}, "1 to 12 recipes"),
-        ({"recipes": TWO * 7}, "1 to 12 recipes"),
-        ({"points": 1}, "points must be"),
-        ({"points": 51}, "points must be"),
-        ({"points": -1}, "points must be"),
-        ({"seeds": 0}, "seeds must be"),
-        ({"seeds": MAX_SEEDS + 1}, "seeds must be"),
-        ({"recipes": TWO[1:] * 12, "points": 50, "seeds": 10}, "6,000 points are too many"),
-        ({"recipes": (TWO[0], one_step("lenet5", "digits"))}, "one network"),
-        ({"recipes": (TWO[0].with_last_step(scope="custom"),)}, "choose another scope"),
-    ],
-)
-def test_requests_out_of_range_are_refused(fields, message):
-    with pytest.raises(ValueError, match=message):
-        CurveRequest(**{"recipes": TWO, **fields})
-
-
-@pytest.mark.parametrize("precision", [None, 0.01])
-def test_a_link_gives_the_same_request_back(precision):
-    request = CurveRequest(TWO, points=7, seeds=2, precision=precision)
-    assert CurveRequest.from_query(request.to_query()) == request
-    assert CurveRequest.from_query({"recipes": request.to_query()["recipes"]}) == CurveRequest(TWO)
-
-
-@pytest.mark.parametrize(
-    "query, message",
-    [
-        ({"recipes": "{"}, "recipes is not JSON"),
-        ({"recipes": ""}, "recipes is not JSON"),
-        ({"recipes": "[" * 10_000}, "recipes is nested too deeply"),
-        ({"recipes": "5"}, "recipes must be a list"),
-        ({"recipes": "[null]"}, "a recipe is an object"),
-        ({"recipes": "[]"}, "1 to 12 recipes"),
-        ({"recipes": "[{}]", "points": "nan"}, "points must be a whole number, not 'nan'"),
-        ({"recipes": "[{}]", "seeds": "x"}, "seeds must be a whole number"),
-        ({"recipes": "[{}]", "precision": "x"}, "precision must be a number"),
-    ],
-)
-def test_bad_links_are_refused(query, message):
-    with pytest.raises(ValueError, match=message):
-        CurveRequest.from_query(query)
-
-
-def test_table_and_file_have_every_number():
-    request = CurveRequest(TWO, points=3, seeds=2)
-    curves = measure_curves(request)
-    table = curves_table(curves)
-    assert len(table) == 9
-    numbers = {"sparsity", "effective_parameters", "accuracy", "loss", "images"}
-    assert {"name", "seed", "value"} | numbers <= set(table.columns)
-    content = json.loads(json.dumps(curves_to_dict(request, curves), allow_nan=False))
-    assert [len(curve["runs"]) for curve in content["curves"]] == [1, 2]
-    assert content["curves"][0]["area"] == curves[0].area
-    assert recipe_from_dict(content["curves"][1]["runs"][1][2]["recipe"]).seed == 1
-    assert (content["points"], content["seeds"], content["precision"]) == (3, 2, None)
 
 
 def test_costs_of_points_are_those_of_pruning():

@@ -20,7 +20,7 @@ def test_overlap_by_sets():
     a = one_step("lenet300", "digits", value=0.3)
     b = one_step("lenet300", "digits", criterion="random", value=0.6)
     nothing = one_step("lenet300", "digits", value=0.0)
-    overlaps = mask_overlaps([a, b, nothing])
+    overlaps = mask_overlaps([prune(recipe) for recipe in (a, b, nothing)])
     first, second = removed_by_masks(a), removed_by_masks(b)
     expected = len(first & second) / len(first | second)
     assert overlaps[0, 1] == overlaps[1, 0] == pytest.approx(expected)
@@ -28,14 +28,16 @@ def test_overlap_by_sets():
 
 
 def test_removed_layers_remove_all_their_weights():
-    layers = one_step("lenet5", "digits", method="layer", criterion="random", value=0.4)
+    layers = prune(one_step("lenet5", "digits", method="layer", criterion="random", value=0.4))
+    weights = prune(one_step("lenet5", "digits", value=0.9))
     assert len(removed_weights(layers)) == 61_470
     assert removed_weights(layers).sum() > 0
-    assert 0 < mask_overlaps([layers, one_step("lenet5", "digits", value=0.9)])[0, 1] < 1
+    assert 0 < mask_overlaps([layers, weights])[0, 1] < 1
 
 
 def test_weights_that_are_not_effective_count_as_removed():
     recipe = one_step("lenet300", "digits", value=0.99)
-    assert removed_weights(recipe).sum() > len(removed_by_masks(recipe))
-    kept = 266_200 - removed_weights(recipe).sum()
-    assert kept == prune(recipe).effective.macs
+    pruned = prune(recipe)
+    assert removed_weights(pruned).sum() > len(removed_by_masks(recipe))
+    kept = 266_200 - removed_weights(pruned).sum()
+    assert kept == pruned.effective.macs

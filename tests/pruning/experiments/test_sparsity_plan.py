@@ -15,7 +15,7 @@ WEIGHTS = {"conv1": 150, "conv2": 2400, "fc1": 48_000, "fc2": 10_080, "fc3": 840
 
 @pytest.mark.parametrize("max_loss", [0.0, 1.0, 5.0])
 @pytest.mark.parametrize("method", ["weight", "filter"])
-def test_a_plan_loses_at_most_what_it_may(max_loss, method):
+def test_a_plan_loses_at_most_the_given_accuracy(max_loss, method):
     scan = scan_layers(one_step("lenet5", "digits", method=method), levels=LEVELS)
     planned = plan_sparsities(scan, max_loss)
     plan = planned.plan
@@ -48,7 +48,7 @@ def test_a_plan_is_that_of_the_first_edition():
     }
 
 
-def test_the_more_may_be_lost_the_more_is_removed():
+def test_a_larger_loss_removes_more_weights():
     scan = scan_layers(one_step("lenet300", "digits"), levels=LEVELS)
     sizes = []
     for max_loss in (0.0, 2.0, 10.0, 50.0):

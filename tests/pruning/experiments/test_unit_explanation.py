@@ -80,6 +80,6 @@ def test_rules_without_a_threshold():
         ("conv1", 6, "unit must be a whole number from 0 to 5, not 6"),
     ],
 )
-def test_what_is_not_there_is_said(group, unit, message):
+def test_unknown_groups_and_units_are_refused(group, unit, message):
     with pytest.raises(ValueError, match=message):
         explain_unit(prune(one_step("lenet5", "digits", method="filter")), group, unit)

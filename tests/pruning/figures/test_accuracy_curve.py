@@ -1,8 +1,8 @@
 import pytest
 
 from pruning.engine.evaluate import evaluate
-from pruning.figures import parts
 from pruning.figures.accuracy_curve import accuracy_curve, alt_of_accuracy_curve
+from pruning.methods.units import METHODS
 from pruning.recipe.recipe import Recipe
 from tests.pruning.figures.common import titles
 
@@ -20,7 +20,7 @@ def test_the_points_are_sorted_and_estimates_have_intervals():
     assert visited.error_y.array[0] > 0 and visited.error_y.arrayminus[0] > 0
     assert list(mark.x) == [current.sparsity]
     assert [trace.name for trace in figure.data] == ["curve", "visited", "current"]
-    assert curve.line.color == parts.METHOD_COLOURS["weight"]
+    assert curve.line.color == METHODS["weight"].colour
     assert "of weights removed" in curve.hovertemplate
     assert curve.customdata[0] == f"{current.tally.images} images"
     assert titles(figure) == ("sparsity of prunable weights", "test accuracy")

@@ -3,13 +3,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pruning.experiments.curves import Curve, CurveRequest, measure_curves
+from pruning.experiments.curve_request import CurveRequest
+from pruning.experiments.curves import Curve, measure_curves
 from pruning.experiments.literature import results_for
 from pruning.figures.curves import (
     MAX_COMPRESSION,
     X_AXES,
     Y_AXES,
     alt_of_tradeoff_curves,
+    published_on_axes,
     tradeoff_curves,
     x_quantity,
 )
@@ -112,8 +114,10 @@ def test_published_results_are_stars():
     [stars] = figure.data
     assert list(stars.x) == [12.0] and list(stars.y) == [0.9841]
     assert "Han et al. 2015" in stars.text[0]
+    assert published_on_axes(published, "compression", "accuracy") == published
     for x, y in (("macs", "accuracy"), ("sparsity", "accuracy"), ("compression", "loss")):
         assert len(tradeoff_curves([], [], x=x, y=y, published=published).data) == 0
+        assert published_on_axes(published, x, y) == []
 
 
 def test_the_top_margin_has_room_for_the_legend(curves):

@@ -42,6 +42,14 @@ def test_a_huge_layer_is_shrunk_to_shares():
     assert (figure.data[0].dx, figure.data[0].dy) == (2.1, 1.5)
 
 
+def test_lines_between_kernels_do_not_count_in_a_shrunk_grid():
+    figure = layer_mask(np.ones((400, 2, 3, 3), bool))  # 7 x 1,599 pixels
+    image = decode_image(figure)
+    assert image.shape == (7, 1000, 4)
+    is_line = image[..., 3] == 0
+    assert (image[..., :3][~is_line] == KEPT).all()
+
+
 @pytest.mark.parametrize("shape", [(4, 3, 5, 5), (20, 30)])
 def test_units_can_be_clicked(shape):
     kept = RANDOM.random(shape) < 0.5

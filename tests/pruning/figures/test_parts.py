@@ -2,12 +2,9 @@ import pytest
 
 from pruning.figures import parts
 from pruning.inference.accuracy import Accuracy
-from pruning.methods.units import METHODS
 
 
-def test_every_method_has_a_colour_of_its_own():
-    assert set(parts.METHOD_COLOURS) == set(METHODS)
-    assert len(set(parts.METHOD_COLOURS.values())) == len(METHODS)
+def test_every_curve_of_a_figure_has_a_colour_of_its_own():
     assert len(set(parts.CURVE_COLOURS)) == len(parts.CURVE_COLOURS) == 12
 
 

@@ -21,6 +21,20 @@ def test_costs_are_the_effective_ones():
 
 
 @pytest.mark.parametrize(
+    "method, criterion, attribute",
+    [("filter", "magnitude", "sparsity"), ("feature", "random", "removed_share")],
+)
+def test_what_is_removed_is_the_sparsity_or_a_share_of_units_without_weights(
+    method, criterion, attribute
+):
+    recipe = Recipe.one_step("lenet5", "digits", method=method, criterion=criterion, value=0.4)
+    [evaluation] = evaluate([recipe])
+    assert evaluation.sparsity != evaluation.removed_share
+    assert quantities.removed(evaluation) == getattr(evaluation, attribute)
+    assert quantities.removed_quantity([method]).value(evaluation) == getattr(evaluation, attribute)
+
+
+@pytest.mark.parametrize(
     "quantity",
     [
         quantities.EFFECTIVE_PARAMETERS,

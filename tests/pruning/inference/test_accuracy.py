@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy.stats import binom, binomtest
+from scipy.stats import binom, binomtest, hypergeom
 
 from pruning.inference.accuracy import Accuracy, Tally
 
@@ -26,21 +27,30 @@ def test_the_interval_is_wilsons_for_none_one_and_all_correct(images):
         )
 
 
-@pytest.mark.parametrize("accuracy", [0.5, 0.9, 0.99])
-def test_the_interval_covers_the_true_accuracy_in_95_of_100_samples(accuracy):
-    """Independent samples; more misses than these have a probability below 1e-6.
+def counts_that_cover(accuracy: float, images: int) -> np.ndarray:
+    """Numbers of correct images whose interval holds an accuracy."""
+    covering = []
+    for correct in range(images + 1):
+        low, high = Accuracy(correct, images, 10_000).interval
+        if low <= accuracy <= high:
+            covering.append(correct)
+    return np.array(covering)
 
-    The coverage of Wilson's interval for one number of images varies around 95%: 93% is low.
-    """
-    samples, images = 2_000, 1_000
-    generator = torch.Generator().manual_seed(0)
-    correct = torch.rand(samples, images, generator=generator, dtype=torch.float64) < accuracy
-    misses = 0
-    for count in correct.sum(1).tolist():
-        low, high = Accuracy(count, images, 10_000).interval
-        misses += not low <= accuracy <= high
-    assert misses <= binom.isf(1e-6, samples, 0.07)
-    assert misses >= binom.ppf(1e-6, samples, 0.03)
+
+@pytest.mark.parametrize("accuracy", [0.1, 0.5, 0.8, 0.9, 0.98])
+@pytest.mark.parametrize("images", [250, 500, 1000, 4000])
+def test_the_coverage_of_independent_samples_is_from_93_to_97_percent(accuracy, images):
+    """That of Wilson's interval for one accuracy and one number of images varies around 95%."""
+    coverage = binom.pmf(counts_that_cover(accuracy, images), images, accuracy).sum()
+    assert 0.93 <= coverage <= 0.97
+
+
+@pytest.mark.parametrize("correct", [1_000, 5_000, 9_000, 9_800])
+@pytest.mark.parametrize("images", [250, 1000, 4000])
+def test_the_coverage_of_samples_of_the_test_set_is_at_least_93_percent(correct, images):
+    """Drawn without replacement, they vary less than independent samples."""
+    covering = counts_that_cover(correct / 10_000, images)
+    assert hypergeom.pmf(covering, 10_000, correct, images).sum() >= 0.93
 
 
 def test_of_all_images_the_interval_is_the_value():

@@ -14,10 +14,10 @@ needs_onednn = pytest.mark.skipif(
 
 
 @pytest.fixture(autouse=True)
-def test_again():
-    onednn._probe.cache_clear()
+def empty_cache():
+    onednn.fused_operations.cache_clear()
     yield
-    onednn._probe.cache_clear()
+    onednn.fused_operations.cache_clear()
 
 
 def remove_pack_weight(monkeypatch):
@@ -69,7 +69,7 @@ def test_without_an_operation_the_logits_are_the_same_and_one_warning_names_it(
 ):
     model, x = random_resnet(), torch.rand(5, 3, 32, 32)
     fused = forward(model, {})(x)
-    onednn._probe.cache_clear()
+    onednn.fused_operations.cache_clear()
     REMOVALS[symbol](monkeypatch)
     assert symbol in onednn.missing_symbols()
     with caplog.at_level(logging.WARNING):

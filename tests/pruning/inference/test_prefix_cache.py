@@ -75,17 +75,17 @@ def test_a_bound_that_is_no_number_is_refused_in_a_sentence(asked, monkeypatch):
         cached_prefix_forward(model, {}, lambda x: x.float(), 50)
 
 
-def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch):
+def test_the_memory_is_limited_and_a_set_that_is_too_large_is_not_cached(monkeypatch):
     monkeypatch.setenv("PRUNESCOPE_REUSE_MB", "1")
     model = build("lenet5", channels=1, size=28).eval().requires_grad_(False)
-    behind = {"conv2.weight": model.conv2.weight * 0.5}
+    later = {"conv2.weight": model.conv2.weight * 0.5}
     for _ in range(30):  # 6 x 14 x 14 x 4 bytes an image
-        cached_prefix_forward(model, behind, lambda x: x.float(), 50)(
+        cached_prefix_forward(model, later, lambda x: x.float(), 50)(
             torch.zeros(50, 1, 28, 28, dtype=torch.uint8)
         )
     assert 0 < prefix_cache().currsize <= 1_000_000
     before = len(prefix_cache())
-    cached_prefix_forward(model, behind, lambda x: x.float(), 1000)(
+    cached_prefix_forward(model, later, lambda x: x.float(), 1000)(
         torch.zeros(8, 1, 28, 28, dtype=torch.uint8)
     )
     assert len(prefix_cache()) == before
@@ -94,7 +94,7 @@ def test_the_memory_is_bounded_and_too_large_a_set_is_not_remembered(monkeypatch
 @pytest.mark.parametrize(
     "name", ["lenet300", "lenet5", pytest.param("resnet20", marks=pytest.mark.slow)]
 )
-def test_what_is_left_untouched_is_computed_once_and_gives_the_same_to_the_bit(name):
+def test_an_unmodified_prefix_is_computed_once_with_identical_results(name):
     """Each layer alone is replaced, twice: what comes before it is not computed the second time."""
     from pruning.models import prunable
 

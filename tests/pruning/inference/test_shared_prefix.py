@@ -51,7 +51,7 @@ def test_a_member_may_end_where_others_go_on():
     assert results(tree.run(torch.zeros(1), [0, 1])) == {0: 1, 1: 3}
 
 
-def test_there_is_a_checkpoint_after_every_stage_but_the_last():
+def test_there_is_a_suspension_point_after_every_stage_but_the_last():
     tree = PrefixTree()
     tree.add(0, [adding(1), adding(2), adding(3)])
     items = list(tree.run(torch.zeros(1), [0]))

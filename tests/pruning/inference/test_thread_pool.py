@@ -20,7 +20,7 @@ from tests.pruning.inference.common import smallest_weights_removed
 @pytest.fixture(params=[1, 3])
 def threads(request, monkeypatch):
     with ThreadPoolExecutor(request.param, initializer=thread_pool.init_worker) as pool:
-        monkeypatch.setattr(thread_pool, "_pool", lambda: pool)
+        monkeypatch.setattr(thread_pool, "worker_pool", lambda: pool)
         monkeypatch.setattr(torch, "get_num_threads", lambda: request.param)
         yield request.param
 
@@ -33,7 +33,7 @@ def test_every_item_of_every_iterator_in_its_order(threads):
 
 
 def test_as_many_at_a_time_as_there_are_threads(threads):
-    """All threads must be inside an item at once, or nobody passes."""
+    """All threads must be inside an item at once: the barrier has as many parties."""
     meet = threading.Barrier(threads)
 
     def walk():
@@ -44,7 +44,7 @@ def test_as_many_at_a_time_as_there_are_threads(threads):
     assert len({item for _, item in run_in_threads(walk() for _ in range(threads))}) == threads
 
 
-def test_nothing_begins_while_nobody_asks_and_nothing_is_left_behind(threads):
+def test_no_item_is_begun_between_calls_of_next_or_after_close(threads):
     begun, ended = [], []
 
     def walk():
@@ -65,7 +65,7 @@ def test_nothing_begins_while_nobody_asks_and_nothing_is_left_behind(threads):
     assert len(begun) <= threads + 2
 
 
-def test_an_error_comes_out_and_ends_the_others(threads):
+def test_an_error_is_raised_and_ends_the_other_tasks(threads):
     begun, ended = [], []
 
     def bad():
@@ -87,7 +87,7 @@ def test_an_error_comes_out_and_ends_the_others(threads):
     assert len(begun) == len(ended) <= 10
 
 
-def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
+def test_nested_calls_are_an_error_and_not_a_deadlock(threads):
     def nested():
         yield list(run_in_threads([iter([1])]))
 
@@ -97,7 +97,7 @@ def test_work_in_work_is_an_error_and_not_a_wait_for_ever(threads):
 
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="one priority for all threads")
-def test_a_process_that_is_nicer_already_stays_as_nice():
+def test_the_niceness_of_the_process_is_never_reduced():
     program = (
         "import os, threading\n"
         "os.nice(19)\n"

@@ -71,7 +71,7 @@ def test_weights_of_masked_pixels_are_removed():
     assert "input" not in network.vectors
 
 
-def test_constant_outputs_behind_a_batch_norm_and_a_relu():
+def test_constant_outputs_after_a_batch_norm_and_a_relu():
     model = nn.Sequential(
         nn.Conv2d(1, 2, 1, bias=False), nn.BatchNorm2d(2), nn.ReLU(), nn.Conv2d(2, 1, 1)
     )
@@ -82,7 +82,7 @@ def test_constant_outputs_behind_a_batch_norm_and_a_relu():
     model[1].bias.copy_(torch.tensor([0.5, 0.5]))
     group = channel_groups(model, 1, 4)[1]
     network = connected_network(model, {}, 1, 4)
-    # (0 - mean) / 2 * 2 + 0.5, behind the ReLU
+    # (0 - mean) / 2 * 2 + 0.5, after the ReLU
     np.testing.assert_allclose(constant_outputs(network, model, group), [0, 1.5], atol=1e-6)
 
 
@@ -96,7 +96,7 @@ def test_a_bias_cannot_absorb_where_zeros_are_padded_or_there_is_none():
         assert bias_can_absorb(model, channel_groups(model, 1, 4)[1]) == expected
 
 
-def test_zero_channels_tells_whether_anything_changed():
+def test_zero_channels_returns_whether_anything_changed():
     model = two_layers()
     network = connected_network(model, {}, 3, 1)
     group = channel_groups(model, 3, 1)[1]

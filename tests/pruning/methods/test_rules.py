@@ -180,7 +180,7 @@ def test_n_m_goes_along_the_inputs_of_one_output_in_a_convolution():
     assert (kept["fc1.weight"].view(120, 100, 4).sum(2) == 2).all()
 
 
-def test_custom_values_overrule_layer_by_layer():
+def test_custom_values_replace_the_value_of_single_layers():
     choice = RULES["sparsity"].select(RANKING, 0.5, "custom", {"conv1": 0.1, "fc1": 1.0})
     assert {name: cut.count for name, cut in choice.items()} == {
         "conv1": 15,

@@ -25,7 +25,7 @@ def test_a_rules_value_for_a_count_removes_at_most_that_many(rule, layers, count
         assert lost == min(count, ranking.units)
 
 
-def test_views_of_a_choice_agree():
+def test_the_views_of_a_selection_agree():
     seen = summarize(RANKING, RULES["sparsity"].select(RANKING, 0.25, "global"))
     assert seen.percentile == pytest.approx(25, abs=0.01) and seen.lowest == seen.highest
     weights = torch.cat([layer.weight.abs().flatten() for layer in prunable(LENET).values()])

@@ -1,5 +1,7 @@
 """Groups of units, and the masks that remove units."""
 
+import re
+
 import pytest
 import torch
 
@@ -81,5 +83,21 @@ def test_units_survive_unless_their_masks_remove_them(network, method):
 def test_the_fields_of_a_method_agree_with_its_groups(method):
     counts = [len(groups_of(network, method.name, "inside")) for network in NETWORKS]
     assert method.competing_groups == (max(counts) > 1)
-    first = next(iter(groups_of("lenet5", method.name)))
+    first, group = next(iter(groups_of("lenet5", method.name).items()))
     assert method.has_weights == (first != "input")
+    weight = build("lenet5", channels=1, size=28).get_parameter("conv1.weight")
+    assert method.units_are_weights == (group.shape == tuple(weight.shape))
+
+
+@pytest.mark.parametrize("method", METHODS.values(), ids=lambda method: method.name)
+def test_a_method_says_whether_its_groupings_differ_for_images_of_one_channel(method):
+    model = build("resnet20", channels=1, size=28)
+    by_grouping = [groups(model, method.name, name, 1, 28) for name in method.groupings]
+    are_equal = len(by_grouping) > 1 and all(found == by_grouping[0] for found in by_grouping)
+    assert method.groups_by_channels == are_equal
+
+
+def test_every_method_has_a_colour_of_its_own():
+    colours = {method.colour for method in METHODS.values()}
+    assert len(colours) == len(METHODS)
+    assert all(re.fullmatch("#[0-9A-F]{6}", colour) for colour in colours)

@@ -2,7 +2,8 @@ import pytest
 import torch
 from torch import nn
 
-from pruning.models import NETWORKS, ResidualBlock, build, layer_names, prunable
+from pruning.models import NETWORKS, ResidualBlock, build, prunable
+from pruning.recipe.compatibility import layers_for
 
 
 @pytest.mark.parametrize("name", NETWORKS)
@@ -13,7 +14,7 @@ def test_every_network_takes_every_image_shape(name, channels, size):
         not key.isdigit() for key, _ in model.named_children()
     )
     assert model(torch.rand(2, channels, size, size)).shape == (2, 10)
-    assert tuple(prunable(model)) == layer_names(name)
+    assert tuple(prunable(model)) == layers_for(name, "weight", "")
 
 
 def test_the_seed_decides_and_the_global_random_state_stays():

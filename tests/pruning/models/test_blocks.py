@@ -23,7 +23,7 @@ def test_the_shortcut_is_a_projection_where_the_shape_changes():
     assert block(torch.rand(2, 16, 8, 8)).shape == (2, 32, 4, 4)
 
 
-def test_a_block_is_the_sum_of_both_paths_behind_a_relu():
+def test_a_block_is_the_relu_of_the_sum_of_both_paths():
     block, x = ResidualBlock(4, 4, stride=1).eval(), torch.randn(2, 4, 6, 6)
     inner = torch.relu(block.bn1(block.conv1(x)))
     expected = torch.relu(block.bn2(block.conv2(inner)) + x)

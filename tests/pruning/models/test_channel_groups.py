@@ -42,5 +42,5 @@ def test_a_second_relu_has_no_effect():
 
 def test_unknown_modules_are_refused():
     model = nn.Sequential(nn.Conv2d(1, 2, 1), nn.Softmax(1))
-    with pytest.raises(TypeError, match="no rule says what Softmax does to channels"):
+    with pytest.raises(TypeError, match="there is no rule for the effect of Softmax on channels"):
         channel_groups(model, 1, 4)

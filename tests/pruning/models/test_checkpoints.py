@@ -12,6 +12,7 @@ from pruning.inference.classify import accuracy_of
 from pruning.models import checkpoints
 from pruning.runtime.errors import CheckpointError
 
+NOT_JSON = "it is not JSON: it holds a number that JSON does not have"
 FLOORS = {  # of the full test set
     ("lenet300", "mnist"): 0.982,
     ("lenet5", "mnist"): 0.990,
@@ -28,7 +29,7 @@ SLOW = {("resnet20", "cifar10"), ("lenet5-caffe", "mnist")}
 SHIPPED = [pytest.param(*pair, marks=[pytest.mark.slow] if pair in SLOW else []) for pair in FLOORS]
 
 
-def test_these_are_shipped():
+def test_all_checkpoints_with_a_required_accuracy_are_shipped():
     assert set(checkpoints.shipped()) >= set(FLOORS)
 
 
@@ -51,7 +52,7 @@ def test_a_shipped_checkpoint_reaches_its_cards_accuracy_and_its_floor(network, 
 
 
 @pytest.mark.parametrize("network, dataset", SHIPPED)
-def test_a_card_knows_its_training_data(network, dataset, real):
+def test_a_card_has_the_fingerprint_of_its_training_data(network, dataset, real):
     real(dataset)
     assert checkpoints.card(network, dataset).train_data_sha256 == datasets.fingerprint(
         datasets.load(dataset, "train")
@@ -138,9 +139,9 @@ def refusal(read) -> str:
 @pytest.mark.parametrize(
     "changes, problem",
     [
-        ({"test_accuracy": float("nan")}, "test_accuracy is not a finite number"),
-        ({"validation_accuracy": float("inf")}, "validation_accuracy is not a finite number"),
-        ({"seconds": float("-inf")}, "seconds is not a finite number"),
+        ({"test_accuracy": float("nan")}, NOT_JSON),
+        ({"validation_accuracy": float("inf")}, NOT_JSON),
+        ({"seconds": float("-inf")}, NOT_JSON),
         ({"seconds": 10**400}, "seconds is not a finite number"),
         ({"test_accuracy": "0.98"}, "test_accuracy is not a finite number"),
         ({"test_accuracy": True}, "test_accuracy is not a finite number"),
@@ -168,14 +169,16 @@ def test_an_impossible_card_is_refused(copy, changes, problem):
 @pytest.mark.parametrize(
     "content, problem",
     [
-        (b"{", "it is not valid JSON"),
-        (b"", "it is not valid JSON"),
+        (b"{", "it is not JSON (line 1, column 2)"),
+        (b"", "it is not JSON (line 1, column 1)"),
         (b"[]", "it is not a JSON object"),
+        (b"[" * 51 + b"]" * 51, "it is nested too deeply"),
+        (b"[" * 990 + b"]" * 990, "it is nested too deeply"),
         (b"[" * 100_000, "it is nested too deeply"),
         (b'{"network": ' * 100_000 + b"1" + b"}" * 100_000, "it is nested too deeply"),
         (b"\xff\xfe", "it is not UTF-8 text"),
         (b'{"network": "lenet300"}', "dataset is missing"),
-        (b'{"seed": ' + b"1" * 5_000 + b"}", "it is not valid JSON"),
+        (b'{"seed": ' + b"1" * 5_000 + b"}", NOT_JSON),
     ],
 )
 def test_a_file_that_is_no_card_is_refused(copy, content, problem):

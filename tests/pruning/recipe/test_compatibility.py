@@ -4,7 +4,7 @@ from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.rules import RULES, SCOPES
 from pruning.methods.units import METHODS
-from pruning.models import NETWORKS, layer_names
+from pruning.models import NETWORKS, build, prunable
 from pruning.recipe.compatibility import (
     canonical_step,
     criteria_for,
@@ -72,7 +72,9 @@ def test_batch_norm_criteria_need_batch_norms():
     assert "bn_scale" in criteria_for("resnet20", "filter")
     assert "bn_scale" not in criteria_for("lenet5", "filter")
     problem = find_incompatibility(Step(method="filter", criterion="bn_scale"), "lenet5")
-    assert problem.startswith("criterion 'bn_scale' needs batch norms, and lenet5 has none")
+    assert problem.startswith(
+        "criterion 'bn_scale' needs a batch norm for every convolution, which lenet5 does not have"
+    )
 
 
 def test_rules_that_compare_with_the_largest_score_need_scores_that_are_not_negative():
@@ -104,11 +106,12 @@ def test_variants_are_offered_where_they_differ():
     assert variants_for("weight", "magnitude") == variants_for("filter", "taylor") == []
     assert canonical_step(Step(method="filter"), "lenet5").variant == "l1"
     problem = find_incompatibility(Step(variant="l1"), "lenet5")
-    assert problem == "there is no measure to choose here, not even 'l1'"
+    assert problem == "there is no measure to choose: leave out 'l1'"
 
 
 def test_layers_are_those_of_the_groups():
-    assert layers_for("lenet5", "weight", "") == layer_names("lenet5")
+    prunable_layers = prunable(build("lenet5", channels=1, size=28))
+    assert layers_for("lenet5", "weight", "") == tuple(prunable_layers)
     assert layers_for("lenet5", "filter", "") == ("conv1", "conv2", "fc1", "fc2")
     assert layers_for("lenet5", "layer", "") == ("layers",)
     for name, group in dense_groups("resnet20", "filter", "inside").items():

@@ -11,11 +11,13 @@ one_step = Recipe.one_step
 def test_a_label_names_what_differs_from_the_defaults():
     assert recipe_label(one_step()) == "Weights by Magnitude"
     filters = one_step(method="filter", variant="l2", scope="layer", layers=("conv1", "fc1"))
-    label = "Filters by Magnitude, L2, each layer alike, only conv1, fc1"
+    label = "Filters by Magnitude, L2, layerwise, only conv1, fc1"
     assert recipe_label(filters) == label
     across = one_step("resnet20", "digits", method="filter", grouping="across", rule="mean_std")
     assert recipe_label(across) == "Filters by Magnitude, across, Mean and deviation"
     assert recipe_label(one_step(rule="n_m", value="2:4")).endswith("2:4")
+    custom = one_step(scope="custom", values=(("fc1", 0.9),))
+    assert recipe_label(custom) == "Weights by Magnitude, per-layer values"
     taylor = one_step(criterion="taylor", calibration=2000)
     assert recipe_label(taylor) == "Weights by Taylor, 2,000 calibration images"
 
@@ -28,7 +30,7 @@ def test_the_seed_is_named_where_it_makes_a_difference_and_is_asked_for():
 
 def test_values_of_previous_steps_are_named_and_that_of_the_last_step_is_not():
     recipe = Recipe(steps=(Step(method="filter", scope="layer", value=0.25), Step(value=0.9)))
-    label = "Filters by Magnitude, each layer alike, 0.25 + Weights by Magnitude"
+    label = "Filters by Magnitude, layerwise, 0.25 + Weights by Magnitude"
     assert recipe_label(recipe) == label
 
 

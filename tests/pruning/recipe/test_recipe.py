@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
-from pruning.models import layer_names
+from pruning.recipe.compatibility import layers_for
 from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_SEED, MAX_STEPS, Recipe
 from pruning.recipe.step import Step
 from tests.pruning.recipe.strategies import recipe_fields, recipes
@@ -52,7 +52,7 @@ def test_recipes_that_differ_in_what_makes_no_difference_are_equal(given_fields,
     assert replace(recipe, max_test_images=test_images) == recipe.on_all_images
 
 
-def test_results_are_remembered_without_what_makes_no_difference():
+def test_recipes_with_the_same_result_are_equal():
     assert one_step(seed=1) == one_step(seed=2)
     assert one_step(criterion="random", seed=1) != one_step(criterion="random", seed=2)
     assert one_step(calibration=5) == one_step()
@@ -104,8 +104,9 @@ def test_layers_are_kept_in_network_order_and_all_of_them_is_none():
     assert one_step(layers=("fc3", "conv1")) == one_step(layers=("conv1", "fc3"))
     recipe = one_step(layers=("fc3", "conv1"))
     assert recipe.last_step.layers == recipe.chosen_layers == ("conv1", "fc3")
-    assert one_step(layers=layer_names("lenet5")) == one_step(layers=None)
-    assert one_step().chosen_layers == layer_names("lenet5")
+    names = layers_for("lenet5", "weight", "")
+    assert one_step(layers=names) == one_step(layers=None)
+    assert one_step().chosen_layers == names
 
 
 def test_moving_to_another_network_keeps_what_it_offers():
@@ -187,8 +188,8 @@ def test_bad_input_is_refused_with_what_is_valid(fields, message):
     "steps, message",
     [
         ((Step(method="neuron"), Step()), "does not score neurons"),
-        ((Step(),) * (MAX_STEPS + 1), "a recipe has at most 6 steps, not 7"),
-        ((), "a recipe has at most 6 steps, not 0"),
+        ((Step(),) * (MAX_STEPS + 1), "a recipe has 1 to 6 steps, not 7"),
+        ((), "a recipe has 1 to 6 steps, not 0"),
     ],
 )
 def test_bad_steps_are_refused(steps, message):

@@ -2,13 +2,13 @@ import json
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pruning.methods.rules import RULES
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import (
+    RECIPE_KEYS,
     STEP_KEYS,
-    parse_float,
-    parse_int,
     parse_values,
     query_keys,
     recipe_from_dict,
@@ -71,7 +71,9 @@ def test_missing_fields_take_their_default():
 
 def test_a_link_is_in_the_words_of_the_command_line():
     recipe = Recipe.one_step("lenet300", "digits", rule="n_m", value="2:4", layers=("fc1",))
-    assert recipe_to_query(recipe) == {
+    query = recipe_to_query(recipe)
+    assert next(iter(query)) == "n_m"
+    assert query == {
         "n_m": "2:4",
         "network": "lenet300",
         "dataset": "digits",
@@ -162,9 +164,50 @@ def test_bad_files_are_refused_with_what_is_valid(content, message):
     assert len(str(error.value)) < 300
 
 
-def test_parsing_numbers():
-    assert parse_float("x", "1e-3") == 0.001 and parse_int("x", "-7") == -7
+def test_parsing_values_of_single_layers():
     assert parse_values("conv1=0.3, fc1=1") == {"conv1": 0.3, "fc1": 1.0}
     assert parse_values("") == {}
-    with pytest.raises(ValueError, match="x must be a whole number, not '1_'"):
-        parse_int("x", "1_")
+
+
+SCALARS = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.sampled_from(["lenet5", "digits", "filter", "taylor", "layer", "2:4", "conv1", "l2", ""])
+    | st.text(max_size=5)
+)
+KEYS = st.sampled_from([*STEP_KEYS.values(), *RECIPE_KEYS.values(), "steps", "conv1"])
+ANY_JSON = st.recursive(
+    SCALARS,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4),
+    max_leaves=12,
+)
+TEXTS_OF_PYTHON = (
+    *("has no attribute", "not iterable", "invalid literal", "unhashable", "not supported between"),
+    *("unexpected keyword", "could not convert", "cannot convert", "not subscriptable"),
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(content=ANY_JSON)
+def test_whatever_a_file_holds_is_read_or_refused_in_a_sentence_of_this_project(content):
+    try:
+        recipe = recipe_from_dict(content)
+    except ValueError as error:
+        assert not any(text in str(error) for text in TEXTS_OF_PYTHON)
+    else:
+        assert isinstance(recipe, Recipe)
+
+
+@pytest.mark.slow
+@settings(max_examples=1000)
+@given(query=st.dictionaries(st.sampled_from(sorted(query_keys())), st.text(max_size=8)))
+def test_whatever_a_link_holds_is_read_or_refused_in_a_sentence_of_this_project(query):
+    try:
+        recipe = recipe_from_query(query, Recipe())
+    except ValueError as error:
+        assert not any(text in str(error) for text in TEXTS_OF_PYTHON)
+    else:
+        assert isinstance(recipe, Recipe)

@@ -11,14 +11,14 @@ def start_waiting(lock: FairLock, name: str, held: float, order: list[str]) -> t
         lock.release()
 
     thread = threading.Thread(target=wait)
-    waiting = len(lock._waiting)
+    waiting = lock.waiting
     thread.start()
-    while len(lock._waiting) == waiting:
+    while lock.waiting == waiting:
         time.sleep(0.001)
     return thread
 
 
-def test_the_lock_goes_to_whoever_has_held_it_least():
+def test_the_lock_is_passed_to_the_thread_with_the_least_time_held():
     lock, order = FairLock(), []
     lock.acquire(0)
     threads = [
@@ -43,7 +43,7 @@ def test_wait_time_counts_against_the_time_held():
     assert order == ["long", "short"]
 
 
-def test_one_holder_at_a_time():
+def test_the_lock_has_one_holder_at_a_time():
     lock, inside, most = FairLock(), [], []
 
     def work():

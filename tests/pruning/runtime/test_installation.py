@@ -1,3 +1,4 @@
+import re
 import sys
 
 import pytest
@@ -26,8 +27,15 @@ def broken_torchvision(monkeypatch):
     monkeypatch.setitem(sys.modules, "torchvision", None)  # its import fails
 
 
-def test_the_pinned_pair_is_not_imported(monkeypatch, broken_torchvision):
-    pins = installation._pinned_versions()
+def pins_in(message: str) -> dict[str, str]:
+    """Versions that a message says to install."""
+    return dict(re.findall(r"(torch\w*)==([\w.+]+)", message))
+
+
+def test_the_pinned_pair_is_not_imported(monkeypatch, other_versions, broken_torchvision):
+    with pytest.raises(PrunescopeError) as error:
+        check_torch()
+    pins = pins_in(str(error.value))
     assert set(pins) == {"torch", "torchvision"}
     monkeypatch.setattr(installation, "version", pins.__getitem__)
     check_torch()
@@ -42,8 +50,8 @@ def test_a_pair_that_does_not_work_is_one_sentence(other_versions, broken_torchv
         check_torch()
     message = str(error.value)
     assert "torch 2.13.0+cpu and torchvision 0.29.2 do not work together" in message
-    pins = installation._pinned_versions()
-    assert f"torch=={pins['torch']} torchvision=={pins['torchvision']}`" in message
+    pins = " ".join(f"{name}=={number}" for name, number in pins_in(message).items())
+    assert message.endswith(f"run `pip install --force-reinstall {pins}`")
 
 
 def test_a_missing_package_is_one_sentence(monkeypatch):
@@ -66,7 +74,7 @@ def test_without_requirements_only_the_import_is_checked(
         check_torch()
 
 
-def test_a_success_is_remembered_and_a_failure_is_not(monkeypatch):
+def test_a_success_is_cached_and_a_failure_is_not(monkeypatch):
     calls = []
 
     def version(name):

@@ -21,7 +21,7 @@ def steps(count: int, log: list, name: str = "", pause: float = 0.01):
     return work
 
 
-def test_the_same_key_is_computed_once_for_everybody():
+def test_a_key_is_computed_once_for_all_subscribers():
     jobs, calls = Jobs(), []
 
     def work(report):
@@ -50,7 +50,7 @@ def test_a_newer_key_supersedes_the_older_one():
     assert sum(name == "old" for name, _ in log) < 20
 
 
-def test_work_that_somebody_else_wants_goes_on():
+def test_a_job_continues_while_it_has_a_subscriber():
     jobs = Jobs()
     mine = jobs.subscribe("me", "key", steps(20, []))
     yours = jobs.subscribe("you", "key", steps(20, []))
@@ -59,7 +59,7 @@ def test_work_that_somebody_else_wants_goes_on():
     assert yours.wait(timeout=5) and yours.result == 20
 
 
-def test_coming_back_to_work_that_all_had_left_starts_it_again():
+def test_a_subscription_to_a_cancelled_job_starts_it_again():
     jobs = Jobs()
     jobs.subscribe("me", "key", steps(1000, []))
     jobs.unsubscribe("me")
@@ -77,7 +77,7 @@ def test_short_work_does_not_wait_for_long_work():
 
 
 @pytest.mark.slow
-def test_long_work_gets_its_turns_among_ever_new_short_work():
+def test_long_work_makes_progress_among_many_short_jobs():
     jobs, log = Jobs(), []
     long = jobs.subscribe("a", "long", steps(60, log, "long"))
     assert long.wait(lambda progress: progress >= 20, timeout=5)
@@ -89,7 +89,7 @@ def test_long_work_gets_its_turns_among_ever_new_short_work():
     assert "short" in {name for name, _ in log[first:last]}
 
 
-def test_one_turn_at_a_time():
+def test_one_job_computes_at_a_time():
     jobs, inside, most = Jobs(), [], []
 
     def work(report):
@@ -104,7 +104,7 @@ def test_one_turn_at_a_time():
     assert all(job.wait(timeout=10) for job in followed) and max(most) == 1
 
 
-def test_an_error_reaches_whoever_asks_and_is_not_remembered():
+def test_an_error_is_raised_by_the_result_and_not_cached():
     jobs = Jobs()
 
     def work(report):
@@ -118,14 +118,14 @@ def test_an_error_reaches_whoever_asks_and_is_not_remembered():
     assert again.wait(timeout=5) and again.result == 1
 
 
-def test_the_memory_is_bounded():
+def test_the_number_of_cached_results_is_limited():
     jobs = Jobs(max_results=3)
     for i in range(6):
         assert jobs.subscribe("me", i, lambda report: 1).wait(timeout=5)
     assert [jobs.cached_result(i) for i in range(6)] == [None, None, None, 1, 1, 1]
 
 
-def test_nothing_is_left_behind():
+def test_threads_and_subscriptions_end_with_their_jobs():
     jobs = Jobs()
     before = threading.active_count()
     for i in range(20):

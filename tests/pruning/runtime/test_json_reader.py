@@ -63,9 +63,31 @@ def test_line_and_column_are_named():
         parse_json("[1,\n  x]", "it")
 
 
-def test_nesting_is_named():
-    with pytest.raises(ValueError, match=r"^it is nested too deeply$"):
-        parse_json("[" * 100_000, "it")
+def nested(levels: int) -> str:
+    """Lists and objects in turns."""
+    inner = "1"
+    for level in range(levels):
+        inner = f"[{inner}]" if level % 2 else f'{{"a": {inner}}}'
+    return inner
+
+
+@pytest.mark.parametrize("levels", [1, 49, 50])
+def test_levels_up_to_the_limit_are_read(levels):
+    text = nested(levels)
+    assert parse_json(text, "it") == json.loads(text)
+    assert parse_json("[" * levels + "]" * levels, "it") is not None
+
+
+@pytest.mark.parametrize("levels", [51, 990, 100_000])
+def test_more_levels_are_refused(levels):
+    texts = ["[" * levels + "]" * levels, '{"a":' * levels + "1" + "}" * levels]
+    for text in texts:
+        with pytest.raises(ValueError, match=r"^it is nested too deeply$"):
+            parse_json(text, "it")
+
+
+def test_many_values_of_one_level_are_not_deep():
+    assert len(parse_json(json.dumps([[i] for i in range(1000)]), "it")) == 1000
 
 
 def test_files(tmp_path):

@@ -1,4 +1,7 @@
+import pytest
+
 from pruning.runtime import malloc
+from pruning.runtime.malloc import Allocator
 
 
 class Recorder:
@@ -14,29 +17,27 @@ class Recorder:
         self.calls.append(("malloc_trim", padding))
 
 
-def test_arenas_are_limited_to_two(monkeypatch):
+def test_arenas_are_limited_to_two():
     library = Recorder()
-    monkeypatch.setattr(malloc, "_libc", library)
-    malloc.limit_arenas()
+    Allocator(library).limit_arenas()
     assert library.calls == [("mallopt", -8, 2)]
 
 
 def test_the_heap_is_trimmed_at_most_once_a_second(monkeypatch):
-    library, now = Recorder(), 100.0
-    monkeypatch.setattr(malloc, "_libc", library)
-    monkeypatch.setattr(malloc, "_last_trim", 0.0)
+    library, now = Recorder(), 0.5
+    allocator = Allocator(library)
     monkeypatch.setattr(malloc.time, "monotonic", lambda: now)
-    malloc.trim()
-    now = 100.9
-    malloc.trim()
-    assert len(library.calls) == 1
-    now = 101.1
-    malloc.trim()
+    allocator.trim()
+    now = 1.4
+    allocator.trim()
+    assert library.calls == [("malloc_trim", 0)]
+    now = 1.6
+    allocator.trim()
     assert len(library.calls) == 2
 
 
-def test_another_c_library_is_left_alone(monkeypatch):
-    for library in (None, object()):
-        monkeypatch.setattr(malloc, "_libc", library)
-        malloc.limit_arenas()
-        malloc.trim()
+@pytest.mark.parametrize("library", [None, object()])
+def test_another_c_library_is_not_called(library):
+    allocator = Allocator(library)
+    allocator.limit_arenas()
+    allocator.trim()

@@ -8,8 +8,24 @@ from pruning.runtime import process
 from pruning.runtime.process import configure_process
 
 
+class Allocator:
+    """Counts the calls."""
+
+    def __init__(self):
+        self.calls = 0
+
+    def limit_arenas(self):
+        self.calls += 1
+
+
+@pytest.fixture(autouse=True)
+def allocator(monkeypatch) -> Allocator:
+    replaced = Allocator()
+    monkeypatch.setattr(process, "ALLOCATOR", replaced)
+    return replaced
+
+
 def test_waiting_threads_do_not_spin_unless_the_user_has_chosen(monkeypatch):
-    monkeypatch.setattr(process, "limit_arenas", lambda: None)
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
     configure_process()
     assert os.environ["OMP_WAIT_POLICY"] == "passive"
@@ -18,11 +34,9 @@ def test_waiting_threads_do_not_spin_unless_the_user_has_chosen(monkeypatch):
     assert os.environ["OMP_WAIT_POLICY"] == "active"
 
 
-def test_arenas_are_limited(monkeypatch):
-    calls = []
-    monkeypatch.setattr(process, "limit_arenas", lambda: calls.append(1))
+def test_arenas_are_limited(allocator):
     configure_process()
-    assert calls == [1]
+    assert allocator.calls == 1
 
 
 @pytest.mark.slow

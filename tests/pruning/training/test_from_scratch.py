@@ -16,8 +16,7 @@ from pruning.data import datasets
 from pruning.models import checkpoints
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
-from pruning.training import from_scratch as training
-from pruning.training.from_scratch import augment, train
+from pruning.training.from_scratch import augment, learning_rates, train
 from pruning.training.plans import TrainingPlan
 
 SHORT = TrainingPlan(epochs=3, learning_rate=0.05, batch_size=64)
@@ -29,7 +28,7 @@ class Stop(Exception):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", ["lenet300", "lenet5"])
-def test_an_interrupted_run_ends_exactly_as_the_unbroken_one(network, tmp_path):
+def test_an_interrupted_run_has_the_same_result_as_an_uninterrupted_one(network, tmp_path):
     train(network, "digits", SHORT, tmp_path / "whole")
 
     def stop(epoch, epochs, step, steps, loss):
@@ -55,7 +54,7 @@ def test_an_interrupted_run_ends_exactly_as_the_unbroken_one(network, tmp_path):
 
 
 @pytest.mark.slow
-def test_killed_and_started_again_it_goes_on(tmp_path):
+def test_a_killed_training_is_resumed(tmp_path):
     command = [
         sys.executable,
         "-m",
@@ -141,7 +140,7 @@ def test_augmented_images_are_moved_and_mirrored_originals():
 
 
 def test_the_learning_rate_rises_to_its_peak_and_falls():
-    rates = training._learning_rates(SHORT, 17)
+    rates = learning_rates(SHORT, 17)
     assert len(rates) == 3 * 17 and max(rates) == pytest.approx(SHORT.learning_rate, rel=1e-2)
     assert 0.2 < rates.index(max(rates)) / len(rates) < 0.3 and rates[-1] < 1e-3
 
@@ -154,13 +153,17 @@ def corrupt(problem: str, partial) -> None:
         save_file({"x": torch.zeros(1)}, partial)
     elif problem == "plan is no JSON":
         save_file({"x": torch.zeros(1)}, partial, {"plan": "{", "done": "1", "seconds": "1"})
+    elif problem == "plan is nested deeply":
+        plan = "[" * 100_000
+        save_file({"x": torch.zeros(1)}, partial, {"plan": plan, "done": "1", "seconds": "1"})
     elif problem == "no tensors":
         plan = json.dumps(asdict(SHORT))
         save_file({"x": torch.zeros(1)}, partial, {"plan": plan, "done": "1", "seconds": "1"})
 
 
 @pytest.mark.parametrize(
-    "problem", ["no safetensors", "no metadata", "plan is no JSON", "no tensors"]
+    "problem",
+    ["no safetensors", "no metadata", "plan is no JSON", "plan is nested deeply", "no tensors"],
 )
 def test_a_damaged_partial_file_is_refused_by_name(problem, tmp_path):
     partial = tmp_path / "lenet300-digits.partial"

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS, checkpoints
+from pruning.training import plans
 from pruning.training.plans import default_plan
 
 
@@ -19,6 +22,14 @@ def test_the_default_plan_is_that_of_the_shipped_checkpoint(network, dataset):
     assert card.schedule.endswith(f"peak {plan.learning_rate:g}")
     assert card.augmentation.startswith(f"shift up to {plan.max_shift} pixels")
     assert plan.flip == ("mirrored" in card.augmentation)
+
+
+def test_another_dataset_has_a_usual_plan(monkeypatch):
+    new = replace(DATASETS["digits"], name="new")
+    monkeypatch.setattr(plans, "DATASETS", {"new": new})
+    for network in NETWORKS:
+        plan = default_plan(network, "new")
+        assert plan.epochs > 0 and 0 < plan.learning_rate <= 0.1
 
 
 def test_unknown_names():

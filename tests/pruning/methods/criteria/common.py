@@ -17,7 +17,7 @@ from pruning.methods.ranking import Ranking
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS, groups
 from pruning.models import build
-from pruning.models.resnet import ResidualBlock
+from pruning.models.blocks import ResidualBlock
 
 LN2, LN3 = math.log(2), math.log(3)
 

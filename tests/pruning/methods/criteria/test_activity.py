@@ -36,7 +36,7 @@ SEEN_X = torch.tensor([[0.0, 0, 1], [1, 1, 1], [1, 0, 2], [2, 4, 1]]).double().v
     ],
 )
 @pytest.mark.parametrize("method", ["neuron", "filter"])
-def test_what_units_do_by_hand(criterion, measure, expected, method):
+def test_activation_criteria_by_hand(criterion, measure, expected, method):
     found = scores(
         criterion, SEEN_NET, method, SEEN_X, torch.tensor([0, 0, 1, 1]), measure=measure
     )["fc1"]
@@ -111,7 +111,7 @@ def test_wanda_of_a_convolution(stride, padding, height, width):
     np.testing.assert_allclose(found.flatten(1), expected, atol=1e-7)
 
 
-def test_class_entropy_of_units_that_know_the_class_fully_half_and_not_at_all():
+def test_class_entropy_of_units_with_full_partial_and_no_information():
     """Four classes, two images each. The units: one class, two classes, all alike, never active."""
     model = frozen(flatten=nn.Flatten(), fc1=nn.Linear(4, 4), relu1=nn.ReLU(), fc2=nn.Linear(4, 4))
     model.fc1.weight.copy_(torch.eye(4))
@@ -199,7 +199,7 @@ def seen_by_hand(network) -> tuple:
 
 
 @pytest.mark.parametrize("network", ["lenet5", pytest.param("resnet20", marks=pytest.mark.slow)])
-def test_what_units_do_on_images_by_direct_computation(network):
+def test_activation_criteria_on_images_by_direct_computation(network):
     model, x, y, grouping, seen = seen_by_hand(network)
 
     def run(name, measure=""):

@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from pruning.models import build, prunable
-from pruning.models.resnet import ResidualBlock
+from pruning.models.blocks import ResidualBlock
 from tests.pruning.methods.criteria.common import (
     GROUPING,
     SEEN,

@@ -8,6 +8,7 @@ import pytest
 import torch
 from torch import nn
 
+from pruning.methods.criteria import CRITERIA
 from pruning.models import checkpoints
 from tests.pruning.methods.criteria.common import (
     GROUPING,
@@ -117,3 +118,9 @@ def test_loss_change_of_a_plain_layer_is_that_of_the_refitted_network():
         assert score == pytest.approx(
             loss(left[place + 1 :], refitted, y) - loss(model, x, y), abs=1e-4
         )
+
+
+def test_only_criteria_that_evaluate_the_network_for_each_unit_are_slow():
+    assert [criterion.name for criterion in CRITERIA.values() if criterion.is_slow] == [
+        "loss_change"
+    ]

@@ -108,7 +108,7 @@ AMOUNTS = (0.0, 0.1, 0.35, 0.5, 0.72, 0.9)
 
 @pytest.mark.parametrize("amount", AMOUNTS)
 @pytest.mark.parametrize("order", [1, 2])
-def test_filters_go_as_torchs_ln_structured_has_it(order, amount):
+def test_the_same_filters_are_removed_as_by_torchs_ln_structured(order, amount):
     found = scores("magnitude", LENET, "filter", *digits(1), measure=f"l{order}")
     kept, theirs = ours(LENET, "filter", found, amount), copy.deepcopy(LENET)
     for name in found:
@@ -119,7 +119,7 @@ def test_filters_go_as_torchs_ln_structured_has_it(order, amount):
 
 
 @pytest.mark.parametrize("amount", AMOUNTS)
-def test_weights_go_as_torchs_l1_unstructured_has_it(amount):
+def test_the_same_weights_are_removed_as_by_torchs_l1_unstructured(amount):
     kept, theirs = (
         ours(LENET, "weight", scores("magnitude", LENET, "weight", *digits(1)), amount),
         copy.deepcopy(LENET),

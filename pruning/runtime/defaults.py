@@ -1,0 +1,8 @@
+"""Names and limits that the help of the command line shows, in a module that needs no PyTorch."""
+
+DEFAULT_NETWORK = "lenet5"
+DEFAULT_DATASET = "mnist"
+DEFAULT_CALIBRATION = 1024
+"""Number of calibration images."""
+MAX_SEED = 2**32 - 1
+"""Largest seed that NumPy and PyTorch both accept."""
