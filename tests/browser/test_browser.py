@@ -36,6 +36,8 @@ FOURTH_POINT = """() => {
 }"""
 """Position of the fourth point of the first curve, in pixels."""
 
+EDITOR_PAUSES_MS = (300, 1500, 4000, 4000)
+
 
 def number(page, label: str) -> str:
     metric = page.locator("[data-testid=stMetric]").filter(has_text=label)
@@ -238,12 +240,9 @@ def test_a_click_in_the_heatmap_explains_the_unit(visit):
 def test_a_value_of_one_layer_can_be_edited_and_is_kept_on_a_change_of_page(visit):
     page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
     cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
-    box = cell.bounding_box()
-    for pause in (
-        300,
-        1500,
-        4000,
-    ):  # the grid has no sign that its editor is ready
+    for pause in EDITOR_PAUSES_MS:  # the grid has no sign that its editor is ready
+        cell.scroll_into_view_if_needed()
+        box = cell.bounding_box()
         page.mouse.dblclick(box["x"] + 0.8 * box["width"], box["y"] + 1.5 * 35)  # conv1
         page.wait_for_timeout(pause)
         page.keyboard.press("Control+A")
