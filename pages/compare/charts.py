@@ -52,12 +52,15 @@ class ColumnResult:
         Its evaluation so far, with the effective cost.
     pruned : PrunedNetwork
         Its network.
+    before_recovery : Evaluation or None
+        Its evaluation before recovery; None without a recovery.
     """
 
     recipe: Recipe
     matched: MatchedRecipe
     evaluation: Evaluation
     pruned: PrunedNetwork
+    before_recovery: Evaluation | None = None
 
 
 class Figures(dict[str, go.Figure]):

@@ -1,13 +1,15 @@
 """The controls of one column of a comparison: the last step of its recipe."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import streamlit as st
 
 from pages.compare.recipes import remove_column, use_recipe_of_explore
+from pages.controls.recovery import draw_recovery
 from pages.controls.step_form import draw_step_form
 from pages.state.session import SessionState, session
-from pages.state.step_widgets import StepWidgets
+from pages.state.step_widgets import StepWidgets, recovery_option
 from pages.state.widgets import persistent, select
 from pruning.engine.prune import has_cached_scores
 from pruning.engine.pruned_network import PrunedNetwork
@@ -80,7 +82,10 @@ def _draw_form(column: str, recipe: Recipe) -> Recipe:
     step = draw_step_form(
         recipe.last_step, recipe.network, recipe.dataset, widgets, with_formula=False
     )
-    edited = recipe.with_steps((*recipe.previous_steps, step))
+    key = SessionState.column_widgets.of(column, "recovery")
+    st.session_state.setdefault(key, recovery_option(recipe.recovery))
+    recovery = draw_recovery(recipe.network, key)
+    edited = replace(recipe, steps=(*recipe.previous_steps, step), recovery=recovery)
     layers = edited.last_step.layers
     if layers:
         st.caption(f"Layers that take part: {', '.join(layers)}.")

@@ -213,13 +213,15 @@ def _column_result(
         return None
     pruned = prune_once(progress.matched.recipe)
     evaluation = replace(progress.evaluation, known_effective=pruned.effective)
-    return ColumnResult(recipe, progress.matched, evaluation, pruned)
+    return ColumnResult(recipe, progress.matched, evaluation, pruned, progress.before_recovery)
 
 
 def _draw_column(column: ColumnResult) -> None:
     """Draw the numbers of one column, as far as they are known."""
     evaluation, matched = column.evaluation, column.matched
     _draw_accuracy(evaluation)
+    if column.before_recovery is not None:
+        st.caption(f"{column.before_recovery.accuracy.value:.2%} before recovery")
     dense, effective = evaluation.dense, evaluation.effective
     st.metric(
         "Effective parameters",

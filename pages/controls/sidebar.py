@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.controls.amount import amount_without_scores, draw_amount
 from pages.controls.checkpoint import draw_card, draw_download
+from pages.controls.recovery import draw_recovery
 from pages.controls.scoring import request_scores
 from pages.controls.step_form import draw_step_form
 from pages.controls.step_list import draw_add_button, draw_steps
@@ -167,6 +168,7 @@ def _draw_form(shown_recipe: Recipe) -> _Form:
     recipe = _draw_network(shown_recipe)
     active = draw_steps(recipe)
     form, amount, summary = st.container(), st.container(), st.container()
+    recovery_slot = st.container()
     layers = st.expander("Layers that take part")
     with st.expander("Sampling"):
         recipe = _draw_sampling(recipe)
@@ -175,6 +177,9 @@ def _draw_form(shown_recipe: Recipe) -> _Form:
     before = recipe.with_steps(recipe.steps[: active + 1])
     with form:
         chosen = draw_step_form(before.last_step, recipe.network, recipe.dataset, SIDEBAR_STEP)
+    with recovery_slot:
+        recovery = draw_recovery(recipe.network, SessionState.recovery.key)
+    recipe = _with_sampling(replace(recipe, recovery=recovery))
     neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
     base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
     with layers:
@@ -222,7 +227,7 @@ def _draw_sampling(shown_recipe: Recipe) -> Recipe:
         "Calibration images",
         1,
         limit,
-        help="Number of training images that criteria use to score activations and gradients.",
+        help="Number of training images that criteria and recoveries use.",
         **persistent(SessionState.calibration.key),
     )
     st.number_input(

@@ -13,15 +13,19 @@ from pruning.engine.pruned_network import PrunedNetwork
 from pruning.inference.accuracy import Accuracy
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
+from pruning.recipe.recipe import Recipe
 
 FIRST_ESTIMATE_IMAGES = 1_000
 """Test images for the estimate that a slow network shows first."""
+ACCURACY_TASK = "accuracy"
+RECOVERY_TASK = "recovery"
+RECOVERY_INTERVAL_S = 0.3
 UNCHANGED_POINTS = 0.005
 """Percentage points below which an accuracy is shown as unchanged."""
 
 
 def accuracy_task(pruned: PrunedNetwork) -> Task:
-    """Return the task that measures the accuracy of a pruned network.
+    """Return the task that measures the accuracy of a pruned network before recovery.
 
     Parameters
     ----------
@@ -33,7 +37,50 @@ def accuracy_task(pruned: PrunedNetwork) -> Task:
     Task
         Its result and its partial results are an `Evaluation`.
     """
-    recipe = pruned.recipe
+
+    def draw_partial(evaluation: Evaluation) -> None:
+        draw_metrics(pruned, evaluation)
+
+    return Task(
+        name=ACCURACY_TASK,
+        key=(ACCURACY_TASK, pruned.recipe.without_recovery),
+        work=_evaluation_of(pruned.recipe.without_recovery),
+        label="Measure the accuracy",
+        starts_itself=True,
+        draw_partial=draw_partial,
+        subject="The accuracy",
+        bar_first=False,
+    )
+
+
+def recovery_task(pruned: PrunedNetwork) -> Task | None:
+    """Return the task that recovers a pruned network and measures its accuracy.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+
+    Returns
+    -------
+    Task or None
+        Its result is an `Evaluation`; None if the recipe has no recovery.
+    """
+    if not pruned.recipe.recovery:
+        return None
+    return Task(
+        name=RECOVERY_TASK,
+        key=(RECOVERY_TASK, pruned.recipe),
+        work=_evaluation_of(pruned.recipe),
+        label="Recover",
+        starts_itself=True,
+        interval=RECOVERY_INTERVAL_S,
+        subject="The recovery",
+    )
+
+
+def _evaluation_of(recipe: Recipe) -> Callable[[Callable[[TaskProgress], None]], Evaluation]:
+    """Work of a task that evaluates one recipe."""
 
     def work(report: Callable[[TaskProgress], None]) -> Evaluation:
         def report_partial(progress: EvaluationProgress) -> None:
@@ -41,19 +88,7 @@ def accuracy_task(pruned: PrunedNetwork) -> Task:
 
         return evaluate([recipe], report=report_partial)[0]
 
-    def draw_partial(evaluation: Evaluation) -> None:
-        draw_metrics(pruned, evaluation)
-
-    return Task(
-        name="accuracy",
-        key=("accuracy", recipe),
-        work=work,
-        label="Measure the accuracy",
-        starts_itself=True,
-        draw_partial=draw_partial,
-        subject="The accuracy",
-        bar_first=False,
-    )
+    return work
 
 
 def is_estimate_ready(evaluation: Evaluation) -> bool:
@@ -73,19 +108,26 @@ def is_estimate_ready(evaluation: Evaluation) -> bool:
     return is_slow and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
 
 
-def draw_metrics(pruned: PrunedNetwork, evaluation: Evaluation) -> None:
+def draw_metrics(
+    pruned: PrunedNetwork, masked: Evaluation, recovered: Evaluation | None = None
+) -> None:
     """Draw accuracy, sparsity, parameters and MACs.
 
     Parameters
     ----------
     pruned : PrunedNetwork
         The result of a recipe.
-    evaluation : Evaluation
-        Its accuracy, of all test images or of the first ones.
+    masked : Evaluation
+        Its accuracy before recovery, of all test images or of the first ones.
+    recovered : Evaluation, optional
+        Its accuracy after recovery, once it is known.
     """
+    evaluation = recovered or masked
     columns = st.columns(4)
-    with columns[0]:
-        _draw_accuracy(evaluation)
+    with columns[0], st.container(gap="xsmall"):
+        _draw_accuracy(evaluation, _accuracy_label(pruned, recovered))
+        if pruned.recipe.recovery:
+            st.caption(_recovery_text(masked, recovered))
     with columns[1]:
         _draw_sparsity(pruned)
     with columns[2]:
@@ -100,18 +142,40 @@ def draw_metrics(pruned: PrunedNetwork, evaluation: Evaluation) -> None:
         st.warning(warning, icon=":material/warning:")
 
 
-def _draw_accuracy(evaluation: Evaluation) -> None:
+def _accuracy_label(pruned: PrunedNetwork, recovered: Evaluation | None) -> str:
+    if recovered is not None:
+        return "Test accuracy (recovered)"
+    return "Test accuracy (masked)" if pruned.recipe.recovery else "Test accuracy"
+
+
+def _recovery_text(masked: Evaluation, recovered: Evaluation | None) -> str:
+    """Say what the recovery changed and took; a line of the same height while it is computed."""
+    if recovered is None:
+        return "recovery is being computed"
+    recipe = recovered.recipe
+    text = f"{_value_text(masked.accuracy)} before; {recipe.calibration:,} training images"
+    if recovered.recovery_seconds is not None:
+        text += f", {recovered.recovery_seconds:.1f} s"
+    return text
+
+
+def _value_text(accuracy: Accuracy) -> str:
+    value = f"{accuracy.value:.2%}"
+    return value if accuracy.complete else f"≈ {value}"
+
+
+def _draw_accuracy(evaluation: Evaluation, label: str) -> None:
     accuracy, dense = evaluation.accuracy, evaluation.dense_accuracy
     help_text = f"Correct / all images of the test set. Dense: {dense:.2%}."
     if not accuracy.complete:  # the first images may be easier than all: no comparison
-        text, delta = f"≈ {accuracy.value:.2%}", f"dense: {dense:.2%}"
-        st.metric("Test accuracy", text, delta, **NEUTRAL_DELTA, help=help_text)
+        text, delta = _value_text(accuracy), f"dense: {dense:.2%}"
+        st.metric(label, text, delta, **NEUTRAL_DELTA, help=help_text)
         return
     text, change = f"{accuracy.value:.2%}", 100 * (accuracy.value - dense)
     if abs(change) < UNCHANGED_POINTS:
-        st.metric("Test accuracy", text, "as dense", **NEUTRAL_DELTA, help=help_text)
+        st.metric(label, text, "as dense", **NEUTRAL_DELTA, help=help_text)
     else:
-        st.metric("Test accuracy", text, f"{change:+.2f} points against dense", help=help_text)
+        st.metric(label, text, f"{change:+.2f} points against dense", help=help_text)
 
 
 def _draw_sparsity(pruned: PrunedNetwork) -> None:

@@ -9,7 +9,15 @@ from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
 from pages.explore.charts import draw_heatmap, draw_histogram, draw_mask
 from pages.explore.curve import curve_task, draw_curve, remember_visited
-from pages.explore.metrics import accuracy_task, draw_metrics, draw_table, is_estimate_ready
+from pages.explore.metrics import (
+    ACCURACY_TASK,
+    RECOVERY_TASK,
+    accuracy_task,
+    draw_metrics,
+    draw_table,
+    is_estimate_ready,
+    recovery_task,
+)
 from pages.explore.unit_inspector import draw_unit_inspector
 from pages.state.background_task import draw_task, partial_result, start, wait_for
 from pages.state.messages import render_page, show_pending_message
@@ -21,11 +29,12 @@ from pruning.recipe.recipe import Recipe
 
 ALONE_AFTER_S = 0.35
 DEBOUNCE_S = 0.15
+RECOVERY_PATIENCE_S = 0.05  # for a recovery that is known
 
 
 def page() -> None:
     """Draw the page."""
-    set_active_work("accuracy", "curve", "scores")
+    set_active_work(ACCURACY_TASK, RECOVERY_TASK, "curve", "scores")
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
     st.title("Explore")
@@ -71,14 +80,20 @@ def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
         bottom_left, curve_slot = st.columns(2)
         with bottom_left:
             draw_mask(pruned)
-    evaluation = wait_for(accuracy, None, enough=is_estimate_ready)
+    masked = wait_for(accuracy, None, enough=is_estimate_ready)
+    recovery = recovery_task(pruned)
+    recovered = None if recovery is None else wait_for(recovery, RECOVERY_PATIENCE_S)
     with metrics:
-        if evaluation is not None:
-            remember_visited(evaluation)
-            draw_metrics(pruned, evaluation)
-        else:
+        if masked is None:
             draw_task(accuracy)
-    current = evaluation or partial_result(accuracy)
+        else:
+            draw_metrics(pruned, masked, recovered)
+        if recovery is not None and recovered is None:
+            draw_task(recovery)
+    result, task = (masked, accuracy) if recovery is None else (recovered, recovery)
+    if result is not None:
+        remember_visited(result)
+    current = result or partial_result(task)
     curve = curve_task(pruned.recipe)
     points = None if curve is None else wait_for(curve)
     with curve_slot:

@@ -129,6 +129,8 @@ class SessionState:
     grouping: Field[str | None] = optional()
     rule: Field[str | None] = optional()
     scope: Field[str | None] = optional()
+    recovery: Field[str | None] = optional()
+    """What happens to the remaining weights: ``none``, or a name in ``RECOVERIES``."""
     alike: Field[str | None] = optional()
     """Scope of rules that compare each score by itself: ``global`` or ``custom``."""
     layer_widgets: Field[None] = optional()

@@ -1,4 +1,4 @@
-"""Keys of the widgets of a step form, in the sidebar or in a column of a comparison."""
+"""Keys and options of the widgets of a recipe, in the sidebar or in a column of a comparison."""
 
 from dataclasses import dataclass
 
@@ -88,3 +88,22 @@ SIDEBAR_STEP = StepWidgets(
     own_values=SessionState.alike.key,
 )
 """Widgets of the sidebar."""
+
+NO_RECOVERY = "none"
+"""Option of the recovery widget that stands for no recovery."""
+
+
+def recovery_option(recovery: tuple[str, ...]) -> str:
+    """Return what the recovery widget shows for a recipe.
+
+    Parameters
+    ----------
+    recovery : tuple of str
+        Recoveries of the recipe.
+
+    Returns
+    -------
+    str
+        Name of the last one, or `NO_RECOVERY`.
+    """
+    return recovery[-1] if recovery else NO_RECOVERY

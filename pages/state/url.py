@@ -20,7 +20,7 @@ from pages.state.available import (
 )
 from pages.state.messages import report_bad_link, report_unknown_keys
 from pages.state.session import SessionState, session
-from pages.state.step_widgets import SIDEBAR_STEP
+from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import layers_for
 from pruning.recipe.query import (
@@ -251,6 +251,7 @@ def show_recipe(recipe: Recipe) -> None:
     session.recipe = recipe
     session.network, session.dataset = recipe.network, recipe.dataset
     session.active_step = len(recipe.previous_steps)
+    session.recovery = recovery_option(recipe.recovery)
     if recipe.uses_calibration or session.calibration is None:
         session.calibration = recipe.calibration
     if recipe.is_random or session.seed is None:

@@ -17,6 +17,7 @@ from pruning.cli.options import (
     print_json,
     progress_bar,
     read_recipes,
+    recovery_option,
     score_with_progress,
     table_to_text,
     write_csv,
@@ -67,6 +68,7 @@ TEXT_COLUMNS = [
     show_default=True,
     help="Number of seeds of recipes with a random criterion.",
 )
+@recovery_option
 @images_option
 @precision_option
 @data_dir_option
@@ -78,6 +80,7 @@ def curve(
     recipes: tuple[Path, ...],
     points: int,
     seeds: int,
+    recovery: tuple[str, ...],
     images: int | None,
     precision: float | None,
     as_json: bool,
@@ -93,7 +96,7 @@ def curve(
     from pruning.recipe.labels import recipe_label
 
     request = CurveRequest(
-        tuple(_read_recipes(recipes, network, dataset)), points, seeds, images, precision
+        tuple(_read_recipes(recipes, network, dataset, recovery)), points, seeds, images, precision
     )
     fetch_dataset(request.recipes[0].dataset)
     for recipe in request.recipes:
@@ -111,7 +114,7 @@ def curve(
 
 
 def _read_recipes(
-    paths: tuple[Path, ...], network: str | None, dataset: str | None
+    paths: tuple[Path, ...], network: str | None, dataset: str | None, recovery: tuple[str, ...]
 ) -> list["Recipe"]:
     from pruning.recipe.serialization import recipe_from_dict
 
@@ -120,6 +123,8 @@ def _read_recipes(
         overrides["network"] = network
     if dataset is not None:
         overrides["dataset"] = dataset
+    if recovery:
+        overrides["recovery"] = list(recovery)
     if not paths:
         by_magnitude = recipe_from_dict(overrides)
         at_random = recipe_from_dict({**overrides, "criterion": "random"})

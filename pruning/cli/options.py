@@ -65,13 +65,21 @@ criterion_option = click.option(
 calibration_option = click.option(
     "--calibration",
     type=int,
-    help=f"Number of training images that criteria may use [default: {DEFAULT_CALIBRATION}].",
+    help="Number of training images that criteria and recoveries may use "
+    f"[default: {DEFAULT_CALIBRATION}].",
 )
 images_option = click.option(
     "--images", type=int, help="Classify only the first N test images [default: all]."
 )
 seed_option = click.option(
     "--seed", type=int, default=0, show_default=True, help="Seed of random criteria."
+)
+recovery_option = click.option(
+    "--recovery",
+    multiple=True,
+    metavar="NAME",
+    help="What happens to the remaining weights after the last step, without training: batch_norm "
+    "or reconstruct; can be repeated [default: nothing].",
 )
 precision_option = click.option(
     "--precision",

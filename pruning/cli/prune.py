@@ -20,18 +20,19 @@ from pruning.cli.options import (
     json_option,
     network_option,
     print_json,
+    recovery_option,
     score_with_progress,
     seed_option,
     to_flag,
 )
-from pruning.cli.prune_output import add_removal, removal_to_text, to_dict, to_text
+from pruning.cli.prune_output import add_recovery, add_removal, removal_to_text, to_dict, to_text
 from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
 
 if TYPE_CHECKING:
     from pruning.recipe.recipe import Recipe
 
-RECIPE_OPTIONS = ("network", "dataset", "calibration", "images", "seed")
+RECIPE_OPTIONS = ("network", "dataset", "calibration", "images", "seed", "recovery")
 STEP_OPTIONS = ("method", "criterion", "measure", "grouping", "scope", "layers", "values")
 
 Options = dict[str, Any]
@@ -102,6 +103,7 @@ def _rule_options() -> tuple[click.Option, ...]:
     metavar="FILE",
     help="JSON file with a list of steps or a whole recipe, instead of the options above.",
 )
+@recovery_option
 @calibration_option
 @images_option
 @seed_option
@@ -116,7 +118,10 @@ def _rule_options() -> tuple[click.Option, ...]:
     "--masks", type=FILE, metavar="FILE", help="Write the masks as safetensors: uint8, 1 = kept."
 )
 @click.option(
-    "--weights", type=FILE, metavar="FILE", help="Write the masked state dict as safetensors."
+    "--weights",
+    type=FILE,
+    metavar="FILE",
+    help="Write the masked state dict, after recovery, as safetensors.",
 )
 @click.option(
     "--program",
@@ -148,6 +153,9 @@ def prune(
     start = time.perf_counter()
     pruned = prune_network(recipe)
     [evaluation] = evaluate([recipe])
+    masked_evaluation = None
+    if recipe.recovery:
+        [masked_evaluation] = evaluate([recipe.without_recovery])
     seconds = time.perf_counter() - start
 
     if masks is not None:
@@ -159,11 +167,13 @@ def prune(
     report = report_removal(recipe) if remove else None
     if as_json:
         content = to_dict(pruned, evaluation, seconds)
+        if masked_evaluation is not None:
+            add_recovery(content, evaluation, masked_evaluation)
         if report is not None:
             add_removal(content, report)
         print_json(content)
     else:
-        click.echo(to_text(pruned, evaluation))
+        click.echo(to_text(pruned, evaluation, masked_evaluation))
         if report is not None:
             click.echo(removal_to_text(report))
 
@@ -199,7 +209,8 @@ def _recipe_of_options(options: Options, rule: str, value: float | str) -> "Reci
 
 def _recipe_fields(options: Options) -> dict[str, Any]:
     """Fields of a recipe other than its steps, as far as they are known."""
-    return {name: options[name] for name in RECIPE_OPTIONS if options[name] is not None}
+    fields = {name: options[name] for name in RECIPE_OPTIONS}
+    return {name: value for name, value in fields.items() if value not in (None, ())}
 
 
 def _parse_layers(text: str | None) -> list[str] | None:

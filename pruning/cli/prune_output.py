@@ -31,7 +31,6 @@ def to_dict(pruned: "PrunedNetwork", evaluation: "Evaluation", seconds: float) -
     """
     from pruning.recipe.serialization import recipe_to_dict
 
-    low, high = evaluation.accuracy.interval
     layers = pruned.layer_table[JSON_LAYER_COLUMNS].astype(object)
     units = []
     for result in pruned.step_results:
@@ -52,10 +51,7 @@ def to_dict(pruned: "PrunedNetwork", evaluation: "Evaluation", seconds: float) -
             "macs": pruned.dense.macs,
         },
         "pruned": {
-            "accuracy": evaluation.accuracy.value,
-            "accuracy_low": low,
-            "accuracy_high": high,
-            "images": evaluation.accuracy.images,
+            **_accuracy_to_dict(evaluation),
             "sparsity": evaluation.sparsity,
             "parameters": evaluation.masked.parameters,
             "macs": evaluation.masked.macs,
@@ -66,6 +62,34 @@ def to_dict(pruned: "PrunedNetwork", evaluation: "Evaluation", seconds: float) -
         "layers": layers.where(layers.notna(), None).to_dict("records"),
         "warnings": list(pruned.warnings),
         "seconds": round(seconds, 4),
+    }
+
+
+def _accuracy_to_dict(evaluation: "Evaluation") -> dict[str, Any]:
+    low, high = evaluation.accuracy.interval
+    return {
+        "accuracy": evaluation.accuracy.value,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "images": evaluation.accuracy.images,
+    }
+
+
+def add_recovery(content: dict[str, Any], recovered: "Evaluation", masked: "Evaluation") -> None:
+    """Add the accuracy before recovery, as ``masked``, and what the recovery took.
+
+    Parameters
+    ----------
+    content : dict
+        JSON values of `to_dict`, whose ``pruned`` is after recovery; modified.
+    recovered, masked : Evaluation
+        After and before recovery.
+    """
+    content["masked"] = _accuracy_to_dict(masked)
+    content["recovery"] = {
+        "names": list(recovered.recipe.recovery),
+        "images": recovered.recipe.calibration,
+        "seconds": recovered.recovery_seconds,
     }
 
 
@@ -106,7 +130,9 @@ def _latency_to_dict(latency: "Latency") -> dict[str, float | int]:
     }
 
 
-def to_text(pruned: "PrunedNetwork", evaluation: "Evaluation") -> str:
+def to_text(
+    pruned: "PrunedNetwork", evaluation: "Evaluation", masked_evaluation: "Evaluation | None" = None
+) -> str:
     """Convert a result to text for a terminal.
 
     Parameters
@@ -114,7 +140,9 @@ def to_text(pruned: "PrunedNetwork", evaluation: "Evaluation") -> str:
     pruned : PrunedNetwork
         The pruned network.
     evaluation : Evaluation
-        Its evaluation.
+        Its evaluation, after recovery.
+    masked_evaluation : Evaluation, optional
+        Its evaluation before recovery, if the recipe has one.
 
     Returns
     -------
@@ -124,6 +152,7 @@ def to_text(pruned: "PrunedNetwork", evaluation: "Evaluation") -> str:
     dense, masked, effective = pruned.dense, evaluation.masked, evaluation.effective
     lines = [
         _accuracy_line(evaluation),
+        *_recovery_lines(evaluation, masked_evaluation),
         f"sparsity    {evaluation.sparsity:.2%} of {dense.prunable_weights:,} prunable weights",
         f"parameters  {masked.parameters:,} of {dense.parameters:,} left (masks), "
         f"{evaluation.masked_compression:.2f}x smaller; "
@@ -141,6 +170,16 @@ def to_text(pruned: "PrunedNetwork", evaluation: "Evaluation") -> str:
     for warning in pruned.warnings:
         lines += ["", f"warning: {warning}"]
     return "\n".join(lines)
+
+
+def _recovery_lines(evaluation: "Evaluation", masked: "Evaluation | None") -> list[str]:
+    if masked is None:
+        return []
+    recipe, seconds = evaluation.recipe, evaluation.recovery_seconds
+    line = f"recovery    {', '.join(recipe.recovery)} on {recipe.calibration:,} training images"
+    if seconds is not None:
+        line += f", {seconds:.2f} s"
+    return [f"{line}; before it {masked.accuracy.value:.2%}"]
 
 
 def _accuracy_line(evaluation: "Evaluation") -> str:

@@ -19,6 +19,7 @@ from pruning.cli.options import (
     precision_option,
     print_json,
     progress_bar,
+    recovery_option,
     score_with_progress,
     seed_option,
     write_csv,
@@ -46,6 +47,7 @@ SCAN_OPTIONS = (
         default="",
         help="inside or across residual additions (filter, neuron) [default: inside].",
     ),
+    recovery_option,
     calibration_option,
     seed_option,
     precision_option,
@@ -84,6 +86,7 @@ def run_scan(
     method: str,
     criterion: str | None,
     grouping: str,
+    recovery: tuple[str, ...],
     calibration: int | None,
     seed: int,
     precision: float | None,
@@ -99,6 +102,8 @@ def run_scan(
         As of `Step`; None selects the first one that applies.
     grouping : str
         As of `Step`.
+    recovery : tuple of str
+        As of `Recipe`.
     calibration : int or None
         As of `Recipe`; None selects the default.
     seed : int
@@ -129,6 +134,7 @@ def run_scan(
         dataset,
         calibration=DEFAULT_CALIBRATION if calibration is None else calibration,
         seed=seed,
+        recovery=recovery,
         method=method,
         criterion=criterion or criteria_for(network, method)[0],
         grouping=grouping,

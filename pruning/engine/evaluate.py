@@ -17,6 +17,7 @@ from pruning.engine.evaluation import Evaluation
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import prune, trained_model
 from pruning.engine.pruned_network import PrunedNetwork
+from pruning.engine.recover import recover
 from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
 from pruning.inference.classify import BatchTally, classify, default_batch_size
@@ -202,6 +203,7 @@ class _EvaluationState:
             removed_share=stored.removed_share,
             masked=masked,
             known_effective=effective,
+            recovery_seconds=stored.recovery_seconds,
         )
         self.evaluations[recipe] = evaluation
         is_unchanged = (stored.masked, stored.effective) == (masked, effective)
@@ -243,6 +245,15 @@ class _EvaluationState:
             return self.kept_networks.pop(recipe)
         return prune(recipe, lambda share: self._report_sometimes()).network
 
+    def _recovered_network(self, recipe: Recipe) -> MaskedNetwork:
+        """Apply the recoveries of a recipe, if it has any, with reports meanwhile."""
+        masked = self._masked_network(recipe)
+        recovered = recover(recipe, masked, lambda share: self._report_sometimes())
+        if recovered.seconds is not None:
+            evaluation = self.evaluations[recipe]
+            self.evaluations[recipe] = replace(evaluation, recovery_seconds=recovered.seconds)
+        return recovered.network
+
     def _unclassified(self, recipe: Recipe) -> Evaluation:
         pruned = self._prune(recipe)
         return Evaluation(
@@ -263,10 +274,11 @@ class _EvaluationState:
         for recipe in self.image_counts:
             if self._is_done(recipe):
                 continue
-            member = _Member(recipe, self._masked_network(recipe))
+            member = _Member(recipe, self._recovered_network(recipe))
             members.append(member)
             size += _parameter_bytes(member.network)
-            if size > MAX_PARAMETER_BYTES:
+            # A recovered network shares no stage with others: it is classified at once.
+            if size > MAX_PARAMETER_BYTES or member.network.is_recovered:
                 self._classify_members(members)
                 members, size = [], 0
         self._classify_members(members)

@@ -37,6 +37,8 @@ class Evaluation:
         Cost of what the masks keep.
     known_effective : Cost, optional
         Cost of what is connected to both the image and the logits, if it is known already.
+    recovery_seconds : float, optional
+        Duration of the recovery, when it was computed; None without a recovery.
     """
 
     recipe: Recipe
@@ -47,6 +49,7 @@ class Evaluation:
     removed_share: float
     masked: Cost
     known_effective: Cost | None = field(default=None, compare=False)
+    recovery_seconds: float | None = field(default=None, compare=False)
 
     @property
     def effective(self) -> Cost:

@@ -37,14 +37,15 @@ def save_weights(pruned: PrunedNetwork, path: Path, *, compact: bool = False) ->
     pruned : PrunedNetwork
         The network.
     path : Path
-        The masked state dict, with ``input`` if pixels were removed.
+        The masked state dict after recovery, with ``input`` if pixels were removed.
     compact : bool
         Write the network after physical removal instead.
     """
     if compact:
         state = pruned.compact_model.state_dict()
     else:
-        state = pruned.model.state_dict() | pruned.network.masked_parameters()
+        network = pruned.recovered
+        state = network.model.state_dict() | network.masked_parameters()
     with atomic_write(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
 
@@ -62,7 +63,7 @@ def save_program(pruned: PrunedNetwork, path: Path, *, compact: bool = False) ->
         Write the network after physical removal instead.
     """
     data = DATASETS[pruned.recipe.dataset]
-    model = copy.deepcopy(pruned.compact_model) if compact else pruned.network.copy()
+    model = copy.deepcopy(pruned.compact_model) if compact else pruned.recovered.copy()
     model = model.to(memory_format=torch.contiguous_format)
     mask = None if compact else pruned.network.input_mask
     if mask is None:

@@ -24,12 +24,15 @@ class MaskedNetwork:
         Plain layers that were removed from ``model``.
     removed_blocks : tuple of str
         Residual blocks whose masks remove all their parameters.
+    is_recovered : bool
+        Whether a recovery has changed the kept parameters of ``model``.
     """
 
     model: nn.Sequential
     masks: Masks = field(default_factory=lambda: Masks({}))
     removed_layers: tuple[str, ...] = ()
     removed_blocks: tuple[str, ...] = ()
+    is_recovered: bool = False
 
     @cached_property
     def parameters(self) -> int:
@@ -46,7 +49,7 @@ class MaskedNetwork:
     def bytes(self) -> int:
         """Approximate memory of the masks, and of the model if it is not the trained one."""
         size = self.masks.bytes
-        if self.removed_layers:
+        if self.removed_layers or self.is_recovered:
             size += 4 * self.parameters
         return size
 

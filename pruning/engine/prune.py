@@ -51,7 +51,7 @@ def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwor
     previous = prune(previous_recipe, report) if previous_recipe else None
     before_step = previous.network if previous else MaskedNetwork(trained_model(recipe))
     groups_of_step = _groups_in(before_step, recipe)
-    network = _apply_step(recipe, before_step, groups_of_step, ranking, selection)
+    network = _apply_step(recipe.without_recovery, before_step, groups_of_step, ranking, selection)
     return PrunedNetwork(recipe, previous, network, groups_of_step, ranking, selection)
 
 

@@ -16,6 +16,7 @@ from pruning.data.datasets import DATASETS
 from pruning.engine import remarks
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
+from pruning.engine.recover import RecoveredNetwork, recover
 from pruning.methods.connectivity import ConnectedNetwork, connected_network
 from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
@@ -24,6 +25,7 @@ from pruning.methods.selection import Selection, SelectionSummary, count_removed
 from pruning.methods.units import UnitGroup
 from pruning.models import checkpoints, prunable
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,26 @@ class PrunedNetwork:
     def model(self) -> nn.Sequential:
         """The network, shared and never modified."""
         return self.network.model
+
+    def recover(self, report: ShareReport = ignore_progress) -> RecoveredNetwork:
+        """Apply the recoveries of the recipe; cached.
+
+        Parameters
+        ----------
+        report : callable
+            Called with the share of the recovery that is done, if it is not cached.
+
+        Returns
+        -------
+        RecoveredNetwork
+            The network itself if the recipe has no recovery.
+        """
+        return recover(self.recipe, self.network, report)
+
+    @property
+    def recovered(self) -> MaskedNetwork:
+        """The network after the recoveries of the recipe, with the same masks."""
+        return self.recover().network
 
     @property
     def masks(self) -> Masks:
@@ -167,7 +189,7 @@ class PrunedNetwork:
 
     @property
     def compact_model(self) -> nn.Sequential:
-        """The network after physical removal; shared and never modified."""
+        """The recovered network after physical removal; shared and never modified."""
         return _compact_model(self)
 
     @cached_property
@@ -286,18 +308,23 @@ def _by_recipe(pruned: PrunedNetwork) -> Recipe:
     return pruned.recipe
 
 
+def _by_steps(pruned: PrunedNetwork) -> Recipe:
+    """Key of what does not depend on the values of the remaining weights."""
+    return pruned.recipe.without_recovery
+
+
 def _connected_bytes(network: ConnectedNetwork) -> int:
     return sum(layer.nonzero.nbytes + layer.weight.nbytes for layer in network.layers.values())
 
 
-@cached("connected networks, bytes", max_size=32_000_000, key=_by_recipe, size_of=_connected_bytes)
+@cached("connected networks, bytes", max_size=32_000_000, key=_by_steps, size_of=_connected_bytes)
 def _connected_network(pruned: PrunedNetwork) -> ConnectedNetwork:
     data = DATASETS[pruned.recipe.dataset]
     parameters = pruned.network.masked_parameters()
     return connected_network(pruned.model, parameters, data.channels, data.size)
 
 
-@cached("effective costs", max_size=4096, key=_by_recipe)
+@cached("effective costs", max_size=4096, key=_by_steps)
 def _effective_cost(pruned: PrunedNetwork) -> Cost:
     network = pruned.connected
     macs = 0
@@ -313,5 +340,5 @@ def _model_bytes(model: nn.Module) -> int:
 @cached("compact networks, bytes", max_size=200_000_000, key=_by_recipe, size_of=_model_bytes)
 def _compact_model(pruned: PrunedNetwork) -> nn.Sequential:
     data = DATASETS[pruned.recipe.dataset]
-    parameters = pruned.network.masked_parameters()
-    return remove(pruned.model, parameters, data.channels, data.size)
+    network = pruned.recovered
+    return remove(network.model, network.masked_parameters(), data.channels, data.size)

@@ -28,6 +28,8 @@ class StoredResult:
         As of `Evaluation`; None in results of the first edition.
     is_unfinished : bool
         Whether more images were to be classified: a longer result replaces this one.
+    recovery_seconds : float or None
+        As of `Evaluation`.
     """
 
     tally: Tally
@@ -37,6 +39,7 @@ class StoredResult:
     effective: Cost | None
     masked: Cost | None
     is_unfinished: bool
+    recovery_seconds: float | None = None
 
     @classmethod
     def of(cls, evaluation: Evaluation, *, is_unfinished: bool) -> "StoredResult":
@@ -62,6 +65,7 @@ class StoredResult:
             effective=evaluation.known_effective,
             masked=evaluation.masked,
             is_unfinished=is_unfinished,
+            recovery_seconds=evaluation.recovery_seconds,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -87,6 +91,8 @@ class StoredResult:
         if self.masked is not None:
             content["masked_parameters"] = self.masked.parameters
             content["masked_macs"] = self.masked.macs
+        if self.recovery_seconds is not None:
+            content["recovery_seconds"] = self.recovery_seconds
         return content
 
     @classmethod
@@ -134,7 +140,14 @@ class StoredResult:
             effective=_cost(content, "parameters", "macs"),
             masked=_cost(content, "masked_parameters", "masked_macs"),
             is_unfinished=is_unfinished,
+            recovery_seconds=_optional_seconds(content),
         )
+
+
+def _optional_seconds(content: Mapping[str, Any]) -> float | None:
+    if "recovery_seconds" not in content:
+        return None
+    return _number(content, "recovery_seconds", 0.0, sys.float_info.max)
 
 
 def _cost(content: Mapping[str, Any], parameters: str, macs: str) -> Cost | None:

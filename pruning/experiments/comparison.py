@@ -30,12 +30,15 @@ class ColumnProgress:
     matched : MatchedRecipe or None
         The recipe at the budget, once it is found.
     evaluation : Evaluation or None
-        Its evaluation so far.
+        Its evaluation so far, after recovery if the recipe has one.
+    before_recovery : Evaluation or None
+        Its evaluation before recovery; None without a recovery.
     """
 
     share: float
     matched: MatchedRecipe | None = None
     evaluation: Evaluation | None = None
+    before_recovery: Evaluation | None = None
 
 
 def measure_column(
@@ -59,12 +62,18 @@ def measure_column(
     """
     rank_units(recipe, lambda share: report(ColumnProgress(share / 2)))
     matched = match_budget(recipe, budget, lambda share: report(ColumnProgress(0.5 + share / 2)))
+    before_recovery = None
+    if matched.recipe.recovery:
+        masked_recipe = matched.recipe.without_recovery
+        [before_recovery] = evaluate(
+            [masked_recipe], report=lambda progress: report(ColumnProgress(1.0, matched))
+        )
 
     def report_evaluation(progress: EvaluationProgress) -> None:
-        report(ColumnProgress(1.0, matched, progress.evaluations[0]))
+        report(ColumnProgress(1.0, matched, progress.evaluations[0], before_recovery))
 
     [evaluation] = evaluate([matched.recipe], report=report_evaluation)
-    return ColumnProgress(1.0, matched, evaluation)
+    return ColumnProgress(1.0, matched, evaluation, before_recovery)
 
 
 def check_comparable(recipes: Sequence[Recipe]) -> None:

@@ -29,7 +29,7 @@ def report_removal(
     pruned = prune(recipe)
     return cost_report(
         trained_model(recipe),
-        pruned.network.copy(),
+        pruned.recovered.copy(),
         pruned.compact_model,
         recipe.dataset,
         masked_weights=sum(pruned.kept_weights.values()),

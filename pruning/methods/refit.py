@@ -2,21 +2,16 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 from itertools import pairwise
 
 import torch
 from torch import nn
 
 from pruning.inference.prefix_cache import forward
+from pruning.methods.least_squares import RIDGE, Moments, ridge_fit
 from pruning.methods.masks import Masks
 from pruning.methods.units import expand_rows
 from pruning.models import prunable
-
-# Penalty in units of the inputs' mean variance: many inputs are nearly always zero, and 1,024
-# images are few.
-RIDGE = 1e-2
-MIN_PENALTY = 1e-12  # inputs that are all zero get zero weights
 
 Batches = Callable[[], Iterable[torch.Tensor]]
 
@@ -126,44 +121,20 @@ def least_squares(
     nn.Linear
         Layer from i inputs to o outputs, in the dtype of the outputs.
     """
-    moments = _mean_moments(pairs)
-    x, y = moments.x, moments.y
-    covariance = moments.xx - torch.outer(x, x)  # (i, i)
-    penalty = max(ridge * float(covariance.diagonal().mean()), MIN_PENALTY)
-    regularised = covariance + penalty * torch.eye(len(x), dtype=x.dtype)
-    weight = torch.linalg.solve(regularised, moments.xy - torch.outer(x, y)).T
-    bias = y - weight @ x
-    layer = nn.Linear(len(x), len(y), device="meta")  # initial weights would use random numbers
-    layer.weight = nn.Parameter(weight.to(moments.dtype), requires_grad=False)
-    layer.bias = nn.Parameter(bias.to(moments.dtype), requires_grad=False)
-    return layer
-
-
-@dataclass(frozen=True)
-class _Moments:
-    """Means of inputs x (i,), outputs y (o,), and products xx (i, i), xy (i, o), in float64."""
-
-    x: torch.Tensor
-    y: torch.Tensor
-    xx: torch.Tensor
-    xy: torch.Tensor
-    dtype: torch.dtype  # of the outputs
-
-
-def _mean_moments(pairs: Iterable[tuple[torch.Tensor, torch.Tensor]]) -> _Moments:
-    count = 0
-    sums: list[torch.Tensor] = []
+    moments: Moments | None = None
     dtype = torch.float32
     for x, y in pairs:
         dtype = y.dtype
-        x, y = x.double(), y.double()
-        batch_sums = [x.sum(0), y.sum(0), x.T @ x, x.T @ y]
-        if sums:
-            batch_sums = [old + new for old, new in zip(sums, batch_sums, strict=True)]
-        sums = batch_sums
-        count += len(x)
-    x, y, xx, xy = (total / count for total in sums)
-    return _Moments(x, y, xx, xy, dtype)
+        batch = Moments.of(x.double(), y.double())
+        moments = batch if moments is None else moments + batch
+    assert moments is not None, "there is no batch"
+    fit = ridge_fit(moments, ridge=ridge)
+    assert fit.bias is not None
+    outputs, inputs = fit.weight.shape
+    layer = nn.Linear(inputs, outputs, device="meta")  # initial weights would use random numbers
+    layer.weight = nn.Parameter(fit.weight.to(dtype), requires_grad=False)
+    layer.bias = nn.Parameter(fit.bias.to(dtype), requires_grad=False)
+    return layer
 
 
 def _layers_after_gaps(model: nn.Module, removed: set[str]) -> list[str]:

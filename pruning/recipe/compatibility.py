@@ -7,6 +7,7 @@ from functools import lru_cache
 from torch import nn
 
 from pruning.methods.criteria import CRITERIA
+from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import RULES, SCOPES
 from pruning.methods.units import METHODS, UnitGroup, groups
 from pruning.models import build
@@ -131,6 +132,56 @@ def scopes_for(rule: str, method: str) -> list[str]:
     if not METHODS[method].units_are_weights:  # densities are defined by the shapes of weights
         valid.discard("erk")
     return [name for name in SCOPES if name in valid]
+
+
+def recoveries_for(network: str) -> list[str]:
+    """Return the recoveries that change something in a network.
+
+    Parameters
+    ----------
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    list of str
+        Names in ``RECOVERIES``, in the order in which they are applied.
+    """
+    has_norms = has_norm_per_convolution(network)
+    return [name for name, entry in RECOVERIES.items() if has_norms or not entry.needs_batch_norm]
+
+
+def canonical_recovery(recovery: Collection[str], network: str) -> tuple[str, ...]:
+    """Check recoveries and bring them into the order in which they are applied.
+
+    Parameters
+    ----------
+    recovery : collection of str
+        Names in ``RECOVERIES``, in any order.
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    tuple of str
+        Each name once, without those that a later one replaces.
+
+    Raises
+    ------
+    ValueError
+        A name that is not registered, or a recovery that changes nothing in the network.
+    """
+    offered = recoveries_for(network)
+    replaced: set[str] = set()
+    for name in recovery:
+        entry = RECOVERIES.require(name)
+        if name not in offered:
+            raise ValueError(
+                f"recovery {name!r} needs batch norms, which {network} does not have: "
+                f"choose from {', '.join(offered)}"
+            )
+        replaced.update(entry.replaces)
+    return tuple(name for name in offered if name in recovery and name not in replaced)
 
 
 def groupings_for(network: str, method: str) -> list[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from pruning.methods.criteria import CRITERIA
+from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import default_grouping, default_variant
@@ -25,8 +26,8 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
     Returns
     -------
     str
-        Method and criterion of each step, and what differs from the defaults; not the value of
-        the last step, which varies along a curve.
+        Method and criterion of each step, what differs from the defaults, and the recoveries; not
+        the value of the last step, which varies along a curve.
     """
     seed = recipe.seed if with_seed else None
     labels = [_step_label(step, seed, with_value=True) for step in recipe.previous_steps]
@@ -34,7 +35,12 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
     text = " + ".join(labels)
     if recipe.calibration != DEFAULT_CALIBRATION:
         text += f", {recipe.calibration:,} calibration images"
-    return text
+    return text + _recovery_text(recipe)
+
+
+def _recovery_text(recipe: Recipe) -> str:
+    labels = [RECOVERIES[name].label.lower() for name in recipe.recovery]
+    return "".join(f", {label}" for label in labels)
 
 
 def short_labels(recipes: Sequence[Recipe]) -> list[str]:
@@ -58,6 +64,7 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
         label = f"{number}. {METHODS[step.method].label}"
         if ambiguous:
             label += f", {CRITERIA[step.criterion].label}"
+        label += _recovery_text(recipe)
         labels.append(label)
     return labels
 

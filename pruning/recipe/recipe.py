@@ -9,9 +9,11 @@ from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import DEFAULT_NETWORK, NETWORKS
 from pruning.recipe.compatibility import (
+    canonical_recovery,
     canonical_step,
     criteria_for,
     layers_for,
+    recoveries_for,
     rules_for,
 )
 from pruning.recipe.step import Step
@@ -37,11 +39,14 @@ class Recipe:
     steps : tuple of Step
         One to six steps.
     calibration : int
-        Number of training images that criteria and refits may use.
+        Number of training images that criteria, refits and recoveries may use.
     max_test_images : int, optional
         Number of test images to classify, the first ones; all of them by default.
     seed : int
         Seed of random criteria.
+    recovery : tuple of str
+        What happens to the remaining parameters after the last step: names in ``RECOVERIES``,
+        which are brought into the order of the registry.
 
     Raises
     ------
@@ -55,6 +60,7 @@ class Recipe:
     calibration: int = DEFAULT_CALIBRATION
     max_test_images: int | None = None
     seed: int = 0
+    recovery: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         NETWORKS.require(self.network)
@@ -63,6 +69,8 @@ class Recipe:
             raise ValueError(f"a recipe has 1 to {MAX_STEPS} steps, not {len(self.steps)}")
         steps = tuple(canonical_step(step, self.network) for step in self.steps)
         object.__setattr__(self, "steps", steps)
+        recovery = canonical_recovery(self.recovery, self.network)
+        object.__setattr__(self, "recovery", recovery)
         if self.max_test_images is not None:
             _check_whole_number("images", self.max_test_images, 1, test_images)
         if self.max_test_images == test_images:
@@ -84,13 +92,14 @@ class Recipe:
         calibration: int = DEFAULT_CALIBRATION,
         max_test_images: int | None = None,
         seed: int = 0,
+        recovery: tuple[str, ...] = (),
         **step: Any,
     ) -> "Recipe":
         """Make a recipe of one step.
 
         Parameters
         ----------
-        network, dataset, calibration, max_test_images, seed
+        network, dataset, calibration, max_test_images, seed, recovery
             As of `Recipe`.
         **step
             Fields of `Step`.
@@ -100,7 +109,8 @@ class Recipe:
         Recipe
             The recipe.
         """
-        return cls(network, dataset, (Step(**step),), calibration, max_test_images, seed)
+        steps = (Step(**step),)
+        return cls(network, dataset, steps, calibration, max_test_images, seed, recovery)
 
     @property
     def last_step(self) -> Step:
@@ -114,8 +124,15 @@ class Recipe:
 
     @property
     def without_last_step(self) -> "Recipe | None":
-        """The recipe of the previous steps, or None if there is only one step."""
-        return replace(self, steps=self.previous_steps) if self.previous_steps else None
+        """The recipe of the previous steps, without recovery; None if there is only one step."""
+        if not self.previous_steps:
+            return None
+        return replace(self, steps=self.previous_steps, recovery=())
+
+    @property
+    def without_recovery(self) -> "Recipe":
+        """The same steps without recovery."""
+        return replace(self, recovery=()) if self.recovery else self
 
     @property
     def chosen_layers(self) -> tuple[str, ...]:
@@ -130,8 +147,8 @@ class Recipe:
 
     @property
     def uses_calibration(self) -> bool:
-        """Whether a criterion or the removal itself uses calibration images."""
-        return any(_needs_data(step) for step in self.steps)
+        """Whether a criterion, the removal itself or a recovery uses calibration images."""
+        return bool(self.recovery) or any(_needs_data(step) for step in self.steps)
 
     @property
     def on_all_images(self) -> "Recipe":
@@ -141,7 +158,7 @@ class Recipe:
     @property
     def scoring_key(self) -> "Recipe":
         """The recipe by which the scores of the last step are cached, whatever it then removes."""
-        return self.on_all_images.with_last_step(
+        return self.on_all_images.without_recovery.with_last_step(
             rule="sparsity", value=0.0, values=(), scope="global", layers=None
         )
 
@@ -154,7 +171,8 @@ class Recipe:
             The last one is this recipe.
         """
         for count in range(1, len(self.steps) + 1):
-            yield replace(self, steps=self.steps[:count])
+            steps = self.steps[:count]
+            yield self if steps == self.steps else replace(self, steps=steps, recovery=())
 
     def with_steps(self, steps: tuple[Step, ...]) -> "Recipe":
         """Return the recipe with other steps.
@@ -206,7 +224,9 @@ class Recipe:
         keep_layers = network == self.network
         steps = tuple(_moved_step(step, network, keep_layers) for step in self.steps)
         calibration = min(self.calibration, max_calibration_images(dataset))
-        return Recipe(network, dataset, steps, calibration, seed=self.seed)
+        offered = recoveries_for(network)
+        recovery = tuple(name for name in self.recovery if name in offered)
+        return Recipe(network, dataset, steps, calibration, seed=self.seed, recovery=recovery)
 
 
 def max_calibration_images(dataset: str) -> int:

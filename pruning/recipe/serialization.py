@@ -61,6 +61,8 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
         listed; with several, a list ``steps``.
     """
     content = {key: getattr(recipe, attribute) for attribute, key in RECIPE_KEYS.items()}
+    if recipe.recovery:  # absent otherwise, so that keys of stored results stay the same
+        content["recovery"] = list(recipe.recovery)
     if recipe.previous_steps:
         return content | {"steps": [step_to_dict(step) for step in recipe.steps]}
     return content | step_to_dict(recipe.last_step) | {"layers": list(recipe.chosen_layers)}
@@ -88,7 +90,8 @@ def recipe_from_dict(content: object) -> Recipe:
         raise ValueError("a recipe is an object with fields like network, method, rule and value")
     values = dict(content)
     step_contents = values.pop("steps", None)
-    recipe_keys = set(RECIPE_KEYS.values())
+    recovery = _recovery_from_json(values.pop("recovery", None))
+    recipe_keys = {*RECIPE_KEYS.values(), "recovery"}
     if step_contents is None:
         step_keys = set(STEP_KEYS.values())
         _check_fields("recipe", values, recipe_keys | step_keys | {"steps"})
@@ -98,7 +101,16 @@ def recipe_from_dict(content: object) -> Recipe:
         _check_fields("recipe", values, recipe_keys)
         steps = _steps_from_list(step_contents)
     attributes = {key: attribute for attribute, key in RECIPE_KEYS.items()}
-    return Recipe(steps=steps, **{attributes[key]: value for key, value in values.items()})
+    fields_of_recipe = {attributes[key]: value for key, value in values.items()}
+    return Recipe(steps=steps, recovery=recovery, **fields_of_recipe)
+
+
+def _recovery_from_json(names: object) -> tuple[str, ...]:
+    if names is None:
+        return ()
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ValueError("recovery must be a list of names")
+    return tuple(names)
 
 
 def _steps_from_list(contents: object) -> tuple[Step, ...]:
@@ -186,7 +198,11 @@ def _format_seed(recipe: Recipe) -> str | None:
     return None if recipe.seed == 0 else str(recipe.seed)
 
 
-def _parse_layers(text: str) -> list[str]:
+def _format_recovery(recipe: Recipe) -> str | None:
+    return ",".join(recipe.recovery) or None
+
+
+def _parse_names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
 
@@ -244,11 +260,12 @@ FIELDS_BESIDES_RULE = (
     QueryField("scope", str, attrgetter("last_step.scope")),
     QueryField("measure", str, _format_variant),
     QueryField("grouping", str, _format_grouping),
-    QueryField("layers", _parse_layers, _format_layers),
+    QueryField("layers", _parse_names, _format_layers),
     QueryField("values", parse_values, _format_values),
     QueryField("earlier", _parse_previous_steps, _format_previous_steps),
     QueryField("calibration", partial(parse_int, "calibration"), _format_calibration),
     QueryField("seed", partial(parse_int, "seed"), _format_seed),
+    QueryField("recovery", _parse_names, _format_recovery),
 )
 
 

@@ -110,3 +110,19 @@ def test_json_is_valid_for_other_programs(capsys):
 
     assert run([*PRUNE_SMALL, "--sparsity", "1", "--json"]) == 0
     json.loads(capsys.readouterr().out, parse_constant=refuse)
+
+
+def test_a_recovery_is_told_with_the_accuracy_before_it(capsys):
+    options = ["--method", "filter", "--scope", "layer", "--sparsity", "0.5"]
+    content = run_json(capsys, *PRUNE_SMALL, *options, "--recovery", "reconstruct")
+    recipe = recipe_from_dict(content["recipe"])
+    assert recipe.recovery == ("reconstruct",)
+    [recovered] = evaluate([recipe])
+    [masked] = evaluate([recipe.without_recovery])
+    assert content["pruned"]["accuracy"] == recovered.accuracy.value
+    assert content["masked"]["accuracy"] == masked.accuracy.value < recovered.accuracy.value
+    seconds = recovered.recovery_seconds
+    assert content["recovery"] == {"names": ["reconstruct"], "images": 1024, "seconds": seconds}
+    text = run_text(capsys, *PRUNE_SMALL, *options, "--recovery", "reconstruct")
+    assert "reconstruct on 1,024 training images" in text
+    assert f"before it {masked.accuracy.value:.2%}" in text

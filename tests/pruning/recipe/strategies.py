@@ -9,6 +9,7 @@ from pruning.models import NETWORKS
 from pruning.recipe.compatibility import (
     criteria_for,
     layers_for,
+    recoveries_for,
     rules_for,
     scopes_for,
     variants_for,
@@ -61,6 +62,7 @@ def recipe_fields(draw) -> dict:
         "calibration": draw(st.integers(1, max_calibration_images(dataset))),
         "max_test_images": draw(st.none() | st.integers(1, DATASETS[dataset].test_images)),
         "seed": draw(st.integers(0, MAX_SEED)),
+        "recovery": tuple(draw(st.lists(st.sampled_from(recoveries_for(network))))),
     }
 
 

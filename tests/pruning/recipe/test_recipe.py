@@ -41,7 +41,8 @@ def test_recipes_that_differ_in_what_makes_no_difference_are_equal(given_fields,
     assert (reseeded == recipe) == (not recipe.is_random or seed == recipe.seed)
     calibration = data.draw(st.integers(1, 1000), label="calibration")
     recalibrated = Recipe(**given_fields | {"calibration": calibration})
-    assert (recalibrated == recipe) == (not needs_data(recipe) or calibration == recipe.calibration)
+    uses_images = needs_data(recipe) or bool(recipe.recovery)
+    assert (recalibrated == recipe) == (not uses_images or calibration == recipe.calibration)
     step = recipe.last_step
     chosen = tuple(data.draw(st.permutations(recipe.chosen_layers), label="layers"))
     assert recipe.with_last_step(layers=chosen) == recipe
@@ -195,3 +196,31 @@ def test_bad_input_is_refused_with_what_is_valid(fields, message):
 def test_bad_steps_are_refused(steps, message):
     with pytest.raises(ValueError, match=message):
         Recipe(steps=steps)
+
+
+def test_recoveries_are_brought_into_their_order_and_what_is_replaced_is_left_out():
+    recipe = Recipe("resnet20", "cifar10", recovery=("reconstruct", "batch_norm", "reconstruct"))
+    assert recipe.recovery == ("reconstruct",)
+    assert Recipe("resnet20", "cifar10", recovery=("batch_norm",)).recovery == ("batch_norm",)
+    assert recipe.uses_calibration and not recipe.without_recovery.uses_calibration
+
+
+def test_a_recovery_that_changes_nothing_is_refused():
+    with pytest.raises(ValueError, match="'batch_norm' needs batch norms, which lenet5 does not"):
+        Recipe("lenet5", "mnist", recovery=("batch_norm",))
+    with pytest.raises(ValueError, match="unknown recovery 'magic'"):
+        Recipe(recovery=("magic",))
+
+
+def test_scores_and_previous_steps_do_not_depend_on_the_recovery():
+    recipe = Recipe("resnet20", "cifar10", (Step(), Step(value=0.3)), recovery=("batch_norm",))
+    assert recipe.scoring_key == recipe.without_recovery.scoring_key
+    assert recipe.without_last_step.recovery == ()
+    assert [prefix.recovery for prefix in recipe.prefixes()] == [(), ("batch_norm",)]
+
+
+def test_another_network_keeps_the_recoveries_that_it_offers():
+    recipe = Recipe("resnet20", "cifar10", recovery=("batch_norm",))
+    assert recipe.moved_to("lenet5", "mnist").recovery == ()
+    recipe = Recipe("resnet20", "cifar10", recovery=("reconstruct",))
+    assert recipe.moved_to("lenet5", "mnist").recovery == ("reconstruct",)

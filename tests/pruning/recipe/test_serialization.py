@@ -211,3 +211,20 @@ def test_whatever_a_link_holds_is_read_or_refused_in_a_sentence_of_this_project(
         assert not any(text in str(error) for text in TEXTS_OF_PYTHON)
     else:
         assert isinstance(recipe, Recipe)
+
+
+def test_a_recovery_is_a_part_of_json_and_links_and_absent_without_one():
+    recipe = Recipe("lenet5", "digits", recovery=("reconstruct",), calibration=500)
+    assert recipe_to_dict(recipe)["recovery"] == ["reconstruct"]
+    assert recipe_from_dict(recipe_to_dict(recipe)) == recipe
+    query = recipe_to_query(recipe)
+    assert query["recovery"] == "reconstruct" and query["calibration"] == "500"
+    assert recipe_from_query(query, Recipe()) == recipe
+    assert "recovery" not in recipe_to_dict(Recipe())
+    assert "recovery" not in recipe_to_query(Recipe())
+
+
+@pytest.mark.parametrize("recovery", ["reconstruct", 5, [5], {"reconstruct": 1}])
+def test_a_recovery_that_is_no_list_of_names_is_refused(recovery):
+    with pytest.raises(ValueError, match="recovery must be a list of names"):
+        recipe_from_dict({"recovery": recovery})

@@ -1,0 +1,238 @@
+"""Reconstruction: the remaining weights of each layer are fitted to its dense outputs."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from pruning.data.datasets import DATASETS
+from pruning.methods.least_squares import LinearFit, Moments, ridge_fit
+from pruning.methods.recovery.base import RecoveryContext, recovery
+from pruning.models import prunable
+from pruning.models.activations import record_activations
+from pruning.models.blocks import ResidualBlock
+from pruning.models.norms import batch_norms_after
+
+BATCH_SIZE = 128
+POSITIONS = 64
+"""Output positions of each batch from which a convolution is fitted."""
+SEED = 0
+"""Seed of these positions."""
+MAX_STORED_BYTES = 400_000_000
+"""Limit on the activations in memory; above it, they are computed again for each layer."""
+MIN_SCALE = 1e-3
+"""Smallest scale of a batch norm through which the error of a shortcut is compensated."""
+
+Layer = nn.Conv2d | nn.Linear
+
+
+@recovery(
+    "reconstruct",
+    label="Reconstruction",
+    formula=r"w_S = (H_{SS} + \lambda I)^{-1} (X y^\top + \lambda w)_S,\; H = X X^\top",
+    source="layer-wise least squares, as in He et al. 2017 and Frantar and Alistarh 2022",
+    help="Layer by layer, the remaining weights are the ridge least-squares fit of the dense "
+    "network's outputs from the pruned network's own inputs, on the calibration images. The masks "
+    "stay the same. Batch norms keep the statistics of the dense network: recalibrating them after "
+    "the fit would amplify what it cannot predict, and lowers the accuracy.",
+    replaces=("batch_norm",),
+)
+def reconstruct(context: RecoveryContext) -> None:
+    """Fit the remaining weights of each layer, in the order of the forward pass.
+
+    The target of a layer is its dense output before batch norm and activation. The constant part
+    of the fit becomes the layer's bias or, in a layer without one, a part of the bias of its batch
+    norm. The last layer of a residual branch also compensates the error of the shortcut.
+    """
+    _copy_buffers(context.dense, context.model)
+    with torch.no_grad():
+        _Reconstruction(context).run()
+
+
+def _copy_buffers(source: nn.Module, target: nn.Module) -> None:
+    """Give batch norms the statistics of the dense network, whose outputs are the targets."""
+    values = dict(source.named_buffers())
+    for name, buffer in target.named_buffers():
+        buffer.copy_(values[name])
+
+
+@dataclass(frozen=True, eq=False)
+class _Pair:
+    """Inputs of a stage in the dense and in the pruned network, for the same images."""
+
+    dense: torch.Tensor
+    pruned: torch.Tensor
+
+
+class _Reconstruction:
+    """The two networks, stage by stage."""
+
+    def __init__(self, context: RecoveryContext) -> None:
+        self._context = context
+        self._model, self._dense = context.model, context.dense
+        data = DATASETS[context.dataset]
+        self._norms = batch_norms_after(self._model, data.channels, data.size)
+        self._generator = torch.Generator().manual_seed(SEED)
+        self._images = context.batches(BATCH_SIZE)
+        self._first_stage = 0
+        """Stage that reads the stored pairs."""
+        self._stored = [_Pair(images, context.mask_images(images)) for images in self._images]
+
+    def run(self) -> None:
+        """Fit every layer."""
+        names = [name for name, _ in self._model.named_children()]
+        for number, name in enumerate(names):
+            layers = _layers_in_order(name, self._model.get_submodule(name))
+            for count, layer in enumerate(layers, start=1):
+                self._fit(number, name, layer)
+                self._context.report((number + count / len(layers)) / len(names))
+            self._store_inputs_of(number + 1)
+
+    def _store_inputs_of(self, stage: int) -> None:
+        """Replace the stored pairs by the inputs of a later stage, if memory allows it."""
+        pairs: list[_Pair] = []
+        for pair in self._pairs(stage):
+            pairs.append(pair)
+            bytes_of_all = 2 * pair.pruned.nbytes * len(self._stored)
+            if bytes_of_all > MAX_STORED_BYTES:
+                return
+        self._stored, self._first_stage = pairs, stage
+
+    def _pairs(self, stage: int) -> Iterator[_Pair]:
+        """Inputs of a stage, computed from the stored ones."""
+        dense = self._dense[self._first_stage : stage]
+        pruned = self._model[self._first_stage : stage]
+        for pair in self._stored:
+            yield _Pair(dense(pair.dense), pruned(pair.pruned))
+
+    def _fit(self, number: int, stage_name: str, name: str) -> None:
+        layer = self._model.get_submodule(name)
+        assert isinstance(layer, Layer)
+        prior: torch.Tensor = self._dense.get_parameter(f"{name}.weight")
+        if prior.shape != layer.weight.shape:  # refitted after the removal of a layer
+            prior = layer.weight
+        outputs, inputs_per_output = layer.weight.flatten(1).shape
+        moments = Moments(inputs_per_output, outputs)
+        for pair in self._pairs(number):
+            inputs, targets = self._inputs_and_targets(stage_name, name, pair)
+            moments = moments + self._moments_of_sample(layer, inputs, targets)
+        mask = self._context.masks.get(f"{name}.weight")
+        fit = ridge_fit(
+            moments,
+            prior=prior.flatten(1),
+            kept=None if mask is None else mask.flatten(1),
+            has_bias=layer.bias is not None or name in self._norms,
+        )
+        self._write(name, layer, fit)
+
+    def _inputs_and_targets(
+        self, stage_name: str, name: str, pair: _Pair
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """What the pruned network's layer reads, and what it should return."""
+        stage = self._model.get_submodule(stage_name)
+        dense_stage = self._dense.get_submodule(stage_name)
+        if name == stage_name:
+            return pair.pruned, dense_stage(pair.dense)
+        local_name = name.removeprefix(f"{stage_name}.")
+        with record_activations(stage, [local_name], keep_outputs=False) as pruned:
+            stage(pair.pruned)
+        with record_activations(dense_stage, [local_name], keep_inputs=False) as dense:
+            dense_stage(pair.dense)
+        targets = dense.outputs[local_name]
+        if isinstance(stage, ResidualBlock) and local_name == "conv2":
+            assert isinstance(dense_stage, ResidualBlock)
+            error = dense_stage.shortcut(pair.dense) - stage.shortcut(pair.pruned)
+            targets = targets + _before_batch_norm(error, dense_stage.bn2)
+        return pruned.inputs[local_name], targets
+
+    def _moments_of_sample(
+        self, layer: Layer, inputs: torch.Tensor, targets: torch.Tensor
+    ) -> Moments:
+        """Moments of a layer's outputs, of a convolution at some random positions."""
+        if isinstance(layer, nn.Linear):
+            return Moments.of(inputs, targets)
+        height, width = targets.shape[2:]
+        positions = torch.randperm(height * width, generator=self._generator)[:POSITIONS]
+        rows, columns = positions // width, positions % width
+        patches = _patches(layer, inputs, rows, columns)
+        outputs = targets.permute(0, 2, 3, 1)[:, rows, columns]  # (images, positions, outputs)
+        return Moments.of(patches, outputs.flatten(0, 1))
+
+    def _write(self, name: str, layer: Layer, fit: LinearFit) -> None:
+        """Write a fit into the layer and its batch norm; masked parameters stay zero."""
+        layer.weight.copy_(fit.weight.view_as(layer.weight))
+        if fit.bias is None:
+            return
+        if layer.bias is not None:
+            self._write_masked(f"{name}.bias", fit.bias)
+            return
+        norm_name = self._norms[name]
+        norm = self._dense.get_submodule(norm_name)
+        assert isinstance(norm, nn.BatchNorm2d)
+        self._write_masked(f"{norm_name}.bias", norm.bias + _scale(norm) * fit.bias)
+
+    def _write_masked(self, name: str, values: torch.Tensor) -> None:
+        mask = self._context.masks.get(name)
+        if mask is not None:
+            values = torch.where(mask, values, 0.0)
+        self._model.get_parameter(name).copy_(values)
+
+
+def _layers_in_order(stage_name: str, stage: nn.Module) -> list[str]:
+    """Names of the layers of a stage; the last one of a residual branch comes last."""
+    if isinstance(stage, Layer):
+        return [stage_name]
+    names = list(prunable(stage))
+    if isinstance(stage, ResidualBlock):
+        names.sort(key=lambda name: name == "conv2")
+    return [f"{stage_name}.{name}" for name in names]
+
+
+def _patches(
+    layer: nn.Conv2d, inputs: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
+) -> torch.Tensor:
+    """Inputs of a convolution at some output positions.
+
+    Parameters
+    ----------
+    layer : nn.Conv2d
+        Convolution with one group.
+    inputs : torch.Tensor
+        (N, C, H, W).
+    rows, columns : torch.Tensor
+        Output positions, (P,) each.
+
+    Returns
+    -------
+    torch.Tensor
+        (N x P, C x kernel height x kernel width), in the order of the flattened weight.
+    """
+    height, width = layer.kernel_size
+    vertical, horizontal = _padding(layer)
+    padded = F.pad(inputs, (horizontal, horizontal, vertical, vertical))
+    kernel_rows = rows[:, None] * layer.stride[0] + torch.arange(height) * layer.dilation[0]
+    kernel_columns = columns[:, None] * layer.stride[1] + torch.arange(width) * layer.dilation[1]
+    channels_last = padded.permute(0, 2, 3, 1)
+    patches = channels_last[:, kernel_rows[:, :, None], kernel_columns[:, None, :]]
+    return patches.permute(0, 1, 4, 2, 3).flatten(0, 1).flatten(1)  # from (N, P, kh, kw, C)
+
+
+def _padding(layer: nn.Conv2d) -> Sequence[int]:
+    if layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        raise TypeError("only convolutions with one group and a number as padding can be fitted")
+    return layer.padding
+
+
+def _scale(norm: nn.BatchNorm2d) -> torch.Tensor:
+    """Factor of a batch norm in eval mode, (channels,)."""
+    assert norm.running_var is not None
+    return norm.weight / (norm.running_var + norm.eps).sqrt()
+
+
+def _before_batch_norm(change: torch.Tensor, norm: nn.BatchNorm2d) -> torch.Tensor:
+    """Change of a batch norm's input that changes its output by this; 0 where it hardly can."""
+    scale = _scale(norm)
+    inverse = torch.where(scale.abs() > MIN_SCALE, 1 / scale, 0.0)
+    return change * inverse[:, None, None]
