@@ -31,7 +31,7 @@ def page() -> None:
     set_active_work(TASK)
     st.title("Agreement")
     messages = st.container()
-    recipe = draw_recipe()
+    recipe = draw_recipe(with_recovery=False)
     with messages:
         show_pending_message()
     if recipe is None:

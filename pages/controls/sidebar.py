@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -115,20 +116,23 @@ def score_and_draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | No
     return _edit_in_sidebar(_edit_with_amount, view)
 
 
-def draw_recipe(view: tuple[str, ...] = ()) -> Recipe | None:
+def draw_recipe(view: tuple[str, ...] = (), *, with_recovery: bool = True) -> Recipe | None:
     """Draw the controls of a recipe without the amount that is removed: no scores are needed.
 
     Parameters
     ----------
     view : tuple of str
         Fields of the session that the link carries besides the recipe.
+    with_recovery : bool
+        Whether to draw the selector of the recovery; the recipe keeps its recovery otherwise.
 
     Returns
     -------
     Recipe or None
         None, and an error is shown, if the widgets stand for no recipe.
     """
-    sidebar = _edit_in_sidebar(_edit_without_amount, view)
+    edit = partial(_edit_without_amount, with_recovery=with_recovery)
+    sidebar = _edit_in_sidebar(edit, view)
     return None if sidebar is None else sidebar.recipe
 
 
@@ -147,8 +151,8 @@ def _edit_in_sidebar(edit: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -
     return sidebar
 
 
-def _edit_without_amount(shown_recipe: Recipe) -> Sidebar:
-    form = _draw_form(shown_recipe)
+def _edit_without_amount(shown_recipe: Recipe, *, with_recovery: bool) -> Sidebar:
+    form = _draw_form(shown_recipe, with_recovery=with_recovery)
     chosen = form.chosen
     return form.with_amount(
         amount_without_scores(form.before, form.base, chosen.rule, chosen.scope)
@@ -163,7 +167,7 @@ def _edit_with_amount(shown_recipe: Recipe) -> Sidebar:
     return form.with_amount(edited, unscored)
 
 
-def _draw_form(shown_recipe: Recipe) -> _Form:
+def _draw_form(shown_recipe: Recipe, *, with_recovery: bool = True) -> _Form:
     """Draw all controls but the amount, which the scores decide on."""
     recipe = _draw_network(shown_recipe)
     active = draw_steps(recipe)
@@ -177,9 +181,10 @@ def _draw_form(shown_recipe: Recipe) -> _Form:
     before = recipe.with_steps(recipe.steps[: active + 1])
     with form:
         chosen = draw_step_form(before.last_step, recipe.network, recipe.dataset, SIDEBAR_STEP)
-    with recovery_slot:
-        recovery = draw_recovery(recipe.network, SessionState.recovery.key)
-    recipe = _with_sampling(replace(recipe, recovery=recovery))
+    if with_recovery:
+        with recovery_slot:
+            recovery = draw_recovery(recipe.network, SessionState.recovery.key)
+        recipe = _with_sampling(replace(recipe, recovery=recovery))
     neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
     base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
     with layers:

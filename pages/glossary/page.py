@@ -15,6 +15,7 @@ from pruning.data.datasets import DATASETS, Dataset
 from pruning.experiments.reference_table import read_table
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.criteria.base import Criterion
+from pruning.methods.recovery import RECOVERIES, Recovery
 from pruning.methods.rules import RULES, SCOPES, Rule
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS, checkpoints
@@ -42,7 +43,10 @@ TERMS = {
     "bias, and the scale and shift of its batch norm, so that its output is zero, as if it were "
     "removed. The weights of the next layer that are connected to it are still counted.",
     "Calibration images": "Training images, never test images, on which criteria measure "
-    "activations and gradients: 1,024 by default. The network does not change meanwhile.",
+    "activations and gradients, and on which recoveries compute statistics and fits: 1,024 by "
+    "default.",
+    "Recovery": "What happens to the remaining weights after the last step, without training. The "
+    "masks stay the same.",
     "Steps": "A recipe can have several steps: each one scores and prunes the network that the "
     "previous steps left.",
     "Score, criterion": "How important a unit is. Low scores are always removed first.",
@@ -66,6 +70,9 @@ def page() -> None:
         for rule in RULES.values():
             _draw_formula(rule)
         _draw_scopes_and_methods()
+        st.markdown("##### Recoveries, without training")
+        for recovery in RECOVERIES.values():
+            _draw_formula(recovery)
     with right:
         st.markdown("##### Criteria")
         for criterion in CRITERIA.values():
@@ -81,7 +88,7 @@ def _draw_terms() -> None:
     st.markdown("\n\n".join(terms))
 
 
-def _draw_formula(entry: Rule | Criterion, note: str = "") -> None:
+def _draw_formula(entry: Rule | Criterion | Recovery, note: str = "") -> None:
     st.markdown(
         f"**{entry.label}** ${entry.formula}$  \n{entry.help} *{entry.source}.*{note}",
     )

@@ -37,6 +37,13 @@ CRITERION_KEYS = {
     "signed": "can_be_negative",
     "norms": "needs_batch_norm",
 }
+RECOVERY_KEYS = {
+    "label": "label",
+    "formula": "formula",
+    "source": "source",
+    "help": "help",
+    "norms": "needs_batch_norm",
+}
 RULE_KEYS = {
     "label": "label",
     "formula": "formula",
@@ -62,7 +69,7 @@ Description = dict[str, Any]
 def list_registries(kind: str | None, as_json: bool) -> None:
     """List networks, datasets, methods and more.
 
-    KIND is networks, datasets, methods, criteria, rules or scopes; all of them by default.
+    KIND is networks, datasets, methods, criteria, rules, scopes or recoveries; all by default.
     """
     described = _describe_all()
     if kind is not None:
@@ -81,6 +88,7 @@ def list_registries(kind: str | None, as_json: bool) -> None:
 def _describe_all() -> dict[str, dict[str, Description]]:
     from pruning.data.datasets import DATASETS
     from pruning.methods.criteria import CRITERIA
+    from pruning.methods.recovery import RECOVERIES
     from pruning.methods.rules import RULES, SCOPES
     from pruning.methods.units import METHODS
     from pruning.models import NETWORKS
@@ -92,6 +100,7 @@ def _describe_all() -> dict[str, dict[str, Description]]:
         "criteria": _describe(CRITERIA, CRITERION_KEYS),
         "rules": _describe(RULES, RULE_KEYS),
         "scopes": {name: {"help": text} for name, text in SCOPES.items()},
+        "recoveries": _describe(RECOVERIES, RECOVERY_KEYS),
     }
 
 

@@ -190,18 +190,17 @@ def solve_supports(system: torch.Tensor, targets: torch.Tensor, kept: torch.Tens
         return solution
     rows = _RowSystems(system, targets, kept)
     tasks = (rows.solve(chunk) for chunk in torch.arange(len(kept)).split(ROWS_PER_TASK))
-    for _, row in run_in_threads(tasks):
-        assert isinstance(row, _SolvedRow)
-        solution[row.output, row.inputs] = row.values
+    for _, solved in run_in_threads(tasks):
+        assert isinstance(solved, _SolvedRows)
+        solution[solved.outputs] = solved.values
     return solution
 
 
 @dataclass(frozen=True, eq=False)
-class _SolvedRow:
-    """Values of an output at the inputs of its support."""
+class _SolvedRows:
+    """Weights (n, inputs) of n outputs."""
 
-    output: int
-    inputs: torch.Tensor
+    outputs: torch.Tensor
     values: torch.Tensor
 
 
@@ -217,17 +216,18 @@ class _RowSystems:
             self._inverse = torch.cholesky_inverse(torch.linalg.cholesky(system))
             self._full_solution = self._inverse @ targets
 
-    def solve(self, outputs: torch.Tensor) -> Iterator[_SolvedRow]:
-        """Solve the systems of some outputs, one after the other."""
-        for output in outputs.tolist():
+    def solve(self, outputs: torch.Tensor) -> Iterator[_SolvedRows]:
+        """Solve the systems of some outputs."""
+        values = torch.zeros(len(outputs), len(self._system), dtype=self._system.dtype)
+        for row, output in zip(values, outputs.tolist(), strict=True):
             kept = self._kept[output]
             inputs, removed = kept.nonzero()[:, 0], (~kept).nonzero()[:, 0]
             if len(removed) < len(inputs):
-                values = self._solve_by_complement(output, inputs, removed)
+                row[inputs] = self._solve_by_complement(output, inputs, removed)
             else:
                 matrix = self._system[inputs][:, inputs]
-                values = _solve(matrix, self._targets[inputs, output, None])[:, 0]
-            yield _SolvedRow(output, inputs, values)
+                row[inputs] = _solve(matrix, self._targets[inputs, output, None])[:, 0]
+        yield _SolvedRows(outputs, values)
 
     def _solve_by_complement(
         self, output: int, inputs: torch.Tensor, removed: torch.Tensor

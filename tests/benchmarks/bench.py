@@ -205,6 +205,25 @@ def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
     return found
 
 
+def recovery(network: str, dataset: str) -> None:
+    """Reconstruction of half of the weights, and of a third of the filters, on 1,024 images.
+
+    The first is the slowest: each output has a support of its own, of half of its inputs.
+    """
+    datasets.calibration(dataset, 1024)
+    steps = {
+        "half of the weights": {"value": 0.5},
+        "30% of the filters": {"method": "filter", "scope": "layer", "value": 0.3},
+    }
+    for label, step in steps.items():
+        times = []
+        for change in (0.0, 0.001, 0.002):  # recoveries are cached
+            changed = {**step, "value": step["value"] + change}
+            recipe = Recipe.one_step(network, dataset, recovery=("reconstruct",), **changed)
+            times.append(prune_recipe(recipe).recover().seconds)
+        row(f"reconstruction, {network} on {dataset}, {label}", statistics.median(times))
+
+
 def removed_resnet() -> None:
     """A ResNet-20 reduced to a quarter of its MACs, beside the dense one, in turns."""
     recipe = Recipe.one_step(
@@ -318,6 +337,10 @@ def main() -> None:
         names = (f"scoring, {network} on {dataset}", "loss change of all")
         if dataset != "digits" and datasets.available(dataset) and is_selected(*names):
             scoring(network, dataset)
+    for network, dataset in checkpoints.shipped():
+        is_chosen = is_selected(f"reconstruction, {network} on {dataset}")
+        if dataset != "digits" and datasets.available(dataset) and is_chosen:
+            recovery(network, dataset)
     if datasets.available("mnist") and is_selected(*engine.NAMES):
         engine.rows(row, plain_way)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]

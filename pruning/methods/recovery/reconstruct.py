@@ -1,14 +1,14 @@
 """Reconstruction: the remaining weights of each layer are fitted to its dense outputs."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from pruning.data.datasets import DATASETS
 from pruning.methods.least_squares import LinearFit, Moments, ridge_fit
+from pruning.methods.patches import Layer, Positions, outputs_at, patches_at
 from pruning.methods.recovery.base import RecoveryContext, recovery
 from pruning.models import prunable
 from pruning.models.activations import record_activations
@@ -16,16 +16,12 @@ from pruning.models.blocks import ResidualBlock
 from pruning.models.norms import batch_norms_after
 
 BATCH_SIZE = 128
-POSITIONS = 64
-"""Output positions of each batch from which a convolution is fitted."""
 SEED = 0
-"""Seed of these positions."""
+"""Seed of the output positions from which a convolution is fitted."""
 MAX_STORED_BYTES = 400_000_000
 """Limit on the activations in memory; above it, they are computed again for each layer."""
 MIN_SCALE = 1e-3
 """Smallest scale of a batch norm through which the error of a shortcut is compensated."""
-
-Layer = nn.Conv2d | nn.Linear
 
 
 @recovery(
@@ -153,12 +149,9 @@ class _Reconstruction:
         """Moments of a layer's outputs, of a convolution at some random positions."""
         if isinstance(layer, nn.Linear):
             return Moments.of(inputs, targets)
-        height, width = targets.shape[2:]
-        positions = torch.randperm(height * width, generator=self._generator)[:POSITIONS]
-        rows, columns = positions // width, positions % width
-        patches = _patches(layer, inputs, rows, columns)
-        outputs = targets.permute(0, 2, 3, 1)[:, rows, columns]  # (images, positions, outputs)
-        return Moments.of(patches, outputs.flatten(0, 1))
+        positions = Positions.sample(targets, self._generator)
+        patches = patches_at(layer, inputs, positions)
+        return Moments.of(patches, outputs_at(targets, positions))
 
     def _write(self, name: str, layer: Layer, fit: LinearFit) -> None:
         """Write a fit into the layer and its batch norm; masked parameters stay zero."""
@@ -188,41 +181,6 @@ def _layers_in_order(stage_name: str, stage: nn.Module) -> list[str]:
     if isinstance(stage, ResidualBlock):
         names.sort(key=lambda name: name == "conv2")
     return [f"{stage_name}.{name}" for name in names]
-
-
-def _patches(
-    layer: nn.Conv2d, inputs: torch.Tensor, rows: torch.Tensor, columns: torch.Tensor
-) -> torch.Tensor:
-    """Inputs of a convolution at some output positions.
-
-    Parameters
-    ----------
-    layer : nn.Conv2d
-        Convolution with one group.
-    inputs : torch.Tensor
-        (N, C, H, W).
-    rows, columns : torch.Tensor
-        Output positions, (P,) each.
-
-    Returns
-    -------
-    torch.Tensor
-        (N x P, C x kernel height x kernel width), in the order of the flattened weight.
-    """
-    height, width = layer.kernel_size
-    vertical, horizontal = _padding(layer)
-    padded = F.pad(inputs, (horizontal, horizontal, vertical, vertical))
-    kernel_rows = rows[:, None] * layer.stride[0] + torch.arange(height) * layer.dilation[0]
-    kernel_columns = columns[:, None] * layer.stride[1] + torch.arange(width) * layer.dilation[1]
-    channels_last = padded.permute(0, 2, 3, 1)
-    patches = channels_last[:, kernel_rows[:, :, None], kernel_columns[:, None, :]]
-    return patches.permute(0, 1, 4, 2, 3).flatten(0, 1).flatten(1)  # from (N, P, kh, kw, C)
-
-
-def _padding(layer: nn.Conv2d) -> Sequence[int]:
-    if layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-        raise TypeError("only convolutions with one group and a number as padding can be fitted")
-    return layer.padding
 
 
 def _scale(norm: nn.BatchNorm2d) -> torch.Tensor:

@@ -65,3 +65,11 @@ def test_a_column_of_a_comparison_has_a_recovery_of_its_own():
     values = [metric.value for metric in at.metric if metric.label == "Test accuracy"]
     assert values[1] == recovered_accuracy() != values[0]
     assert f"{values[0]} before recovery" in [caption.value for caption in at.caption]
+
+
+def test_agreement_offers_no_recovery_and_keeps_that_of_the_recipe():
+    at = opened(**recipe_to_query(FILTERS))
+    run_until(at, lambda: LABEL in numbers(at))
+    at.switch_page("pages/agreement/page.py").run()
+    assert "Recovery" not in [widget.label for widget in at.sidebar.selectbox]
+    assert dict(at.query_params)["recovery"] == "reconstruct"

@@ -2,6 +2,7 @@
 
 from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
+from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import RULES, SCOPES
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
@@ -14,6 +15,7 @@ REGISTRIES = {
     "criteria": CRITERIA,
     "rules": RULES,
     "scopes": SCOPES,
+    "recoveries": RECOVERIES,
 }
 
 

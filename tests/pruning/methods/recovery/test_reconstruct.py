@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from torch.nn import functional as F
 
 from pruning.methods.recovery import RECOVERIES
 from pruning.methods.recovery import reconstruct as module
@@ -92,20 +91,6 @@ def test_activations_that_exceed_the_memory_are_computed_again(monkeypatch):
     RECOVERIES["reconstruct"].function(computed)
     for key, value in stored.model.state_dict().items():
         torch.testing.assert_close(value, computed.model.state_dict()[key])
-
-
-@pytest.mark.parametrize("stride, padding, dilation", [(1, 0, 1), (2, 1, 1), (1, 2, 2)])
-def test_patches_times_weight_are_the_convolution(stride, padding, dilation):
-    generator = torch.Generator().manual_seed(0)
-    layer = torch.nn.Conv2d(3, 5, (3, 2), stride, padding, dilation, bias=False)
-    images = torch.randn(2, 3, 9, 10, generator=generator)
-    output = outputs_of(layer, images)
-    height, width = output.shape[2:]
-    positions = torch.arange(height * width)
-    patches = module._patches(layer, images, positions // width, positions % width)
-    products = F.linear(patches, layer.weight.detach().flatten(1))
-    expected = output.permute(0, 2, 3, 1).flatten(0, 2)
-    torch.testing.assert_close(products, expected)
 
 
 def test_all_layers_but_those_without_weights_are_fitted():

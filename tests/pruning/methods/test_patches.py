@@ -1,0 +1,36 @@
+"""Patches of a convolution: their products with the weight are its outputs."""
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from pruning.methods.patches import POSITIONS, Positions, outputs_at, patches_at
+
+
+@pytest.mark.parametrize("stride, padding, dilation", [(1, 0, 1), (2, 1, 1), (1, 2, 2)])
+def test_patches_times_weight_are_the_convolution(stride, padding, dilation):
+    generator = torch.Generator().manual_seed(0)
+    layer = torch.nn.Conv2d(3, 5, (3, 2), stride, padding, dilation, bias=False)
+    images = torch.randn(2, 3, 9, 10, generator=generator)
+    with torch.no_grad():
+        outputs = layer(images)
+        positions = Positions.sample(outputs, generator)
+        products = F.linear(patches_at(layer, images, positions), layer.weight.flatten(1))
+    torch.testing.assert_close(products, outputs_at(outputs, positions))
+
+
+def test_positions_are_different_and_at_most_all():
+    generator = torch.Generator().manual_seed(0)
+    many = Positions.sample(torch.zeros(1, 1, 30, 40), generator)
+    assert len(set(zip(many.rows.tolist(), many.columns.tolist(), strict=True))) == POSITIONS
+    few = Positions.sample(torch.zeros(1, 1, 2, 3), generator)
+    pairs = set(zip(few.rows.tolist(), few.columns.tolist(), strict=True))
+    assert pairs == {(row, column) for row in range(2) for column in range(3)}
+
+
+@pytest.mark.parametrize("options", [{"groups": 2}, {"padding": "same"}])
+def test_other_convolutions_are_refused(options):
+    layer = torch.nn.Conv2d(2, 2, 3, **options)
+    positions = Positions(torch.zeros(1, dtype=int), torch.zeros(1, dtype=int))
+    with pytest.raises(TypeError, match="only convolutions with one group"):
+        patches_at(layer, torch.zeros(1, 2, 5, 5), positions)
