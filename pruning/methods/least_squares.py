@@ -16,21 +16,29 @@ FEW_SUPPORTS = 4
 """Up to so many different supports, each is factorised once for all outputs that have it."""
 
 
+@dataclass(frozen=True, eq=False)
 class Moments:
-    """Sums over samples of inputs, outputs and their products, in float64.
+    """Means of inputs and outputs, and sums of the products of what differs from the means.
+
+    All are float64. Products of centred values stay precise where the inputs hardly vary.
 
     Parameters
     ----------
-    inputs, outputs : int
-        Length of an input vector and of an output vector.
+    count : int
+        Number of samples.
+    mean_x, mean_y : torch.Tensor
+        Mean input (inputs,) and mean output (outputs,).
+    xx : torch.Tensor
+        Sum of centred inputs times centred inputs, (inputs, inputs).
+    xy : torch.Tensor
+        Sum of centred inputs times centred outputs, (inputs, outputs).
     """
 
-    def __init__(self, inputs: int, outputs: int) -> None:
-        self.count = 0
-        self._x = torch.zeros(inputs, dtype=torch.float64)
-        self._y = torch.zeros(outputs, dtype=torch.float64)
-        self._xx = torch.zeros(inputs, inputs, dtype=torch.float64)
-        self._xy = torch.zeros(inputs, outputs, dtype=torch.float64)
+    count: int
+    mean_x: torch.Tensor
+    mean_y: torch.Tensor
+    xx: torch.Tensor
+    xy: torch.Tensor
 
     @classmethod
     def of(cls, x: torch.Tensor, y: torch.Tensor) -> "Moments":
@@ -48,34 +56,26 @@ class Moments:
         Moments
             Of these samples.
         """
-        moments = cls(x.shape[1], y.shape[1])
-        moments.count = len(x)
-        moments._x += x.sum(0, dtype=torch.float64)
-        moments._y += y.sum(0, dtype=torch.float64)
-        moments._xx += x.T @ x
-        moments._xy += x.T @ y
-        return moments
+        mean_x = x.mean(0, dtype=torch.float64)
+        mean_y = y.mean(0, dtype=torch.float64)
+        centred_x, centred_y = x - mean_x.to(x.dtype), y - mean_y.to(y.dtype)
+        xx = (centred_x.T @ centred_x).double()
+        xy = (centred_x.T @ centred_y).double()
+        return cls(len(x), mean_x, mean_y, xx, xy)
 
     def __add__(self, other: "Moments") -> "Moments":
-        """Return the moments of the samples of both."""
-        inputs, outputs = self._xy.shape
-        total = Moments(inputs, outputs)
-        total.count = self.count + other.count
-        total._x = self._x + other._x
-        total._y = self._y + other._y
-        total._xx = self._xx + other._xx
-        total._xy = self._xy + other._xy
-        return total
-
-    @property
-    def mean_x(self) -> torch.Tensor:
-        """Mean input, (inputs,)."""
-        return self._x / self.count
-
-    @property
-    def mean_y(self) -> torch.Tensor:
-        """Mean output, (outputs,)."""
-        return self._y / self.count
+        """Return the moments of the samples of both (Chan et al. 1983)."""
+        count = self.count + other.count
+        share = other.count / count
+        change_x, change_y = other.mean_x - self.mean_x, other.mean_y - self.mean_y
+        between = self.count * share
+        return Moments(
+            count,
+            self.mean_x + share * change_x,
+            self.mean_y + share * change_y,
+            self.xx + other.xx + between * torch.outer(change_x, change_x),
+            self.xy + other.xy + between * torch.outer(change_x, change_y),
+        )
 
     def second_moments(self, *, centred: bool) -> tuple[torch.Tensor, torch.Tensor]:
         """Return mean products of inputs with inputs and with outputs.
@@ -83,7 +83,7 @@ class Moments:
         Parameters
         ----------
         centred : bool
-            Whether the means are subtracted first, which gives covariances.
+            Whether the means are subtracted, which gives covariances.
 
         Returns
         -------
@@ -92,11 +92,11 @@ class Moments:
         xy : torch.Tensor
             (inputs, outputs).
         """
-        xx, xy = self._xx / self.count, self._xy / self.count
-        if not centred:
+        xx, xy = self.xx / self.count, self.xy / self.count
+        if centred:
             return xx, xy
         mean_x, mean_y = self.mean_x, self.mean_y
-        return xx - torch.outer(mean_x, mean_x), xy - torch.outer(mean_x, mean_y)
+        return xx + torch.outer(mean_x, mean_x), xy + torch.outer(mean_x, mean_y)
 
 
 @dataclass(frozen=True, eq=False)

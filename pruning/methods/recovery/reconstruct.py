@@ -109,11 +109,12 @@ class _Reconstruction:
         prior: torch.Tensor = self._dense.get_parameter(f"{name}.weight")
         if prior.shape != layer.weight.shape:  # refitted after the removal of a layer
             prior = layer.weight
-        outputs, inputs_per_output = layer.weight.flatten(1).shape
-        moments = Moments(inputs_per_output, outputs)
+        moments: Moments | None = None
         for pair in self._pairs(number):
             inputs, targets = self._inputs_and_targets(stage_name, name, pair)
-            moments = moments + self._moments_of_sample(layer, inputs, targets)
+            sample = self._moments_of_sample(layer, inputs, targets)
+            moments = sample if moments is None else moments + sample
+        assert moments is not None, "there is no calibration image"
         mask = self._context.masks.get(f"{name}.weight")
         fit = ridge_fit(
             moments,

@@ -99,3 +99,21 @@ def test_all_layers_but_those_without_weights_are_fitted():
     RECOVERIES["reconstruct"].function(context)
     for name, layer in prunable(context.model).items():
         assert not torch.equal(layer.weight, before[name])
+
+
+@pytest.mark.parametrize("step", [{"value": 0.5}, {"value": 1.0}, {"scope": "layer", "value": 0.9}])
+@pytest.mark.parametrize("network", ["lenet300", "lenet5"])
+@pytest.mark.parametrize("images", [1, 2])
+def test_few_images_and_networks_without_weights_can_be_fitted(network, step, images):
+    context = context_of(Recipe.one_step(network, "digits", **step), images=images)
+    RECOVERIES["reconstruct"].function(context)
+    for value in context.model.state_dict().values():
+        assert torch.isfinite(value).all()
+
+
+def test_a_layer_that_reads_constants_keeps_the_rest_of_the_network_finite():
+    step = {"scope": "layer", "layers": ("fc1",), "value": 1.0}  # fc2 reads the same for all
+    context = context_of(Recipe.one_step("lenet300", "digits", **step))
+    RECOVERIES["reconstruct"].function(context)
+    for value in context.model.state_dict().values():
+        assert torch.isfinite(value).all()
