@@ -149,9 +149,9 @@ def _accuracy_label(pruned: PrunedNetwork, recovered: Evaluation | None) -> str:
 
 
 def _recovery_text(masked: Evaluation, recovered: Evaluation | None) -> str:
-    """Say what the recovery changed and took; a line of the same height while it is computed."""
+    """Describe the recovery; one line also while there is no result, so that nothing jumps."""
     if recovered is None:
-        return "recovery is being computed"
+        return "before recovery"
     recipe = recovered.recipe
     text = f"{_value_text(masked.accuracy)} before; {recipe.calibration:,} training images"
     if recovered.recovery_seconds is not None:

@@ -23,7 +23,8 @@ class RecoveryContext:
         Private copy of the masked network, in eval mode, gradients off. The recovery modifies it
         in place; masked parameters must stay zero.
     dense : nn.Sequential
-        The trained network before pruning, shared and never modified.
+        Private copy of the trained network before pruning. A recovery may add hooks, but does not
+        modify its parameters.
     masks : Masks
         Which parameters of the model are kept.
     dataset : str
