@@ -44,6 +44,7 @@ RECOVERY_KEYS = {
     "help": "help",
     "norms": "needs_batch_norm",
 }
+SCHEDULE_KEYS = {"label": "label", "source": "source", "help": "help"}
 RULE_KEYS = {
     "label": "label",
     "formula": "formula",
@@ -69,7 +70,8 @@ Description = dict[str, Any]
 def list_registries(kind: str | None, as_json: bool) -> None:
     """List networks, datasets, methods and more.
 
-    KIND is networks, datasets, methods, criteria, rules, scopes or recoveries; all by default.
+    KIND is networks, datasets, methods, criteria, rules, scopes, recoveries or schedules; all by
+    default.
     """
     described = _describe_all()
     if kind is not None:
@@ -101,7 +103,19 @@ def _describe_all() -> dict[str, dict[str, Description]]:
         "rules": _describe(RULES, RULE_KEYS),
         "scopes": {name: {"help": text} for name, text in SCOPES.items()},
         "recoveries": _describe(RECOVERIES, RECOVERY_KEYS),
+        "schedules": _describe_schedules(),
     }
+
+
+def _describe_schedules() -> dict[str, Description]:
+    from pruning.training.schedules import SCHEDULES
+
+    descriptions = _describe(SCHEDULES, SCHEDULE_KEYS)
+    for name, schedule in SCHEDULES.items():
+        options = {option.name: option.help for option in schedule.options}
+        if options:
+            descriptions[name]["options"] = options
+    return descriptions
 
 
 def _describe(registry: Mapping[str, Any], keys: Mapping[str, str]) -> dict[str, Description]:

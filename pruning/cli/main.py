@@ -11,6 +11,8 @@ from pruning.cli.download import download
 from pruning.cli.list_registries import list_registries
 from pruning.cli.plan import plan
 from pruning.cli.prune import prune
+from pruning.cli.retrain import retrain
+from pruning.cli.runs import runs
 from pruning.cli.sensitivity import sensitivity
 from pruning.cli.store import store
 from pruning.cli.table import table
@@ -42,6 +44,8 @@ main.add_command(plan)
 main.add_command(store)
 main.add_command(download)
 main.add_command(train)
+main.add_command(retrain)
+main.add_command(runs)
 main.add_command(table)
 main.add_command(list_registries)
 

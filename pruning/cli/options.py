@@ -56,6 +56,11 @@ def _set_data_dir(context: click.Context, parameter: click.Parameter, value: str
         os.environ["PRUNESCOPE_DATA"] = value
 
 
+def _set_runs_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ["PRUNESCOPE_RUNS"] = value
+
+
 network_option = click.option("--network", default=DEFAULT_NETWORK, show_default=True)
 dataset_option = click.option("--dataset", default=DEFAULT_DATASET, show_default=True)
 criterion_option = click.option(
@@ -96,6 +101,15 @@ data_dir_option = click.option(
     expose_value=False,
     is_eager=True,
     help="Folder of the datasets [default: PRUNESCOPE_DATA, else the user's cache].",
+)
+runs_folder_option = click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    callback=_set_runs_folder,
+    expose_value=False,
+    is_eager=True,
+    help="Folder of the runs [default: PRUNESCOPE_RUNS, else the user's data directory].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 csv_option = click.option("--csv", type=FILE, metavar="FILE", help="Write the table as CSV.")

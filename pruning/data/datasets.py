@@ -199,8 +199,8 @@ def normalise(pixels: torch.Tensor, dataset: Dataset) -> torch.Tensor:
         Images (N, C, H, W) of float32 in channels-last format.
     """
     x = pixels.to(torch.float32, memory_format=torch.channels_last)
-    mean = torch.tensor(dataset.mean).view(1, -1, 1, 1)
-    std = torch.tensor(dataset.std).view(1, -1, 1, 1)
+    mean = torch.tensor(dataset.mean, device=x.device).view(1, -1, 1, 1)
+    std = torch.tensor(dataset.std, device=x.device).view(1, -1, 1, 1)
     scale = 255.0 if pixels.dtype == torch.uint8 else 1.0
     return (x - mean * scale) / (std * scale)
 

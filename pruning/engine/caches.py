@@ -8,6 +8,7 @@ from typing import Any, Generic, ParamSpec, TypeVar
 import cachetools
 
 from pruning.data import datasets
+from pruning.engine.trained_network import shared_run
 from pruning.inference.prefix_cache import prefix_cache
 from pruning.models import checkpoints
 from pruning.recipe import compatibility
@@ -140,6 +141,7 @@ def caches() -> list[Cache]:
         *(_function_cache(name, load) for name, load in datasets.CACHED_FUNCTIONS.items()),
         _function_cache("trained networks", checkpoints.shared_model),
         _function_cache("checkpoint cards", checkpoints.shared_card),
+        _function_cache("networks of runs", shared_run),
         _function_cache("groups of dense networks", compatibility.dense_groups),
     ]
     return [*_registered, *lower]

@@ -8,9 +8,9 @@ import numpy as np
 from pruning.cost.macs import Cost, CostByLayer, dense_cost
 from pruning.data import datasets
 from pruning.engine.prune import prune
+from pruning.engine.trained_network import trained_card
 from pruning.inference.accuracy import Accuracy, Tally
 from pruning.methods.units import METHODS
-from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 
@@ -77,7 +77,7 @@ class Evaluation:
     @property
     def dense_accuracy(self) -> float:
         """Accuracy of the dense network on the full test set, from the card of its checkpoint."""
-        card = checkpoints.shared_card(self.recipe.network, self.recipe.dataset)
+        card = trained_card(self.recipe)
         return card.test_accuracy
 
     @property

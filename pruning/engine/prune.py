@@ -1,26 +1,24 @@
 """Recipe to pruned network: scores, ranking, selection, masks."""
 
-from dataclasses import replace
-
-import torch
 from torch import nn
 
-from pruning.data import datasets
-from pruning.data.datasets import DATASETS, normalise
+from pruning.engine.apply_step import (
+    apply_selection,
+    groups_in,
+    rank_scores,
+    score_units,
+    surviving_units,
+)
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.methods.criteria import CRITERIA, Context
+from pruning.engine.trained_network import trained_network
 from pruning.methods.ranking import Ranking
-from pruning.methods.refit import carry_masks, remove_layers
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Selection
-from pruning.methods.units import METHODS, UnitGroup, groups, is_block
-from pruning.models import checkpoints
+from pruning.methods.units import UnitGroup
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
-
-REFIT_BATCH = 256
 
 
 def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwork:
@@ -49,9 +47,9 @@ def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwor
     selection = RULES[step.rule].select(ranking, step.value, step.scope, dict(step.values))
     previous_recipe = recipe.without_last_step
     previous = prune(previous_recipe, report) if previous_recipe else None
-    before_step = previous.network if previous else MaskedNetwork(trained_model(recipe))
-    groups_of_step = _groups_in(before_step, recipe)
-    network = _apply_step(recipe.without_recovery, before_step, groups_of_step, ranking, selection)
+    before_step = previous.network if previous else trained_network(recipe)
+    network = _apply_step(recipe.without_recovery, before_step, ranking, selection)
+    groups_of_step = groups_in(before_step, recipe)
     return PrunedNetwork(recipe, previous, network, groups_of_step, ranking, selection)
 
 
@@ -68,7 +66,7 @@ def trained_model(recipe: Recipe) -> nn.Sequential:
     nn.Sequential
         Shared by all visitors and never modified.
     """
-    return checkpoints.shared_model(recipe.network, recipe.dataset)
+    return trained_network(recipe).model
 
 
 def input_network(recipe: Recipe, report: ShareReport = ignore_progress) -> MaskedNetwork:
@@ -84,10 +82,10 @@ def input_network(recipe: Recipe, report: ShareReport = ignore_progress) -> Mask
     Returns
     -------
     MaskedNetwork
-        The dense network if there is only one step.
+        The trained network if there is only one step.
     """
     previous = recipe.without_last_step
-    return prune(previous, report).network if previous else MaskedNetwork(trained_model(recipe))
+    return prune(previous, report).network if previous else trained_network(recipe)
 
 
 def unit_groups(recipe: Recipe) -> dict[str, UnitGroup]:
@@ -103,12 +101,7 @@ def unit_groups(recipe: Recipe) -> dict[str, UnitGroup]:
     dict of str to UnitGroup
         In network order, whether they take part or not.
     """
-    return _groups_in(input_network(recipe), recipe)
-
-
-def _groups_in(network: MaskedNetwork, recipe: Recipe) -> dict[str, UnitGroup]:
-    data, step = DATASETS[recipe.dataset], recipe.last_step
-    return groups(network.model, step.method, step.grouping, data.channels, data.size)
+    return groups_in(input_network(recipe), recipe)
 
 
 def rank_units(recipe: Recipe, report: ShareReport = ignore_progress) -> Ranking:
@@ -158,78 +151,19 @@ def _ranking_bytes(ranking: Ranking) -> int:
     size_of=_ranking_bytes,
 )
 def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
-    step, network = recipe.last_step, input_network(recipe, report)
-    method, all_groups = METHODS[step.method], _groups_in(network, recipe)
-    surviving = {}
-    for name, group in all_groups.items():
-        surviving[name] = method.surviving_units(network.model, group, network.masks)
-    context = Context(
-        model=network.copy(),
-        groups=all_groups,
-        method=step.method,
-        dataset=recipe.dataset,
-        calibration=recipe.calibration,
-        seed=recipe.seed,
-        variant=step.variant,
-        input=network.input_mask,
-        surviving_units=surviving,
-        step_index=len(recipe.previous_steps),
-        report=report,
-    )
-    scores = CRITERIA[step.criterion].function(context)
-    weights = {}
-    if method.units_are_weights:  # thresholds are shown in standard deviations of the weights, too
-        weights = {name: context.weight(name) for name in all_groups}
-    return Ranking.of(scores, all_groups, surviving, weights)
+    network = input_network(recipe, report)
+    scores = score_units(network, recipe, report)
+    return rank_scores(network, recipe, scores, surviving_units(network, recipe))
 
 
 @cached(
     "masked networks, bytes",
     max_size=32_000_000,
     # The other arguments follow from the recipe.
-    key=lambda recipe, before_step, groups_of_step, ranking, selection: recipe,
+    key=lambda recipe, before_step, ranking, selection: recipe,
     size_of=lambda network: network.bytes,
 )
 def _apply_step(
-    recipe: Recipe,
-    before_step: MaskedNetwork,
-    groups_of_step: dict[str, UnitGroup],
-    ranking: Ranking,
-    selection: Selection,
+    recipe: Recipe, before_step: MaskedNetwork, ranking: Ranking, selection: Selection
 ) -> MaskedNetwork:
-    method = METHODS[recipe.last_step.method]
-    kept: dict[str, torch.Tensor] = {}
-    removed_names: list[str] = []
-    for name, group_selection in selection.items():
-        group, removed = groups_of_step[name], group_selection.removed(ranking[name])
-        kept |= method.masks_for(before_step.model, group, removed)
-        removed_names += _names_of(group, removed)
-    network = replace(before_step, masks=before_step.masks & kept)
-    blocks = [name for name in removed_names if is_block(network.model, name)]
-    network = replace(network, removed_blocks=(*network.removed_blocks, *blocks))
-    plain_layers = [name for name in removed_names if name not in blocks]
-    return _without_layers(recipe, network, plain_layers) if plain_layers else network
-
-
-def _names_of(group: UnitGroup, removed: torch.Tensor) -> list[str]:
-    """Names of the removed units; only layers and blocks have names."""
-    if not group.names:
-        return []
-    return [group.names[unit] for unit in removed.nonzero().flatten().tolist()]
-
-
-def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) -> MaskedNetwork:
-    """Remove plain layers and refit the linear layers after them."""
-    images = datasets.calibration(recipe.dataset, recipe.calibration)
-    data = DATASETS[recipe.dataset]
-
-    def batches() -> list[torch.Tensor]:
-        return [normalise(pixels, data) for pixels in images.pixels.split(REFIT_BATCH)]
-
-    model, _ = remove_layers(network.model, network.masked_parameters(), names, batches)
-    return replace(
-        network,
-        model=model,
-        masks=carry_masks(network.masks, network.model, model),
-        removed_layers=(*network.removed_layers, *names),
-    )
+    return apply_selection(before_step, recipe, ranking, selection)

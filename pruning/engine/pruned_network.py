@@ -17,13 +17,14 @@ from pruning.engine import remarks
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.recover import RecoveredNetwork, recover
+from pruning.engine.trained_network import trained_network
 from pruning.methods.connectivity import ConnectedNetwork, connected_network
 from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
 from pruning.methods.removal import remove
 from pruning.methods.selection import Selection, SelectionSummary, count_removed, summarize
 from pruning.methods.units import UnitGroup
-from pruning.models import checkpoints, prunable
+from pruning.models import prunable
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
@@ -80,12 +81,12 @@ class PrunedNetwork:
     @property
     def trained_model(self) -> nn.Sequential:
         """The trained network, shared and never modified."""
-        return checkpoints.shared_model(self.recipe.network, self.recipe.dataset)
+        return trained_network(self.recipe).model
 
     @property
     def before_step(self) -> MaskedNetwork:
-        """What the last step was applied to: the dense network if there is only one step."""
-        return self.previous.network if self.previous else MaskedNetwork(self.trained_model)
+        """What the last step was applied to: the trained network if there is only one step."""
+        return self.previous.network if self.previous else trained_network(self.recipe)
 
     @property
     def model(self) -> nn.Sequential:

@@ -1,13 +1,14 @@
 """Masked network to recovered network: the recoveries of a recipe, applied in order."""
 
-import copy
 import time
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
+from pruning.engine.trained_network import trained_network
 from pruning.methods.recovery import RECOVERIES, RecoveryContext
-from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
@@ -69,9 +70,36 @@ def _recovered_bytes(recovered: RecoveredNetwork) -> int:
 )
 def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> RecoveredNetwork:
     start = time.perf_counter()
+    dense = trained_network(recipe).copy()  # a recovery may add hooks
+    recovered = apply_recoveries(recipe, network, dense, report)
+    return RecoveredNetwork(recovered, time.perf_counter() - start)
+
+
+def apply_recoveries(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    dense: nn.Sequential,
+    report: ShareReport = ignore_progress,
+) -> MaskedNetwork:
+    """Apply the recoveries of a recipe to any network; nothing is cached.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the recoveries, the dataset and the number of calibration images.
+    network : MaskedNetwork
+        The pruned network, not modified.
+    dense : nn.Sequential
+        The network before pruning; a recovery may add hooks to it.
+    report : callable
+        Called with the share of the work that is done.
+
+    Returns
+    -------
+    MaskedNetwork
+        With the same masks and other parameters.
+    """
     model = network.copy()
-    dense = checkpoints.shared_model(recipe.network, recipe.dataset)
-    dense = copy.deepcopy(dense)  # a recovery may add hooks
     for number, name in enumerate(recipe.recovery):
 
         def report_share(share: float, number: int = number) -> None:
@@ -86,5 +114,4 @@ def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> Rec
             report=report_share,
         )
         RECOVERIES[name].function(context)
-    recovered = replace(network, model=model, is_recovered=True)
-    return RecoveredNetwork(recovered, time.perf_counter() - start)
+    return replace(network, model=model, is_recovered=True)

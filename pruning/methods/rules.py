@@ -50,6 +50,8 @@ class Rule:
         Whether it is defined only for scores that cannot be negative.
     value_is_score : bool
         Whether the value is itself a score, so that it cannot be negative where scores cannot.
+    value_is_share : bool
+        Whether the value is the share of the units that is removed.
     log_scale : bool
         Whether to interpolate values on a log scale.
     min_value, max_value : float
@@ -71,6 +73,7 @@ class Rule:
     why_not: str = ""
     needs_nonnegative: bool = False
     value_is_score: bool = False
+    value_is_share: bool = False
     log_scale: bool = False
     min_value: float = 0.0
     max_value: float = math.inf
@@ -263,6 +266,7 @@ def zero_to_one(ranking: Ranking) -> tuple[float, float]:
     source="exact count; ties go by index",
     value_range=zero_to_one,
     max_value=1.0,
+    value_is_share=True,
     scopes=("global", "layer", "erk"),
     help="Removes exactly this share of the units that take part, the lowest scores first.",
 )

@@ -26,8 +26,8 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
     Returns
     -------
     str
-        Method and criterion of each step, what differs from the defaults, and the recoveries; not
-        the value of the last step, which varies along a curve.
+        Method and criterion of each step, what differs from the defaults, the recoveries and the
+        run; not the value of the last step, which varies along a curve.
     """
     seed = recipe.seed if with_seed else None
     labels = [_step_label(step, seed, with_value=True) for step in recipe.previous_steps]
@@ -35,7 +35,11 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
     text = " + ".join(labels)
     if recipe.calibration != DEFAULT_CALIBRATION:
         text += f", {recipe.calibration:,} calibration images"
-    return text + _recovery_text(recipe)
+    return text + _recovery_text(recipe) + _checkpoint_text(recipe)
+
+
+def _checkpoint_text(recipe: Recipe) -> str:
+    return f", of run {recipe.checkpoint}" if recipe.checkpoint else ""
 
 
 def _recovery_text(recipe: Recipe) -> str:
@@ -64,7 +68,7 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
         label = f"{number}. {METHODS[step.method].label}"
         if ambiguous:
             label += f", {CRITERIA[step.criterion].label}"
-        label += _recovery_text(recipe)
+        label += _recovery_text(recipe) + _checkpoint_text(recipe)
         labels.append(label)
     return labels
 

@@ -1,5 +1,6 @@
 """What to prune and how, as one frozen value: cache key, link, file and argument of experiments."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,6 +23,8 @@ from pruning.runtime.defaults import DEFAULT_CALIBRATION, MAX_SEED
 MAX_STEPS = 6
 MAX_CALIBRATION = 10_000
 """More calibration images cost time and memory, and hardly change the scores."""
+RUN_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
+"""Names of runs, which are also names of folders."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,9 @@ class Recipe:
     recovery : tuple of str
         What happens to the remaining parameters after the last step: names in ``RECOVERIES``,
         which are brought into the order of the registry.
+    checkpoint : str
+        Name of the retraining run whose network is pruned; empty for the shipped checkpoint.
+        Whether the run is on this machine is checked when its network is read.
 
     Raises
     ------
@@ -61,6 +67,7 @@ class Recipe:
     max_test_images: int | None = None
     seed: int = 0
     recovery: tuple[str, ...] = ()
+    checkpoint: str = ""
 
     def __post_init__(self) -> None:
         NETWORKS.require(self.network)
@@ -71,6 +78,7 @@ class Recipe:
         object.__setattr__(self, "steps", steps)
         recovery = canonical_recovery(self.recovery, self.network)
         object.__setattr__(self, "recovery", recovery)
+        _check_checkpoint(self.checkpoint)
         if self.max_test_images is not None:
             _check_whole_number("images", self.max_test_images, 1, test_images)
         if self.max_test_images == test_images:
@@ -93,13 +101,14 @@ class Recipe:
         max_test_images: int | None = None,
         seed: int = 0,
         recovery: tuple[str, ...] = (),
+        checkpoint: str = "",
         **step: Any,
     ) -> "Recipe":
         """Make a recipe of one step.
 
         Parameters
         ----------
-        network, dataset, calibration, max_test_images, seed, recovery
+        network, dataset, calibration, max_test_images, seed, recovery, checkpoint
             As of `Recipe`.
         **step
             Fields of `Step`.
@@ -110,7 +119,9 @@ class Recipe:
             The recipe.
         """
         steps = (Step(**step),)
-        return cls(network, dataset, steps, calibration, max_test_images, seed, recovery)
+        return cls(
+            network, dataset, steps, calibration, max_test_images, seed, recovery, checkpoint
+        )
 
     @property
     def last_step(self) -> Step:
@@ -219,14 +230,24 @@ class Recipe:
         Returns
         -------
         Recipe
-            With at most as many calibration images as the dataset has.
+            With at most as many calibration images as the dataset has. A run stays the checkpoint
+            only if network and dataset stay the same.
         """
         keep_layers = network == self.network
         steps = tuple(_moved_step(step, network, keep_layers) for step in self.steps)
         calibration = min(self.calibration, max_calibration_images(dataset))
         offered = recoveries_for(network)
         recovery = tuple(name for name in self.recovery if name in offered)
-        return Recipe(network, dataset, steps, calibration, seed=self.seed, recovery=recovery)
+        stays = (network, dataset) == (self.network, self.dataset)
+        return Recipe(
+            network,
+            dataset,
+            steps,
+            calibration,
+            seed=self.seed,
+            recovery=recovery,
+            checkpoint=self.checkpoint if stays else "",
+        )
 
 
 def max_calibration_images(dataset: str) -> int:
@@ -259,6 +280,15 @@ def _moved_step(step: Step, network: str, keep_layers: bool) -> Step:
 
 def _needs_data(step: Step) -> bool:
     return CRITERIA[step.criterion].needs_data or METHODS[step.method].needs_data
+
+
+def _check_checkpoint(name: object) -> None:
+    if name == "" or (isinstance(name, str) and RUN_NAME.fullmatch(name)):
+        return
+    raise ValueError(
+        f"checkpoint must be the name of a run (lower-case letters, digits and hyphens), "
+        f"not {repr(name)[:30]}"
+    )
 
 
 def _check_whole_number(name: str, value: object, least: int, most: int) -> None:

@@ -61,8 +61,11 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
         listed; with several, a list ``steps``.
     """
     content = {key: getattr(recipe, attribute) for attribute, key in RECIPE_KEYS.items()}
-    if recipe.recovery:  # absent otherwise, so that keys of stored results stay the same
+    # Absent if they are empty, so that keys of stored results stay the same.
+    if recipe.recovery:
         content["recovery"] = list(recipe.recovery)
+    if recipe.checkpoint:
+        content["checkpoint"] = recipe.checkpoint
     if recipe.previous_steps:
         return content | {"steps": [step_to_dict(step) for step in recipe.steps]}
     return content | step_to_dict(recipe.last_step) | {"layers": list(recipe.chosen_layers)}
@@ -91,7 +94,8 @@ def recipe_from_dict(content: object) -> Recipe:
     values = dict(content)
     step_contents = values.pop("steps", None)
     recovery = _recovery_from_json(values.pop("recovery", None))
-    recipe_keys = {*RECIPE_KEYS.values(), "recovery"}
+    checkpoint = values.pop("checkpoint", "")
+    recipe_keys = {*RECIPE_KEYS.values(), "recovery", "checkpoint"}
     if step_contents is None:
         step_keys = set(STEP_KEYS.values())
         _check_fields("recipe", values, recipe_keys | step_keys | {"steps"})
@@ -102,7 +106,7 @@ def recipe_from_dict(content: object) -> Recipe:
         steps = _steps_from_list(step_contents)
     attributes = {key: attribute for attribute, key in RECIPE_KEYS.items()}
     fields_of_recipe = {attributes[key]: value for key, value in values.items()}
-    return Recipe(steps=steps, recovery=recovery, **fields_of_recipe)
+    return Recipe(steps=steps, recovery=recovery, checkpoint=checkpoint, **fields_of_recipe)
 
 
 def _recovery_from_json(names: object) -> tuple[str, ...]:
@@ -202,6 +206,10 @@ def _format_recovery(recipe: Recipe) -> str | None:
     return ",".join(recipe.recovery) or None
 
 
+def _format_checkpoint(recipe: Recipe) -> str | None:
+    return recipe.checkpoint or None
+
+
 def _parse_names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
@@ -266,6 +274,7 @@ FIELDS_BESIDES_RULE = (
     QueryField("calibration", partial(parse_int, "calibration"), _format_calibration),
     QueryField("seed", partial(parse_int, "seed"), _format_seed),
     QueryField("recovery", _parse_names, _format_recovery),
+    QueryField("checkpoint", str, _format_checkpoint),
 )
 
 

@@ -10,15 +10,19 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch.nn import functional as F
 
 from pruning.data import datasets
-from pruning.data.datasets import DATASETS, Images, normalise
+from pruning.data.datasets import DATASETS, Images
 from pruning.inference.classify import accuracy_of
 from pruning.models import build, checkpoints
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
 from pruning.runtime.json_reader import parse_json
+from pruning.training.batches import Augmentation, Batches
+from pruning.training.device import describe_precision
+from pruning.training.learning_rates import one_cycle
+from pruning.training.loop import train_epoch
+from pruning.training.losses import cross_entropy
 from pruning.training.plans import TrainingPlan, default_plan
 
 Progress = Callable[[int, int, int, int, float], None]
@@ -78,82 +82,6 @@ def train(
     return card
 
 
-def augment(pixels: torch.Tensor, plan: TrainingPlan, generator: torch.Generator) -> torch.Tensor:
-    """Shift each image over a black border, and mirror it if the plan requires it, at random.
-
-    Parameters
-    ----------
-    pixels
-        Images (B, C, H, W).
-    plan
-        Settings of the training.
-    generator
-        Source of the random numbers.
-
-    Returns
-    -------
-    torch.Tensor
-        Images (B, C, H, W) of the same type.
-    """
-    count, _, height, width = pixels.shape
-    shifts = torch.randint(2 * plan.max_shift + 1, (2, count, 1), generator=generator)
-    rows = shifts[0] + torch.arange(height)  # (B, H)
-    columns = shifts[1] + torch.arange(width)  # (B, W)
-    if plan.flip:
-        is_mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(is_mirrored, columns.flip(1), columns)
-    padded = F.pad(pixels, (plan.max_shift,) * 4)
-    image_indices = torch.arange(count)[:, None, None]
-    augmented = padded[image_indices, :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
-    return augmented.permute(0, 3, 1, 2)
-
-
-def learning_rates(plan: TrainingPlan, steps_per_epoch: int) -> list[float]:
-    """Compute the learning rate of every step, so that a schedule has no state to be resumed.
-
-    Parameters
-    ----------
-    plan
-        Settings of the training.
-    steps_per_epoch
-        Number of steps of an epoch.
-
-    Returns
-    -------
-    list of float
-        One for each step of the training: the one-cycle schedule of Smith & Topin 2018.
-    """
-    total_steps = plan.epochs * steps_per_epoch
-    optimizer = torch.optim.SGD([torch.zeros(1)], lr=plan.learning_rate)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer,
-        max_lr=plan.learning_rate,
-        total_steps=total_steps + 1,
-        pct_start=0.25,
-        cycle_momentum=False,
-    )
-    rates = []
-    for _ in range(total_steps):
-        rates.append(float(schedule.get_last_lr()[0]))
-        optimizer.step()
-        schedule.step()
-    return rates
-
-
-def fast_bfloat16() -> bool:
-    """Return whether the processor multiplies bfloat16 matrices in hardware.
-
-    Autocast is slower than float32 on other processors.
-
-    Returns
-    -------
-    bool
-        True if the processor has AMX for bfloat16.
-    """
-    cpu_info = Path("/proc/cpuinfo")
-    return cpu_info.exists() and "amx_bf16" in cpu_info.read_text()
-
-
 class _Training:
     """A network in training, with its optimizer and its images."""
 
@@ -176,38 +104,33 @@ class _Training:
             nesterov=True,
             weight_decay=plan.weight_decay,
         )
-        self.uses_bfloat16 = fast_bfloat16()
-        self.steps_per_epoch = len(self.images) // plan.batch_size
-        self.learning_rates = learning_rates(plan, self.steps_per_epoch)
+        self.device = torch.device("cpu")
+        self.augmentation = Augmentation(plan.max_shift, plan.flip)
+        self.batches = Batches(
+            self.images, self.data, plan.batch_size, self.augmentation, plan.seed, self.device
+        )
+        self.learning_rates = one_cycle(plan, len(self.batches))
         self.finished_epochs = 0
         self.seconds = 0.0
 
     def run_epoch(self, progress: Progress | None) -> None:
         start = time.perf_counter()
-        epoch, plan, steps = self.finished_epochs, self.plan, self.steps_per_epoch
-        self.model.train()
-        generator = torch.Generator().manual_seed(plan.seed * 100_003 + epoch)
-        order = torch.randperm(len(self.images), generator=generator)
-        total_loss = 0.0
-        for step in range(steps):
-            self.optimizer.param_groups[0]["lr"] = self.learning_rates[epoch * steps + step]
-            batch = order[step * plan.batch_size : (step + 1) * plan.batch_size]
-            total_loss += self._run_step(batch, generator)
+        epoch, plan, steps = self.finished_epochs, self.plan, len(self.batches)
+
+        def report(step: int, mean_loss: float) -> None:
             if progress is not None:
-                progress(epoch + 1, plan.epochs, step + 1, steps, total_loss / (step + 1))
+                progress(epoch + 1, plan.epochs, step, steps, mean_loss)
+
+        train_epoch(
+            self.model,
+            self.optimizer,
+            self.batches.epoch(epoch),
+            self.learning_rates[epoch * steps : (epoch + 1) * steps],
+            cross_entropy,
+            report=report,
+        )
         self.finished_epochs += 1
         self.seconds += time.perf_counter() - start
-
-    def _run_step(self, batch: torch.Tensor, generator: torch.Generator) -> float:
-        """Update the parameters on a batch of image indices; returns the loss before it."""
-        pixels = augment(self.images.pixels[batch], self.plan, generator)
-        x = normalise(pixels, self.data)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.uses_bfloat16):
-            loss = F.cross_entropy(self.model(x), self.images.labels[batch])
-        self.optimizer.zero_grad()
-        loss.backward()
-        self.optimizer.step()
-        return loss.item()
 
     def save(self, partial: Path) -> None:
         """Write the state after an epoch, atomically."""
@@ -262,9 +185,6 @@ def _write_checkpoint(training: _Training, folder: Path) -> checkpoints.Card:
     test = datasets.load(data.name, "test")
     validation = datasets.load(data.name, "validation")
     test_accuracy = accuracy_of(model, test, data)
-    augmentation = f"shift up to {plan.max_shift} pixels"
-    if plan.flip:
-        augmentation += ", mirrored half of the time"
     return checkpoints.save(
         model,
         folder,
@@ -278,8 +198,8 @@ def _write_checkpoint(training: _Training, folder: Path) -> checkpoints.Card:
         batch=plan.batch_size,
         optimizer=f"SGD, Nesterov momentum 0.9, weight decay {plan.weight_decay:g}",
         schedule=f"one-cycle learning rate, peak {plan.learning_rate:g}",
-        augmentation=augmentation,
-        precision="bfloat16 autocast" if training.uses_bfloat16 else "float32",
+        augmentation=str(training.augmentation),
+        precision=describe_precision(training.device),
         seed=plan.seed,
         versions={"python": platform.python_version(), "torch": torch.__version__},
         seconds=round(training.seconds, 1),

@@ -6,6 +6,7 @@ from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import RULES, SCOPES
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
+from pruning.training.schedules import SCHEDULES
 from tests.pruning.cli.common import error_of, run_json, run_text
 
 REGISTRIES = {
@@ -16,6 +17,7 @@ REGISTRIES = {
     "rules": RULES,
     "scopes": SCOPES,
     "recoveries": RECOVERIES,
+    "schedules": SCHEDULES,
 }
 
 

@@ -6,7 +6,6 @@ import sys
 import time
 from dataclasses import asdict, replace
 
-import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -16,7 +15,7 @@ from pruning.data import datasets
 from pruning.models import checkpoints
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
-from pruning.training.from_scratch import augment, learning_rates, train
+from pruning.training.from_scratch import train
 from pruning.training.plans import TrainingPlan
 
 SHORT = TrainingPlan(epochs=3, learning_rate=0.05, batch_size=64)
@@ -119,30 +118,6 @@ def test_the_test_images_are_not_read_before_the_last_epoch(tmp_path, monkeypatc
         lambda epoch, *_: order.append(epoch),
     )
     assert order.index("test") > max(i for i, entry in enumerate(order) if entry == 2)
-
-
-def test_augmented_images_are_moved_and_mirrored_originals():
-    pixels = torch.arange(1, 26, dtype=torch.uint8).view(1, 1, 5, 5).repeat(200, 1, 1, 1)
-    plan = TrainingPlan(epochs=1, max_shift=1, flip=True)
-    moved = augment(pixels, plan, torch.Generator().manual_seed(0))
-    assert moved.shape == pixels.shape and moved.dtype == torch.uint8
-    padded = np.pad(pixels[0, 0].numpy(), 1)
-    expected = {
-        bytes(np.ascontiguousarray(crop[:, ::step]))
-        for down in range(3)
-        for right in range(3)
-        for crop in [padded[down : down + 5, right : right + 5]]
-        for step in (1, -1)
-    }
-    assert {bytes(image.contiguous().numpy()) for image in moved[:, 0]} == expected
-    still = augment(pixels, replace(plan, max_shift=0, flip=False), torch.Generator())
-    assert torch.equal(still, pixels)
-
-
-def test_the_learning_rate_rises_to_its_peak_and_falls():
-    rates = learning_rates(SHORT, 17)
-    assert len(rates) == 3 * 17 and max(rates) == pytest.approx(SHORT.learning_rate, rel=1e-2)
-    assert 0.2 < rates.index(max(rates)) / len(rates) < 0.3 and rates[-1] < 1e-3
 
 
 def corrupt(problem: str, partial) -> None:

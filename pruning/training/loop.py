@@ -1,0 +1,125 @@
+"""One epoch of training: the only loop over batches with an optimizer."""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from pruning.runtime.errors import PrunescopeError
+from pruning.training.device import uses_bfloat16
+
+LossFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
+"""``loss(logits, labels, x)`` gives a scalar."""
+
+
+class TrainingDiverged(PrunescopeError):
+    """The loss of a training is not a finite number."""
+
+
+@dataclass(frozen=True)
+class EpochResult:
+    """What an epoch measured on its own batches, each before it was learned from.
+
+    Parameters
+    ----------
+    loss : float
+        Mean loss, penalties included.
+    accuracy : float
+        Share of the images that were classified correctly, in training mode and augmented.
+    """
+
+    loss: float
+    accuracy: float
+
+
+def nothing_before(step: int) -> None:
+    """Do nothing before a step.
+
+    Parameters
+    ----------
+    step : int
+        Index of the step.
+    """
+
+
+def nothing_after() -> None:
+    """Do nothing after a step."""
+
+
+def nothing_reported(step: int, mean_loss: float) -> None:
+    """Do nothing with the progress.
+
+    Parameters
+    ----------
+    step : int
+        Number of finished steps.
+    mean_loss : float
+        Mean loss of these steps.
+    """
+
+
+def train_epoch(
+    model: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    batches: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    learning_rates: Sequence[float],
+    loss_function: LossFunction,
+    *,
+    before_step: Callable[[int], None] = nothing_before,
+    after_step: Callable[[], None] = nothing_after,
+    report: Callable[[int, float], None] = nothing_reported,
+) -> EpochResult:
+    """Train a network for one epoch.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network, which is put into training mode.
+    optimizer : torch.optim.Optimizer
+        Of its parameters, in one parameter group.
+    batches : iterable of (torch.Tensor, torch.Tensor)
+        Images (B, C, H, W) and labels (B,), on the device of the network.
+    learning_rates : sequence of float
+        One for each batch.
+    loss_function : callable
+        ``loss_function(logits, labels, x)`` gives the loss of a batch.
+    before_step : callable
+        Called with the index of the step, before its forward pass.
+    after_step : callable
+        Called after each step of the optimizer.
+    report : callable
+        Called with the number of finished steps and their mean loss.
+
+    Returns
+    -------
+    EpochResult
+        Means over the epoch.
+
+    Raises
+    ------
+    TrainingDiverged
+        If a loss is not a finite number; the step is not made.
+    """
+    model.train()
+    total_loss, correct, images = 0.0, 0, 0
+    for step, (x, labels) in enumerate(batches):
+        before_step(step)
+        optimizer.param_groups[0]["lr"] = learning_rates[step]
+        with torch.autocast(x.device.type, torch.bfloat16, enabled=uses_bfloat16(x.device)):
+            logits = model(x)
+            loss = loss_function(logits, labels, x)
+        loss_value = loss.item()
+        if not math.isfinite(loss_value):
+            raise TrainingDiverged(f"the loss is {loss_value} in step {step + 1}")
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        after_step()
+        total_loss += loss_value
+        correct += int((logits.detach().argmax(1) == labels).sum())
+        images += len(labels)
+        report(step + 1, total_loss / (step + 1))
+    steps = max(1, len(learning_rates))
+    return EpochResult(total_loss / steps, correct / max(1, images))

@@ -1,0 +1,74 @@
+"""Pruning inside the training loop by what the gradients say, until training stops improving."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pruning.training.amount import linear
+from pruning.training.schedules.base import Option, schedule
+
+if TYPE_CHECKING:
+    from pruning.training.record import EpochRecord
+    from pruning.training.run import Run
+
+
+@schedule(
+    "gradient",
+    label="Gradient-based",
+    source="scores by gradient or Taylor expansion inside the training loop, Molchanov et al. 2017",
+    help="Prunes while it trains: every few steps the units with the lowest scores are removed, "
+    "until the target is met or the validation accuracy has not improved for some epochs. Choose "
+    "a criterion of gradients, such as Taylor.",
+    total_epochs=lambda spec: spec.epochs,
+    options=(
+        Option(
+            "interval",
+            "Steps between prunings",
+            "Steps of the optimizer from one pruning to the next.",
+            default=100,
+            least=1,
+            most=100_000,
+            is_whole=True,
+        ),
+        Option(
+            "pruning_share",
+            "Share of the epochs with pruning",
+            "The target is met after this share of the steps, unless pruning stops before.",
+            default=0.7,
+            least=0.01,
+            most=1.0,
+        ),
+        Option(
+            "patience",
+            "Epochs without improvement",
+            "Pruning stops when the validation accuracy has not improved for so many epochs.",
+            default=3,
+            least=1,
+            most=1_000,
+            is_whole=True,
+        ),
+    ),
+)
+def gradient(run: Run) -> None:
+    """Prune every few steps as long as validation improves or the target is not met."""
+    epochs, interval = run.spec.epochs, run.spec.option("interval")
+    last_step = run.spec.option("pruning_share") * epochs * run.steps_per_epoch
+    last_pruning = max(1, int(last_step // interval)) * interval
+    accuracies: list[float] = []
+
+    def stops_improving() -> bool:
+        patience = run.spec.option("patience")
+        if len(accuracies) <= patience:
+            return False
+        return max(accuracies[-patience:]) <= max(accuracies[:-patience])
+
+    def before_step(step: int) -> None:
+        is_due = step > 0 and step % interval == 0
+        if is_due and step <= last_pruning and not stops_improving():
+            run.prune_while_training(linear(step / last_pruning))
+
+    def after_epoch(record: EpochRecord) -> bool:
+        accuracies.append(record.validation_accuracy)
+        return False
+
+    run.train(epochs, before_step=before_step, after_epoch=after_epoch)

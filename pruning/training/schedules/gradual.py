@@ -1,0 +1,53 @@
+"""Pruning while training, with a sparsity that rises along a cubic curve."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pruning.training.amount import cubic
+from pruning.training.schedules.base import Option, schedule
+
+if TYPE_CHECKING:
+    from pruning.training.run import Run
+
+
+@schedule(
+    "gradual",
+    label="Gradual",
+    source="Zhu & Gupta 2017",
+    help="Prunes while it trains: the sparsity rises along a cubic curve, fast at first. Removed "
+    "weights do not return.",
+    total_epochs=lambda spec: spec.epochs,
+    options=(
+        Option(
+            "interval",
+            "Steps between prunings",
+            "Steps of the optimizer from one pruning to the next.",
+            default=100,
+            least=1,
+            most=100_000,
+            is_whole=True,
+        ),
+        Option(
+            "pruning_share",
+            "Share of the epochs with pruning",
+            "The target is reached after this share of the steps; the others only train.",
+            default=0.7,
+            least=0.01,
+            most=1.0,
+        ),
+    ),
+)
+def gradual(run: Run) -> None:
+    """Prune every few steps until the target is reached, and go on training."""
+    epochs, interval = run.spec.epochs, run.spec.option("interval")
+    last_step = run.spec.option("pruning_share") * epochs * run.steps_per_epoch
+    last_pruning = max(1, int(last_step // interval)) * interval
+
+    def before_step(step: int) -> None:
+        is_due = step > 0 and step % interval == 0
+        if is_due and step <= last_pruning:
+            run.prune_while_training(cubic(step / last_pruning))
+
+    run.train(epochs, before_step=before_step)
+    run.prune(recover=False)  # no effect unless there were fewer steps than one interval
