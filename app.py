@@ -35,6 +35,7 @@ def main() -> None:
         _page("compare", "Compare", "compare"),
         _page("curves", "Curves", "show_chart"),
         _page("sensitivity", "Sensitivity", "thermostat"),
+        _page("retrain", "Retrain", "model_training"),
         _page("agreement", "Agreement", "join_inner"),
         _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
     ]

@@ -3,7 +3,7 @@
 import json
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import streamlit as st
 
@@ -18,6 +18,8 @@ from pages.state.messages import report_bad_file, report_unknown_keys
 from pages.state.session import SessionState, session
 from pages.state.widgets import registry_select
 from pruning.data.datasets import DATASETS
+from pruning.engine.run_checkpoint import finished_runs
+from pruning.engine.trained_network import trained_card
 from pruning.experiments.budgets import Budget
 from pruning.experiments.comparison import (
     MAX_COLUMNS,
@@ -27,10 +29,14 @@ from pruning.experiments.comparison import (
 )
 from pruning.methods.criteria import CRITERIA
 from pruning.models import NETWORKS
+from pruning.recipe.compatibility import recoveries_for
 from pruning.recipe.query import QueryField, format_query
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
+from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.json_reader import parse_json
+from pruning.training.retrain import recipe_of_run
+from pruning.training.run_files import RunFiles
 
 
 @dataclass(frozen=True)
@@ -118,6 +124,14 @@ def draw_sidebar() -> None:
         disabled=len(recipes) >= MAX_COLUMNS,
         on_click=_add_column,
     )
+    st.button(
+        "Compare recoveries",
+        icon=":material/healing:",
+        width="stretch",
+        on_click=_compare_recoveries,
+        help="Shows the masks of column 1 without recovery, with each recovery, and after "
+        "retraining, where there is a finished run of the same recipe.",
+    )
     key = SessionState.upload_widgets.of(session.uploads)
     st.file_uploader("Open a comparison (JSON)", "json", key=key, on_change=_open_file, args=[key])
 
@@ -172,6 +186,8 @@ def _read_content(content: object, source: str) -> ComparedRecipes:
         check_names(recipe)
     recipes, budget = read_comparison(content)
     check_available(recipes[0].network, recipes[0].dataset)
+    for recipe in recipes:
+        trained_card(recipe)  # raises if a run is not on this server
     report_unknown_keys(unknown_keys(content), source)
     return ComparedRecipes(recipes, budget)
 
@@ -216,6 +232,29 @@ def _add_column() -> None:
     added = Recipe.one_step(first.network, first.dataset, criterion="random", seed=seed)
     session.comparison = [*recipes, added]
     session.column_ids = [*session.column_ids, _new_id()]
+
+
+def _compare_recoveries() -> None:
+    """Show the first recipe without recovery, with each recovery, and its finished runs."""
+    first = replace(session.comparison[0].without_recovery, checkpoint="")
+    recipes = [first]
+    for name in recoveries_for(first.network):
+        recipes.append(replace(first, recovery=(name,)))
+    recipes += _finished_runs_of(first)
+    show_comparison(recipes[:MAX_COLUMNS], Budget("own"))
+
+
+def _finished_runs_of(recipe: Recipe) -> list[Recipe]:
+    """Recipes that show the finished runs which started from the masks of a recipe."""
+    shown = []
+    for name in finished_runs(recipe.network, recipe.dataset):
+        try:
+            spec = RunFiles(name).spec()
+        except PrunescopeError:
+            continue
+        if spec.recipe.without_recovery == recipe.on_all_images:
+            shown.append(recipe_of_run(spec))
+    return shown
 
 
 def _open_file(key: str) -> None:

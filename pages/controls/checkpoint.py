@@ -6,22 +6,53 @@ from pathlib import Path
 import streamlit as st
 
 from pages.state.background_task import Task, TaskProgress, draw_task
+from pages.state.session import SessionState
+from pages.state.url import SHIPPED
+from pages.state.widgets import select
 from pruning.data.datasets import DATASETS
 from pruning.data.download import download
-from pruning.models import checkpoints
+from pruning.engine.run_checkpoint import finished_runs
+from pruning.engine.trained_network import trained_card
+from pruning.recipe.recipe import Recipe
 
 REFRESH_S = 0.5
 
 
-def draw_card(network: str, dataset: str) -> None:
-    """Draw how a network was trained and the accuracy that it reaches.
+def draw_checkpoint(network: str, dataset: str) -> str:
+    """Draw the select box of trained networks, if there are others than the shipped one.
 
     Parameters
     ----------
     network, dataset : str
         Names in ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    str
+        Name of a finished run; empty for the shipped network.
     """
-    card = checkpoints.shared_card(network, dataset)
+    runs = finished_runs(network, dataset)
+    if not runs:
+        return ""
+    chosen = select(
+        "Checkpoint",
+        [SHIPPED, *runs],
+        SessionState.checkpoint.key,
+        format_func=lambda name: "Shipped" if name == SHIPPED else name,
+        help="The trained network to prune: the shipped one, or that of a finished run.",
+    )
+    return "" if chosen == SHIPPED else chosen
+
+
+def draw_card(recipe: Recipe) -> None:
+    """Draw how a network was trained and the accuracy that it reaches.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Names the network.
+    """
+    card = trained_card(recipe)
     lines = (
         f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), "
         f"validation {card.validation_accuracy:.2%}.",

@@ -8,7 +8,7 @@ from typing import Any
 import streamlit as st
 
 from pages.controls.amount import amount_without_scores, draw_amount
-from pages.controls.checkpoint import draw_card, draw_download
+from pages.controls.checkpoint import draw_card, draw_checkpoint, draw_download
 from pages.controls.recovery import draw_recovery
 from pages.controls.scoring import request_scores
 from pages.controls.step_form import draw_step_form
@@ -210,13 +210,16 @@ def _draw_network(shown_recipe: Recipe) -> Recipe:
     dataset = registry_select(
         "Dataset", names, SessionState.dataset.key, DATASETS, default=len(names) - 1
     )
-    draw_card(network, dataset)
+    checkpoint = draw_checkpoint(network, dataset)
+    recipe = shown_recipe
+    if (network, dataset) != (shown_recipe.network, shown_recipe.dataset):
+        recipe = shown_recipe.moved_to(network, dataset)
+    recipe = replace(recipe, checkpoint=checkpoint)
+    draw_card(recipe)
     for name in DATASETS:
         if not datasets.available(name):
             draw_download(name)
-    if (network, dataset) == (shown_recipe.network, shown_recipe.dataset):
-        return shown_recipe
-    return shown_recipe.moved_to(network, dataset)
+    return recipe
 
 
 def _draw_sampling(shown_recipe: Recipe) -> Recipe:

@@ -27,6 +27,7 @@ from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
 
+RETRAIN = "pages/retrain/page.py"
 ALONE_AFTER_S = 0.35
 DEBOUNCE_S = 0.15
 RECOVERY_PATIENCE_S = 0.05  # for a recovery that is known
@@ -88,6 +89,7 @@ def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
             draw_task(accuracy)
         else:
             draw_metrics(pruned, masked, recovered)
+            st.page_link(RETRAIN, label="Retrain this", icon=":material/model_training:")
         if recovery is not None and recovered is None:
             draw_task(recovery)
     result, task = (masked, accuracy) if recovery is None else (recovered, recovery)

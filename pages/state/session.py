@@ -201,6 +201,16 @@ class SessionState:
     # Sensitivity
     lose: Field[float] = Field(lambda: 1.0)
 
+    # Retrain
+    retrain_schedule: Field[str | None] = optional()
+    retrain_widgets: Field[None] = optional()
+    """Family: settings of a run, by network, dataset, schedule and name."""
+    selected_run: Field[str] = Field(str)
+    """Name of the run whose details are shown; empty for none."""
+    runs_x: Field[str | None] = optional()
+    checkpoint: Field[str | None] = optional()
+    """Trained network of the sidebar: ``shipped``, or the name of a run."""
+
     # Agreement
     agreement_widgets: Field[None] = optional()
     """Family: the criteria to compare, by method."""

@@ -21,6 +21,8 @@ from pages.state.available import (
 from pages.state.messages import report_bad_link, report_unknown_keys
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
+from pruning.engine.run_checkpoint import runs_folder
+from pruning.engine.trained_network import trained_card
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import layers_for
 from pruning.recipe.query import (
@@ -33,11 +35,13 @@ from pruning.recipe.query import (
     parse_int,
     parse_query,
 )
-from pruning.recipe.recipe import Recipe
+from pruning.recipe.recipe import RUN_NAME, Recipe
 from pruning.recipe.serialization import query_keys, recipe_from_query, recipe_to_query
 
 EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
+SHIPPED = "shipped"
+"""Option of the checkpoint widget that stands for the network that comes with the program."""
 EXPLORE_VIEW = ("histogram", "mask", "log")
 MAX_LOSS = 50.0
 """Points of validation accuracy that a plan of Sensitivity may lose."""
@@ -147,6 +151,16 @@ def _format_max_loss(state: SessionState) -> str:
     return str(state.lose)
 
 
+def _parse_run(text: str) -> str:
+    if RUN_NAME.fullmatch(text) and (runs_folder() / text).is_dir():
+        return text
+    raise ValueError(f"there is no run {text[:MAX_QUOTED]} on this server")
+
+
+def _format_run(state: SessionState) -> str | None:
+    return state.selected_run or None
+
+
 VIEW_FIELDS = {
     "histogram": QueryField(
         "histogram", partial(_parse_layer, "histogram", _layers_of_histogram), _format_histogram
@@ -154,6 +168,7 @@ VIEW_FIELDS = {
     "mask": QueryField("mask", partial(_parse_layer, "mask", _masks), _format_mask),
     "log": QueryField("log", partial(parse_flag, "log"), _format_log),
     "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
+    "selected_run": QueryField("run", _parse_run, _format_run),
 }
 """What links say besides a recipe, by the name of a field of the session; ``format`` is called
 with the session. A layer of another network is not written into a link."""
@@ -178,7 +193,8 @@ def current_recipe(view: tuple[str, ...] = EXPLORE_VIEW) -> Recipe | None:
                 "There is no checkpoint: train one with `python -m pruning train lenet5 digits`."
             )
             return None
-        _show_link(_read_query([*query_keys(), *view]), view)
+        known = {VIEW_FIELDS[name].name for name in view}
+        _show_link(_read_query([*query_keys(), *known]), view)
     return session.recipe
 
 
@@ -206,6 +222,7 @@ def _recipe_of_link(query: Mapping[str, str], default: Recipe) -> Recipe:
     if "dataset" not in query:
         recipe = _on_available_dataset(recipe)
     check_available(recipe.network, recipe.dataset)
+    trained_card(recipe)  # raises if a run of the link is not on this server
     return recipe
 
 
@@ -213,9 +230,10 @@ def _show_view(query: Mapping[str, str], view: tuple[str, ...]) -> None:
     """Let the session show the view of a link; fields without a valid text take their default."""
     for name in view:
         delattr(session, name)
-        values = _parse([VIEW_FIELDS[name]], query)
-        if name in values:
-            setattr(session, name, values[name])
+        field = VIEW_FIELDS[name]
+        values = _parse([field], query)
+        if field.name in values:
+            setattr(session, name, values[field.name])
 
 
 def _on_available_dataset(recipe: Recipe) -> Recipe:
@@ -252,6 +270,7 @@ def show_recipe(recipe: Recipe) -> None:
     session.network, session.dataset = recipe.network, recipe.dataset
     session.active_step = len(recipe.previous_steps)
     session.recovery = recovery_option(recipe.recovery)
+    session.checkpoint = recipe.checkpoint or SHIPPED
     if recipe.uses_calibration or session.calibration is None:
         session.calibration = recipe.calibration
     if recipe.is_random or session.seed is None:

@@ -18,6 +18,7 @@ from pruning.engine.masked_network import MaskedNetwork
 from pruning.methods.masks import Masks
 from pruning.models import build
 from pruning.models.cards import Card, InvalidCard, parse_card
+from pruning.recipe.recipe import RUN_NAME
 from pruning.runtime.atomic_write import atomic_write, sha256
 from pruning.runtime.errors import CheckpointError
 from pruning.runtime.json_reader import parse_json
@@ -37,6 +38,30 @@ def runs_folder() -> Path:
     """
     default = platformdirs.user_data_path("prunescope") / "runs"
     return Path(os.environ.get(FOLDER_VARIABLE) or default).absolute()
+
+
+def finished_runs(network: str, dataset: str) -> list[str]:
+    """Return the finished runs of a network, by their names alone.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    list of str
+        Names in alphabetical order.
+    """
+    folder = runs_folder()
+    if not folder.is_dir():
+        return []
+    names = []
+    for path in folder.iterdir():
+        is_of_network = path.name.startswith(f"{network}-{dataset}-")
+        if is_of_network and RUN_NAME.fullmatch(path.name) and (path / CARD).is_file():
+            names.append(path.name)
+    return sorted(names)
 
 
 @dataclass(frozen=True, eq=False)

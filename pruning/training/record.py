@@ -10,7 +10,7 @@ from pruning.engine.masked_network import MaskedNetwork
 from pruning.models import prunable
 
 HISTOGRAM_BINS = 61
-HISTOGRAM_SIGMAS = 4.0
+HISTOGRAM_SIGMAS = 8.0
 """Range of the histogram, in standard deviations of the weights before the first epoch."""
 NEAR_ZERO = 1e-3
 """Weights below this absolute value count as near zero."""

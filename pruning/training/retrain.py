@@ -36,6 +36,7 @@ def retrain(
     *,
     folder: Path | None = None,
     device: str = "auto",
+    owner: str = "",
     report: RunReport = ignore_run_progress,
 ) -> Card:
     """Prune and train; continue where an earlier call was interrupted.
@@ -51,6 +52,8 @@ def retrain(
         Folder of all runs; default: `runs_folder`.
     device : str
         As of `choose_device`.
+    owner : str
+        Who starts it, see `RunFiles.save_spec`.
     report : callable
         See `RunReport`.
 
@@ -73,7 +76,7 @@ def retrain(
     with files.locked():
         if files.is_finished:
             return files.card()
-        files.save_spec(spec)
+        files.save_spec(spec, owner)
         files.save_problem(None)
         try:
             return _retrain(spec, files, chosen, report)

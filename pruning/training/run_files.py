@@ -123,18 +123,20 @@ class RunFiles:
         """Whether the network of the run is there."""
         return (self.folder / CARD).is_file()
 
-    def save_spec(self, spec: RunSpec) -> None:
+    def save_spec(self, spec: RunSpec, owner: str = "") -> None:
         """Write the specification, unless it is there already.
 
         Parameters
         ----------
         spec : RunSpec
             Of the run.
+        owner : str
+            Who started it: empty for the command line, otherwise a hash of the visitor's address.
         """
         path = self.folder / SPEC
         if path.is_file():
             return
-        content = {"created": time.time(), "spec": spec_to_dict(spec)}
+        content = {"created": time.time(), "owner": owner, "spec": spec_to_dict(spec)}
         with atomic_write(path) as temporary:
             temporary.write_text(json.dumps(content, indent=1) + "\n")
 
@@ -167,6 +169,16 @@ class RunFiles:
         """
         created = self._spec_content().get("created")
         return float(created) if isinstance(created, int | float) else 0.0
+
+    def owner(self) -> str:
+        """Return who started the run.
+
+        Returns
+        -------
+        str
+            See `save_spec`.
+        """
+        return str(self._spec_content().get("owner", ""))
 
     def _spec_content(self) -> dict[str, object]:
         if not self.folder.is_dir():
@@ -396,6 +408,10 @@ class RunInfo:
         Of a finished run.
     problem : str
         Why it stopped, or cannot be read.
+    sparsity : float
+        Sparsity after the last epoch of the network that the run trains; 0 before the first.
+    owner : str
+        Who started it, see `RunFiles.save_spec`.
     """
 
     name: str
@@ -405,6 +421,8 @@ class RunInfo:
     epochs: int
     card: Card | None = None
     problem: str = ""
+    sparsity: float = 0.0
+    owner: str = ""
 
 
 def list_runs(parent: Path | None = None) -> list[RunInfo]:
@@ -465,4 +483,6 @@ def read_run(name: str, parent: Path | None = None) -> RunInfo:
         state = "running"
     else:
         state = "failed" if problem else "paused"
-    return RunInfo(name, spec, state, created, len(records), card, problem)
+    sparsity = records[-1].sparsity if records else 0.0
+    epochs = len(records)
+    return RunInfo(name, spec, state, created, epochs, card, problem, sparsity, files.owner())

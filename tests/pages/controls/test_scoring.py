@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from pages.controls import scoring
-from pruning.engine import prune as prune_module
+from pruning.engine import apply_step
 from pruning.methods.criteria import CRITERIA
 from pruning.runtime.errors import PrunescopeError
 from tests.pages.common import numbers, opened, plain, run_until, settled
@@ -67,7 +67,7 @@ def test_scores_that_fail_are_a_message_and_not_a_crash(monkeypatch):
         raise PrunescopeError("the images are missing")
 
     entries = {**CRITERIA, "apoz": replace(CRITERIA["apoz"], function=broken)}
-    monkeypatch.setattr(prune_module, "CRITERIA", entries)
+    monkeypatch.setattr(apply_step, "CRITERIA", entries)
     at = opened(network="lenet5", dataset="digits", calibration="63", method="filter")
     choose_criterion(at, "apoz")
     run_until(at, lambda: at.warning)

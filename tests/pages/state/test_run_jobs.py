@@ -1,0 +1,18 @@
+from pages.state import run_jobs
+from pruning.training.run_files import RunInfo
+
+
+def info(owner: str) -> RunInfo:
+    return RunInfo("lenet300-digits-finetune-0", None, "paused", 0.0, 0, owner=owner)
+
+
+def test_visitors_may_change_their_own_runs_only(monkeypatch):
+    monkeypatch.setattr(run_jobs, "current_owner", lambda: "one")
+    assert run_jobs.may_change(info("one"))
+    assert not run_jobs.may_change(info("other"))
+    assert not run_jobs.may_change(info(""))
+
+
+def test_the_machine_of_the_server_may_change_all_runs(monkeypatch):
+    monkeypatch.setattr(run_jobs, "current_owner", lambda: run_jobs.LOCAL)
+    assert run_jobs.may_change(info("one")) and run_jobs.may_change(info(""))
