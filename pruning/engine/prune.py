@@ -158,7 +158,35 @@ def _ranking_bytes(ranking: Ranking) -> int:
     size_of=_ranking_bytes,
 )
 def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
-    step, network = recipe.last_step, input_network(recipe, report)
+    return rank_network(recipe, input_network(recipe, report), report=report)
+
+
+def rank_network(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
+) -> Ranking:
+    """Score and sort all units of any network by the last step of a recipe, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step, the dataset, the number of calibration images and the seed.
+    network : MaskedNetwork
+        What the step is applied to.
+    draw : int
+        Which draw of calibration images is used.
+    report : callable
+        Called with the share of the scoring that is done.
+
+    Returns
+    -------
+    Ranking
+        Of all groups, whether they take part in the step or not.
+    """
+    step = recipe.last_step
     method, all_groups = METHODS[step.method], _groups_in(network, recipe)
     surviving = {}
     for name, group in all_groups.items():
@@ -175,6 +203,7 @@ def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
         surviving_units=surviving,
         step_index=len(recipe.previous_steps),
         report=report,
+        draw=draw,
     )
     scores = CRITERIA[step.criterion].function(context)
     weights = {}
@@ -197,6 +226,41 @@ def _apply_step(
     ranking: Ranking,
     selection: Selection,
 ) -> MaskedNetwork:
+    return _without_selected(recipe, before_step, groups_of_step, ranking, selection)
+
+
+def prune_network(recipe: Recipe, network: MaskedNetwork, ranking: Ranking) -> MaskedNetwork:
+    """Remove the units that the last step of a recipe selects from any network, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step.
+    network : MaskedNetwork
+        What the step is applied to; it is not modified.
+    ranking : Ranking
+        Scores of all units of the network, of `rank_network`.
+
+    Returns
+    -------
+    MaskedNetwork
+        The network with the masks of the step.
+    """
+    step = recipe.last_step
+    ranking = ranking.restrict(recipe.chosen_layers)
+    selection = RULES[step.rule].select(ranking, step.value, step.scope, dict(step.values))
+    groups_of_step = _groups_in(network, recipe)
+    return _without_selected(recipe, network, groups_of_step, ranking, selection)
+
+
+def _without_selected(
+    recipe: Recipe,
+    before_step: MaskedNetwork,
+    groups_of_step: dict[str, UnitGroup],
+    ranking: Ranking,
+    selection: Selection,
+) -> MaskedNetwork:
+    """Mask or remove the selected units."""
     method = METHODS[recipe.last_step.method]
     kept: dict[str, torch.Tensor] = {}
     removed_names: list[str] = []

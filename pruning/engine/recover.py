@@ -4,6 +4,8 @@ import copy
 import time
 from dataclasses import dataclass, replace
 
+from torch import nn
+
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.methods.recovery import RECOVERIES, RecoveryContext
@@ -68,9 +70,45 @@ def _recovered_bytes(recovered: RecoveredNetwork) -> int:
     size_of=_recovered_bytes,
 )
 def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> RecoveredNetwork:
+    dense = checkpoints.shared_model(recipe.network, recipe.dataset)
+    return recover_network(recipe, network, dense, report=report)
+
+
+def recover_network(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    dense: nn.Sequential,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
+) -> RecoveredNetwork:
+    """Apply the recoveries of a recipe to any network, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the recoveries, the dataset and the number of calibration images.
+    network : MaskedNetwork
+        The network after pruning.
+    dense : nn.Sequential
+        The network before pruning; it is not modified.
+    draw : int
+        Which draw of calibration images is used.
+    report : callable
+        Called with the share of the recovery that is done.
+
+    Returns
+    -------
+    RecoveredNetwork
+        Its masks are those of ``network``.
+
+    Raises
+    ------
+    DatasetError
+        The calibration images are missing or broken.
+    """
     start = time.perf_counter()
     model = network.copy()
-    dense = checkpoints.shared_model(recipe.network, recipe.dataset)
     dense = copy.deepcopy(dense)  # a recovery may add hooks
     for number, name in enumerate(recipe.recovery):
 
@@ -84,6 +122,7 @@ def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> Rec
             dataset=recipe.dataset,
             calibration=recipe.calibration,
             report=report_share,
+            draw=draw,
         )
         RECOVERIES[name].function(context)
     recovered = replace(network, model=model, is_recovered=True)
