@@ -120,9 +120,11 @@ def one_shot(
     if checkpoint is not None and network is None:
         raise ValueError("--checkpoint needs --network: the name of the network in the file")
     plans = _plans(network, dataset, settings)
-    skipped = [] if network else _take_missing(plans)
+    skipped = [] if network else [plan for plan in plans if not _is_available(plan)]
     results = []
     for plan in plans:
+        if plan in skipped:
+            continue
         fetch_dataset(plan.dataset)
         model = _model(plan, checkpoint, std)
         with progress_bar(f"{plan.network} on {plan.dataset}") as report:
@@ -130,7 +132,7 @@ def one_shot(
         results.append(result)
         if write is not None:
             _write_section(result, checkpoint, std, write)
-    _print(results, skipped, as_json)
+    _print(results, [f"{plan.network} on {plan.dataset}" for plan in skipped], as_json)
 
 
 def _plans(
@@ -153,33 +155,26 @@ def _plans(
         pairs = [(network, dataset)]
     if not pairs:
         raise ValueError(f"there is no published benchmark of {network}: give --dataset")
-    return [_plan(OneShotPlan, pair, settings) for pair in pairs]
+    plans = []
+    for pair in pairs:
+        plan = OneShotPlan(
+            *pair,
+            draws=settings["draws"],
+            calibration=settings["calibration"],
+            max_test_images=settings["images"],
+            sparsities=settings["sparsities"],
+        )
+        plans.append(plan)
+    return plans
 
 
-def _plan(
-    make: type["OneShotPlan"], pair: tuple[str, str], settings: dict[str, Any]
-) -> "OneShotPlan":
-    return make(
-        *pair,
-        draws=settings["draws"],
-        calibration=settings["calibration"],
-        max_test_images=settings["images"],
-        sparsities=settings["sparsities"],
-    )
-
-
-def _take_missing(plans: list["OneShotPlan"]) -> list[str]:
-    """Take plans out whose data or checkpoint is missing; return their names."""
+def _is_available(plan: "OneShotPlan") -> bool:
+    """Whether the data are there, and the network is shipped with trained weights."""
     from pruning.data import datasets
     from pruning.models import checkpoints
 
-    skipped = []
-    for plan in list(plans):
-        pair = (plan.network, plan.dataset)
-        if pair not in checkpoints.shipped() or not datasets.available(plan.dataset):
-            plans.remove(plan)
-            skipped.append(f"{plan.network} on {plan.dataset}")
-    return skipped
+    pair = (plan.network, plan.dataset)
+    return pair in checkpoints.shipped() and datasets.available(plan.dataset)
 
 
 def _model(

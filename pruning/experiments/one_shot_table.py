@@ -14,13 +14,15 @@ PROTOCOL = (
     "training of the dense network, no gradient and no label is used. Nothing was chosen by the "
     "test images."
 )
-DIFFERENCES = (
-    "Differences of protocol: the dense network is another one than the published, so that losses "
-    "compare better than accuracies; WoodFisher, CBS and CHITA choose and update weights by "
-    "gradients of the loss on labelled training images, CHITA++ in several stages; the published "
-    "accuracies are without recalibrated batch norms; the spread of the published accuracies is "
-    "not known here."
+OTHER_NETWORK = (
+    "The dense network is another one than the published: losses compare better than accuracies."
 )
+OTHER_INFORMATION = (
+    "WoodFisher, CBS and CHITA choose and update weights by gradients of the loss on labelled "
+    "training images, CHITA++ in several stages."
+)
+NO_RECALIBRATION = "The published accuracies are without recalibration of the batch norms."
+UNKNOWN_SPREAD = "The spread of the published accuracies is not known here."
 
 
 def accuracy_table(result: OneShotResult) -> pd.DataFrame:
@@ -114,9 +116,20 @@ def section_body(result: OneShotResult, checkpoint_options: str = "") -> str:
         f"{100 * published.dense:.2f}%):",
         to_markdown(loss_table(result)),
         f"Published: {SOURCE}.",
-        DIFFERENCES,
+        f"Differences of protocol: {_differences(result, checkpoint_options)}",
     ]
     return "\n\n".join(paragraphs)
+
+
+def _differences(result: OneShotResult, checkpoint_options: str) -> str:
+    sentences = []
+    if not checkpoint_options:
+        sentences.append(OTHER_NETWORK)
+    sentences.append(OTHER_INFORMATION)
+    if "batch_norm" in result.measured:
+        sentences.append(NO_RECALIBRATION)
+    sentences.append(UNKNOWN_SPREAD)
+    return " ".join(sentences)
 
 
 def _command(result: OneShotResult, checkpoint_options: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 SOURCE = (
-    "Benbaki et al. 2023 (CHITA), table 1: MP is global magnitude; WoodFisher and CBS as in "
-    "Yu et al. 2022"
+    "Benbaki et al. 2023 (CHITA); MP is global magnitude, WoodFisher and CBS are as in "
+    "Yu et al. 2022 (CBS)"
 )
 
 

@@ -55,6 +55,14 @@ def test_the_section_says_how_it_was_measured():
     assert "--sparsities 0.5,0.6 --images 500`" in section_body(limited)
 
 
+def test_the_differences_of_protocol_are_those_that_apply():
+    body = section_body(RESULT)
+    assert "another one than the published" in body and "batch norms" not in body
+    own = {**RESULT.measured, "batch_norm": RESULT.measured["reconstruct"]}
+    assert "without recalibration of the batch norms" in section_body(replace(RESULT, measured=own))
+    assert "another one" not in section_body(RESULT, "--checkpoint x.ckpt")
+
+
 def test_other_weights_are_named():
     assert section_title(RESULT, "x.ckpt") == "One-shot pruning: MLPNet on MNIST, x.ckpt"
     assert "--sparsities 0.5,0.6 --checkpoint x.ckpt`" in section_body(
