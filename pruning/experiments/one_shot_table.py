@@ -158,7 +158,8 @@ def _description(result: OneShotResult) -> str:
     published = published_one_shot(plan.network, plan.dataset)
     if published is None or not published.kept_layers:
         return text
-    return f"{text} As in the published benchmark, {' and '.join(published.kept_layers)} are kept."
+    names = " and ".join(published.kept_layers)
+    return f"{text} As in the published benchmark, {names} are not pruned."
 
 
 def _published_losses(result: OneShotResult) -> dict[str, list[str]]:
