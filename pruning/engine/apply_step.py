@@ -10,6 +10,7 @@ from pruning.engine.masked_network import MaskedNetwork
 from pruning.methods.criteria import CRITERIA, Context
 from pruning.methods.ranking import Ranking
 from pruning.methods.refit import carry_masks, remove_layers
+from pruning.methods.rules import RULES
 from pruning.methods.selection import Selection
 from pruning.methods.units import METHODS, UnitGroup, groups, is_block
 from pruning.recipe.recipe import Recipe
@@ -63,7 +64,11 @@ def surviving_units(network: MaskedNetwork, recipe: Recipe) -> Units:
 
 
 def score_units(
-    network: MaskedNetwork, recipe: Recipe, report: ShareReport = ignore_progress
+    network: MaskedNetwork,
+    recipe: Recipe,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
 ) -> dict[str, torch.Tensor]:
     """Score the units of the last step of a recipe.
 
@@ -73,6 +78,8 @@ def score_units(
         A network of the recipe, on the CPU.
     recipe : Recipe
         Any recipe.
+    draw : int
+        Which draw of calibration images is used.
     report : callable
         Called with the share of the scoring that is done.
 
@@ -94,6 +101,7 @@ def score_units(
         surviving_units=surviving_units(network, recipe),
         step_index=len(recipe.previous_steps),
         report=report,
+        draw=draw,
     )
     return CRITERIA[step.criterion].function(context)
 
@@ -127,6 +135,58 @@ def rank_scores(
             dense = network.model.get_parameter(parameter)
             weights[name] = masked.get(parameter, dense)
     return Ranking.of(scores, groups_in(network, recipe), units, weights)
+
+
+def rank_network(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
+) -> Ranking:
+    """Score and sort all units of a network by the last step of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step, the dataset, the number of calibration images and the seed.
+    network : MaskedNetwork
+        What the step is applied to.
+    draw : int
+        Which draw of calibration images is used.
+    report : callable
+        Called with the share of the scoring that is done.
+
+    Returns
+    -------
+    Ranking
+        Of all groups, whether they take part in the step or not.
+    """
+    scores = score_units(network, recipe, draw=draw, report=report)
+    return rank_scores(network, recipe, scores, surviving_units(network, recipe))
+
+
+def prune_network(recipe: Recipe, network: MaskedNetwork, ranking: Ranking) -> MaskedNetwork:
+    """Remove the units that the last step of a recipe selects.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step.
+    network : MaskedNetwork
+        What the step is applied to; it is not modified.
+    ranking : Ranking
+        Scores of all units of the network, of `rank_network`.
+
+    Returns
+    -------
+    MaskedNetwork
+        The network with the masks of the step.
+    """
+    step = recipe.last_step
+    ranking = ranking.restrict(recipe.chosen_layers)
+    selection = RULES[step.rule].select(ranking, step.value, step.scope, dict(step.values))
+    return apply_selection(network, recipe, ranking, selection)
 
 
 def apply_selection(

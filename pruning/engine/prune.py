@@ -2,13 +2,7 @@
 
 from torch import nn
 
-from pruning.engine.apply_step import (
-    apply_selection,
-    groups_in,
-    rank_scores,
-    score_units,
-    surviving_units,
-)
+from pruning.engine.apply_step import apply_selection, groups_in, rank_network
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.pruned_network import PrunedNetwork
@@ -151,9 +145,7 @@ def _ranking_bytes(ranking: Ranking) -> int:
     size_of=_ranking_bytes,
 )
 def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
-    network = input_network(recipe, report)
-    scores = score_units(network, recipe, report)
-    return rank_scores(network, recipe, scores, surviving_units(network, recipe))
+    return rank_network(recipe, input_network(recipe, report), report=report)
 
 
 @cached(

@@ -1,5 +1,6 @@
 """Masked network to recovered network: the recoveries of a recipe, applied in order."""
 
+import copy
 import time
 from dataclasses import dataclass, replace
 
@@ -69,37 +70,46 @@ def _recovered_bytes(recovered: RecoveredNetwork) -> int:
     size_of=_recovered_bytes,
 )
 def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> RecoveredNetwork:
-    start = time.perf_counter()
-    dense = trained_network(recipe).copy()  # a recovery may add hooks
-    recovered = apply_recoveries(recipe, network, dense, report)
-    return RecoveredNetwork(recovered, time.perf_counter() - start)
+    dense = trained_network(recipe).model
+    return recover_network(recipe, network, dense, report=report)
 
 
-def apply_recoveries(
+def recover_network(
     recipe: Recipe,
     network: MaskedNetwork,
     dense: nn.Sequential,
+    *,
+    draw: int = 0,
     report: ShareReport = ignore_progress,
-) -> MaskedNetwork:
-    """Apply the recoveries of a recipe to any network; nothing is cached.
+) -> RecoveredNetwork:
+    """Apply the recoveries of a recipe to any network, without a cache.
 
     Parameters
     ----------
     recipe : Recipe
         Gives the recoveries, the dataset and the number of calibration images.
     network : MaskedNetwork
-        The pruned network, not modified.
+        The network after pruning.
     dense : nn.Sequential
-        The network before pruning; a recovery may add hooks to it.
+        The network before pruning; it is not modified.
+    draw : int
+        Which draw of calibration images is used.
     report : callable
-        Called with the share of the work that is done.
+        Called with the share of the recovery that is done.
 
     Returns
     -------
-    MaskedNetwork
-        With the same masks and other parameters.
+    RecoveredNetwork
+        Its masks are those of ``network``.
+
+    Raises
+    ------
+    DatasetError
+        The calibration images are missing or broken.
     """
+    start = time.perf_counter()
     model = network.copy()
+    dense = copy.deepcopy(dense)  # a recovery may add hooks
     for number, name in enumerate(recipe.recovery):
 
         def report_share(share: float, number: int = number) -> None:
@@ -112,6 +122,8 @@ def apply_recoveries(
             dataset=recipe.dataset,
             calibration=recipe.calibration,
             report=report_share,
+            draw=draw,
         )
         RECOVERIES[name].function(context)
-    return replace(network, model=model, is_recovered=True)
+    recovered = replace(network, model=model, is_recovered=True)
+    return RecoveredNetwork(recovered, time.perf_counter() - start)

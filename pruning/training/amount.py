@@ -148,7 +148,7 @@ class Amount:
         MaskedNetwork
             With further masks.
         """
-        scores = score_units(network, self.recipe, report)
+        scores = score_units(network, self.recipe, report=report)
         rule = RULES[self.recipe.last_step.rule]
         choose = self._by_share if rule.value_is_share else self._by_count
         ranking, selection = choose(network, scores, law)

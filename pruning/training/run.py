@@ -21,7 +21,7 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images, normalise
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import input_network
-from pruning.engine.recover import apply_recoveries
+from pruning.engine.recover import recover_network
 from pruning.engine.run_checkpoint import network_from_tensors, network_to_tensors, read_names
 from pruning.engine.trained_network import trained_card, trained_network
 from pruning.inference.accuracy import Tally
@@ -155,8 +155,10 @@ class Run:
         before = self.cpu_network()
         network = self._amount.prune(before, law, self._report_scoring)
         if recover and self.spec.recipe.recovery:
-            dense = before.copy()
-            network = apply_recoveries(self.spec.recipe, network, dense, self._report_scoring)
+            recovered = recover_network(
+                self.spec.recipe, network, before.model, report=self._report_scoring
+            )
+            network = recovered.network
         self._set_network(network)
 
     def prune_while_training(self, law: Law) -> None:
