@@ -64,7 +64,7 @@ def plans(network: str, dataset: str, method: str, losses: list[float], row: Cal
 
 
 def print_accuracies(plan: SparsityPlan) -> None:
-    print(f"    dense: validation {plan.dense_validation:.2%}")
+    print(f"    dense: validation {plan.dense_validation:.2%}", flush=True)
     for planned in (plan.plan, *plan.baselines):
         print(
             f"    {planned.name:40} {planned.effective.parameters:9,} effective parameters, "
