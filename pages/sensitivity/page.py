@@ -59,7 +59,7 @@ def page() -> None:
     if plan is None:
         draw_task(planning)
     else:
-        draw_plan(plan, scan)
+        draw_plan(plan)
     with figures:
         _draw_figures(scan, plan)
     _draw_downloads(scan)
@@ -112,7 +112,7 @@ def _task(recipe: Recipe, precision: float | None) -> Task:
 
 
 def _draw_figures(scan: SensitivityScan, plan: SparsityPlan | None = None) -> None:
-    chosen = dict(plan.plan.recipe.last_step.values) if plan else None
+    chosen = plan.plan.sparsities if plan else None
     st.plotly_chart(
         sensitivity_heatmap(scan, chosen),
         key="sensitivity_heatmap",

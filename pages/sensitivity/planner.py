@@ -11,6 +11,7 @@ from pages.state.url import MAX_LOSS, open_on_explore
 from pages.state.widgets import persistent
 from pruning.experiments.sensitivity import SensitivityScan
 from pruning.experiments.sparsity_plan import SparsityPlan, plan_sparsities
+from pruning.methods.recovery import RECOVERIES
 
 TASK = "plan"
 SIZE_TOLERANCE = 0.02
@@ -66,25 +67,25 @@ def plan_task(scan: SensitivityScan, max_loss: float) -> Task:
     )
 
 
-def draw_plan(plan: SparsityPlan, scan: SensitivityScan) -> None:
+def draw_plan(plan: SparsityPlan) -> None:
     """Draw a plan as a table, beside baselines of the same size.
 
     Parameters
     ----------
     plan : SparsityPlan
         The plan.
-    scan : SensitivityScan
-        The scan that it was made from.
     """
     table = plan.table()
-    headings = {"plan": st.column_config.TextColumn("sparsities", width="medium")}
+    headings = {"plan": st.column_config.TextColumn("sparsities", width="large")}
     st.dataframe(table, hide_index=True, column_config=column_config(table) | headings)
-    values = dict(plan.plan.recipe.last_step.values)
-    sparsities = ", ".join(f"{layer} {values.get(layer, 0.0):.0%}" for layer in scan.layers)
+    sparsities = ", ".join(f"{layer} {share:.1%}" for layer, share in plan.plan.sparsities.items())
+    recovery = plan.plan.recipe.recovery
+    recovered = f" All accuracies are after recovery: {_names(recovery)}." if recovery else ""
     st.caption(
         f"Dense: {plan.dense_validation:.2%} on validation images. The plan is chosen on "
-        "validation images; test accuracy is measured on all test images, for information "
-        f"only. The plan is marked in the heatmap: {sparsities}."
+        "validation images: no baseline of its size is more accurate there. Its name says what "
+        "it started from. Test accuracy is measured on all test images, for information "
+        f"only.{recovered} Nearest levels are marked in the heatmap; the plan is {sparsities}."
     )
     _draw_size_remarks(plan)
     st.button(
@@ -93,6 +94,10 @@ def draw_plan(plan: SparsityPlan, scan: SensitivityScan) -> None:
         on_click=open_on_explore,
         args=[plan.plan.recipe],
     )
+
+
+def _names(recovery: tuple[str, ...]) -> str:
+    return ", ".join(RECOVERIES[name].label.lower() for name in recovery)
 
 
 def _draw_size_remarks(plan: SparsityPlan) -> None:

@@ -39,8 +39,10 @@ if TYPE_CHECKING:
 def plan(lose: float, out: Path | None, as_json: bool, **options: Any) -> None:
     """Plan a sparsity for each layer.
 
-    The plan follows from a sensitivity scan and keeps the validation accuracy within the given
-    loss. Uniform and global pruning to the same size are measured for comparison.
+    The plan starts from the best of global, uniform, ERK and LAMP pruning and of a sensitivity
+    scan, is refined layer by layer, and keeps the validation accuracy, after recovery if there is
+    one, within the given loss. The others are measured at its size; none is more accurate on the
+    validation images.
     """
     from pruning.experiments.sparsity_plan import plan_sparsities
 
@@ -52,7 +54,7 @@ def plan(lose: float, out: Path | None, as_json: bool, **options: Any) -> None:
     if as_json:
         print_json(_to_dict(result))
     else:
-        click.echo(_to_text(result, scan.layers))
+        click.echo(_to_text(result))
 
 
 def _write_recipe(recipe: "Recipe", path: Path) -> None:
@@ -73,9 +75,7 @@ def _to_dict(result: "SparsityPlan") -> dict[str, Any]:
     }
 
 
-def _to_text(result: "SparsityPlan", layers: tuple[str, ...]) -> str:
+def _to_text(result: "SparsityPlan") -> str:
     table = table_to_text(result.table())
-    step = result.plan.recipe.last_step
-    values = dict(step.values)
-    sparsities = [f"{layer}={values.get(layer, 0.0):g}" for layer in layers]
+    sparsities = [f"{layer}={share:.4g}" for layer, share in result.plan.sparsities.items()]
     return f"{table}\nsparsities  {', '.join(sparsities)}"

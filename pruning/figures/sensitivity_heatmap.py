@@ -31,7 +31,7 @@ def sensitivity_heatmap(
     scan : SensitivityScan
         Evaluations may be None while it is running; their cells are empty.
     planned : mapping of str to float, optional
-        Sparsities of layers to mark; those of 0 are not marked.
+        Sparsities of layers; the nearest level is marked, and nothing where that is 0.
 
     Returns
     -------
@@ -62,7 +62,7 @@ def sensitivity_heatmap(
         left=label_margin(scan.layers),
         right=COLOUR_BAR_MARGIN,
     )
-    return go.Figure([picture, _marks(planned or {})], figure_layout)
+    return go.Figure([picture, _marks(scan, planned or {})], figure_layout)
 
 
 def _level_label(level: float) -> str:
@@ -84,8 +84,12 @@ def _hover_texts(row: Sequence[Evaluation | None]) -> list[str]:
     return texts
 
 
-def _marks(planned: Mapping[str, float]) -> Trace:
-    marked = {layer: level for layer, level in planned.items() if level}
+def _marks(scan: SensitivityScan, planned: Mapping[str, float]) -> Trace:
+    marked = {}
+    for layer, sparsity in planned.items():
+        level = _nearest_level(scan, sparsity)
+        if level:
+            marked[layer] = level
     outline = {"width": 2.5}
     return {
         "type": "scatter",
@@ -96,6 +100,10 @@ def _marks(planned: Mapping[str, float]) -> Trace:
         "marker": {"symbol": "square-open", "size": 16, "color": HIGHLIGHT, "line": outline},
         "showlegend": False,
     }
+
+
+def _nearest_level(scan: SensitivityScan, sparsity: float) -> float:
+    return min((0.0, *scan.levels), key=lambda level: abs(level - sparsity))
 
 
 def alt_of_sensitivity_heatmap(scan: SensitivityScan) -> str:

@@ -27,6 +27,27 @@ def test_a_plan_follows_from_the_scan():
     assert table["test_accuracy"][0] == evaluation.accuracy.value
 
 
+def test_the_table_names_the_start_and_the_baselines():
+    at = finished(opened_page("sensitivity", **LENET5))
+    plan, *baselines = list(at.dataframe[0].value["plan"])
+    assert plan.startswith("plan: ")
+    names = [baseline.partition(":")[0] for baseline in baselines]
+    assert names == ["global", "uniform", "ERK", "LAMP"]
+    assert not any("after recovery" in caption.value for caption in at.main.caption)
+
+
+@pytest.mark.slow
+def test_a_plan_is_judged_after_the_recovery():
+    recipe = Recipe.one_step("lenet300", "digits", method="filter", recovery=("reconstruct",))
+    plan = plan_sparsities(scan_layers(recipe), 1.0)
+    query = {"network": "lenet300", "method": "filter", "recovery": "reconstruct"}
+    at = finished(opened_page("sensitivity", **(LENET5 | query)))
+    table = at.dataframe[0].value
+    assert table["validation_accuracy"][0] == plan.plan.validation
+    captions = [caption.value for caption in at.main.caption]
+    assert any("after recovery: reconstruction" in caption for caption in captions)
+
+
 def test_a_plan_that_may_lose_more_is_smaller_and_opens_on_explore():
     at = finished(opened_page("sensitivity", **LENET5))
     parameters = at.dataframe[0].value["effective_parameters"][0]

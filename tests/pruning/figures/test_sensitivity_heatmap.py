@@ -22,6 +22,12 @@ def test_unknown_evaluations_are_empty_cells(running_scan):
     assert len(sensitivity_heatmap(running_scan).data[1].x) == 0
 
 
+def test_the_nearest_level_of_a_plan_is_marked(running_scan):
+    planned = {"fc1": 0.44, "fc2": 0.1, "fc3": 0.95}
+    marks = sensitivity_heatmap(running_scan, planned).data[1]
+    assert list(marks.x) == ["30%", "90%"] and list(marks.y) == ["fc1", "fc3"]
+
+
 def test_the_axis_says_what_is_removed(filter_scan):
     figure = sensitivity_heatmap(filter_scan)
     assert titles(figure)[0] == "filters removed from one layer"
