@@ -4,6 +4,7 @@ import pytest
 
 from pages.state import url
 from pages.state.messages import UNEXPECTED
+from pruning.models import checkpoints
 from tests.pages.common import numbers, opened, plain
 from tests.pages.driver import opened_page, warning
 
