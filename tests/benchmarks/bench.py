@@ -38,7 +38,7 @@ from pruning.models import NETWORKS, checkpoints, prunable
 from pruning.recipe.compatibility import criteria_for, scopes_for
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
-from tests.benchmarks import engine, planner
+from tests.benchmarks import engine, planner, training
 
 
 def nothing() -> None:
@@ -345,6 +345,8 @@ def main() -> None:
         engine.rows(row, plain_way)
     if is_selected(*planner.names()):
         planner.rows(row, is_selected)
+    if is_selected(*training.names()):
+        training.rows(row, is_selected)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]
     if datasets.available("mnist"):
         browsed.append(("mnist", "network=lenet5&sparsity=0.8", "LeNet-5 on MNIST, 10,000 images"))
