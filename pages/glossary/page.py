@@ -21,6 +21,7 @@ from pruning.methods.units import METHODS
 from pruning.models import NETWORKS, checkpoints
 from pruning.models.checkpoints import Card
 from pruning.runtime.errors import PrunescopeError
+from pruning.training.schedules import SCHEDULES
 
 TERMS = {
     "Sparsity": "Removed / all **prunable weights**: the weights of convolution and linear layers; "
@@ -47,6 +48,9 @@ TERMS = {
     "default.",
     "Recovery": "What happens to the remaining weights after the last step, without training. The "
     "masks stay the same.",
+    "Retraining": "Training of what remains after pruning: masks hold exactly after every step of "
+    "the optimizer. Validation images choose, and test images are read once, at the end; compare "
+    "runs of equal epochs.",
     "Steps": "A recipe can have several steps: each one scores and prunes the network that the "
     "previous steps left.",
     "Score, criterion": "How important a unit is. Low scores are always removed first.",
@@ -73,6 +77,7 @@ def page() -> None:
         st.markdown("##### Recoveries, without training")
         for recovery in RECOVERIES.values():
             _draw_formula(recovery)
+        _draw_schedules()
     with right:
         st.markdown("##### Criteria")
         for criterion in CRITERIA.values():
@@ -98,6 +103,14 @@ def _draw_scopes_and_methods() -> None:
     st.markdown("##### Scopes and methods")
     entries = [f"**{name}**: {text}." for name, text in SCOPES.items()]
     entries += [f"**{method.label}**: {method.help}" for method in METHODS.values()]
+    st.markdown("\n\n".join(entries))
+
+
+def _draw_schedules() -> None:
+    st.markdown("##### Schedules of retraining")
+    entries = []
+    for schedule in SCHEDULES.values():
+        entries.append(f"**{schedule.label}**: {schedule.help} *{schedule.source}.*")
     st.markdown("\n\n".join(entries))
 
 

@@ -160,6 +160,14 @@ def start_run(spec: RunSpec) -> None:
         session.message = refusal
         return
     owner = current_owner()
+    try:
+        files.save_spec(spec, owner)  # the page lists the run at once
+    except OSError as error:
+        reason = (error.strerror or "input/output error").lower()
+        session.message = (
+            f"The run could not be started: {files.folder} cannot be written ({reason})."
+        )
+        return
     _owners()[spec.name] = owner
 
     def work(report: Callable[[RunProgress], None]) -> Card:
