@@ -166,14 +166,15 @@ def _value_text(accuracy: Accuracy) -> str:
 
 def _draw_accuracy(evaluation: Evaluation, label: str) -> None:
     accuracy, dense = evaluation.accuracy, evaluation.dense_accuracy
-    help_text = f"Correct / all images of the test set. Dense: {dense:.2%}."
+    start = "the run" if evaluation.recipe.checkpoint else "dense"
+    help_text = f"Correct / all images of the test set. {start.capitalize()}: {dense:.2%}."
     if not accuracy.complete:  # the first images may be easier than all: no comparison
-        text, delta = _value_text(accuracy), f"dense: {dense:.2%}"
+        text, delta = _value_text(accuracy), f"{start}: {dense:.2%}"
         st.metric(label, text, delta, **NEUTRAL_DELTA, help=help_text)
         return
     text, change = f"{accuracy.value:.2%}", 100 * (accuracy.value - dense)
     if abs(change) < UNCHANGED_POINTS:
-        st.metric(label, text, "as dense", **NEUTRAL_DELTA, help=help_text)
+        st.metric(label, text, f"as {start}", **NEUTRAL_DELTA, help=help_text)
     else:
         st.metric(label, text, f"{change:+.2f} points against dense", help=help_text)
 

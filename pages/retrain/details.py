@@ -100,27 +100,25 @@ def _draw_result(run: RunInfo) -> None:
     assert run.card is not None and run.spec is not None
     card = run.card
     columns = st.columns(4)
-    columns[0].metric(
-        f"Test accuracy ({card.test_correct:,} of {card.test_images:,})",
-        f"{card.test_accuracy:.2%}",
-        _difference(run),
-        delta_color="off",
-        delta_arrow="off",
+    columns[0].metric("Test accuracy", f"{card.test_accuracy:.2%}")
+    columns[1].metric("Validation", f"{card.validation_accuracy:.2%}")
+    columns[2].metric("Sparsity", f"{run.sparsity:.2%}")
+    columns[3].metric("Epochs", card.epochs)
+    st.caption(
+        f"{card.test_correct:,} of {card.test_images:,} test images, read once at the end"
+        f"{_difference(run)}. Training took {describe_seconds(card.seconds)}, {card.precision}."
     )
-    columns[1].metric("Validation accuracy", f"{card.validation_accuracy:.2%}")
-    columns[2].metric("Sparsity of weights", f"{run.sparsity:.2%}")
-    columns[3].metric("Training", f"{card.epochs} epochs, {describe_seconds(card.seconds)}")
 
 
-def _difference(run: RunInfo) -> str | None:
-    """Points above or below the network that the run started from."""
+def _difference(run: RunInfo) -> str:
+    """Points above or below the network that the run started from, for the end of a sentence."""
     assert run.card is not None and run.spec is not None
     try:
         start = trained_card(run.spec.recipe)
     except PrunescopeError:
-        return None
+        return ""
     points = 100 * (run.card.test_accuracy - start.test_accuracy)
-    return f"{points:+.2f} points from {start.test_accuracy:.2%}"
+    return f": {points:+.2f} points from {start.test_accuracy:.2%} before pruning"
 
 
 def _draw_actions(run: RunInfo) -> None:

@@ -282,7 +282,9 @@ class PrunedNetwork:
         return np.concatenate(scores), np.concatenate(kept)
 
     def weights(self, layer: str | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """Return weights before masking, and which of them are kept.
+        """Return weights before the steps of the recipe, and which of them are kept.
+
+        Weights that the run which the recipe starts from has removed are left out.
 
         Parameters
         ----------
@@ -297,11 +299,14 @@ class PrunedNetwork:
             (n,) bool.
         """
         masks = self.masks.complete(self.model)
+        start = trained_network(self.recipe).masks
         weights, kept = [], []
         for name, module in prunable(self.model).items():
             if layer in (None, name):
-                weights.append(module.weight.detach().numpy().ravel())
-                kept.append(masks[f"{name}.weight"].numpy().ravel())
+                parameter = f"{name}.weight"
+                survived = start.get(parameter, torch.ones_like(masks[parameter]))
+                weights.append(module.weight.detach()[survived].numpy())
+                kept.append(masks[parameter][survived].numpy())
         return np.concatenate(weights), np.concatenate(kept)
 
 
