@@ -176,7 +176,7 @@ def _draw_accuracy(evaluation: Evaluation, label: str) -> None:
     if abs(change) < UNCHANGED_POINTS:
         st.metric(label, text, f"as {start}", **NEUTRAL_DELTA, help=help_text)
     else:
-        st.metric(label, text, f"{change:+.2f} points against dense", help=help_text)
+        st.metric(label, text, f"{change:+.2f} points against {start}", help=help_text)
 
 
 def _draw_sparsity(pruned: PrunedNetwork) -> None:

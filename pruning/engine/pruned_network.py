@@ -302,11 +302,15 @@ class PrunedNetwork:
         start = trained_network(self.recipe).masks
         weights, kept = [], []
         for name, module in prunable(self.model).items():
-            if layer in (None, name):
-                parameter = f"{name}.weight"
-                survived = start.get(parameter, torch.ones_like(masks[parameter]))
-                weights.append(module.weight.detach()[survived].numpy())
-                kept.append(masks[parameter][survived].numpy())
+            if layer not in (None, name):
+                continue
+            parameter = f"{name}.weight"
+            weight, mask = module.weight.detach(), masks[parameter]
+            if parameter in start:
+                survived = start[parameter]
+                weight, mask = weight[survived], mask[survived]
+            weights.append(weight.numpy().ravel())
+            kept.append(mask.numpy().ravel())
         return np.concatenate(weights), np.concatenate(kept)
 
 
