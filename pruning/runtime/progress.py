@@ -14,3 +14,25 @@ def ignore_progress(*progress: object) -> None:
     *progress : object
         What is reported.
     """
+
+
+def part_of(report: ShareReport, start: float, stop: float) -> ShareReport:
+    """Return the report of a part of the work.
+
+    Parameters
+    ----------
+    report : callable
+        Report of the whole work.
+    start, stop : float
+        Shares of the whole work that are done before and after the part.
+
+    Returns
+    -------
+    callable
+        Called with the share of the part that is done.
+    """
+
+    def report_part(share: float) -> None:
+        report((1 - share) * start + share * stop)
+
+    return report_part
