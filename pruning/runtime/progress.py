@@ -16,14 +16,14 @@ def ignore_progress(*progress: object) -> None:
     """
 
 
-def part_of(report: ShareReport, begin: float, end: float) -> ShareReport:
+def part_of(report: ShareReport, start: float, stop: float) -> ShareReport:
     """Return the report of a part of the work.
 
     Parameters
     ----------
     report : callable
-        Of the whole work.
-    begin, end : float
+        Report of the whole work.
+    start, stop : float
         Shares of the whole work that are done before and after the part.
 
     Returns
@@ -33,6 +33,6 @@ def part_of(report: ShareReport, begin: float, end: float) -> ShareReport:
     """
 
     def report_part(share: float) -> None:
-        report(begin + (end - begin) * share)
+        report((1 - share) * start + share * stop)
 
     return report_part

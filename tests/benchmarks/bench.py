@@ -27,8 +27,9 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.engine import store
 from pruning.engine.evaluate import evaluate
+from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import prune as prune_recipe
-from pruning.engine.prune import rank_units, trained_model, unit_groups
+from pruning.engine.prune import rank_network, rank_units, trained_model, unit_groups
 from pruning.experiments.budgets import Budget, match_budget
 from pruning.experiments.removal_report import report_removal
 from pruning.methods.ranking import Ranking
@@ -172,6 +173,19 @@ def scoring(network: str, dataset: str) -> None:
         "a masked copy and all stages for each",
         theirs,
     )
+
+
+def greedy_scoring(network: str, dataset: str) -> None:
+    """Weights by greedy OBS on 1,024 images, beside OBS for each weight alone."""
+    datasets.calibration(dataset, 1024)
+    seconds = []
+    for variant in ("greedy", "single"):
+        recipe = Recipe.one_step(network, dataset, criterion="obs", variant=variant)
+        dense = MaskedNetwork(trained_model(recipe))
+        began = time.perf_counter()
+        rank_network(recipe, dense)
+        seconds.append(time.perf_counter() - began)
+    row(f"OBS greedy, {network} on {dataset}", seconds[0], "each weight alone", seconds[1])
 
 
 def leave_one_out(recipe: Recipe) -> dict[str, list[float]]:
@@ -337,6 +351,8 @@ def main() -> None:
         names = (f"scoring, {network} on {dataset}", "loss change of all")
         if dataset != "digits" and datasets.available(dataset) and is_selected(*names):
             scoring(network, dataset)
+    if datasets.available("cifar10") and is_selected("OBS greedy, resnet20 on cifar10"):
+        greedy_scoring("resnet20", "cifar10")
     for network, dataset in checkpoints.shipped():
         is_chosen = is_selected(f"reconstruction, {network} on {dataset}")
         if dataset != "digits" and datasets.available(dataset) and is_chosen:
