@@ -83,8 +83,9 @@ def _label(criterion: str) -> str:
 def _draw_description(recipe: Recipe) -> None:
     step = recipe.last_step
     network, dataset = NETWORKS[recipe.network].label, DATASETS[recipe.dataset].label
+    unit = METHODS[step.method].unit_in(step.grouping)
     text = (
-        f"{network} on {dataset}: the {METHODS[step.method].unit}s that each criterion would "
+        f"{network} on {dataset}: the {unit}s that each criterion would "
         f"remove at {step.value:.0%}, in the scope *{step.scope}*"
     )
     if recipe.previous_steps:

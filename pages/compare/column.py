@@ -124,7 +124,7 @@ def _draw_share(column: str, key: str, recipe: Recipe, share: float) -> Value:
     if key not in st.session_state or session.column_slider_shapes.get(column) != shape:
         st.session_state[key] = current
         session.column_slider_shapes[column] = shape
-    unit = METHODS[step.method].unit.capitalize()
+    unit = METHODS[step.method].unit_in(step.grouping).capitalize()
     moved_to = st.slider(
         f"{unit}s removed",
         0.0,

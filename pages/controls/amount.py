@@ -157,7 +157,7 @@ def draw_summary(pruned: PrunedNetwork) -> None:
     if has_threshold:
         span = _span(f"{summary.lowest:.4g}", f"{summary.highest:.4g}")
         lines.append(f"Score below **{span}**")
-    unit = METHODS[step.method].unit
+    unit = METHODS[step.method].unit_in(step.grouping)
     lines.append(
         f"= **{summary.percentile:.2f}%** (percentile) of the {summary.units:,} {unit}s that take "
         "part"

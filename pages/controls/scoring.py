@@ -54,7 +54,8 @@ def draw_scoring(recipe: Recipe) -> None:
         The result of `request_scores`.
     """
     task, step = _scoring_task(recipe), recipe.last_step
-    criterion, unit = CRITERIA[step.criterion], METHODS[step.method].unit
+    criterion = CRITERIA[step.criterion]
+    unit = METHODS[step.method].unit_in(step.grouping)
     units = sum(group.units for group in unit_groups(recipe).values())
     with st.container(border=True, key="scoring"):
         if task.is_stopped:

@@ -82,7 +82,9 @@ def units_of_sparsity(step: Step) -> str:
         Such as "filters"; empty for a sparsity of weights, and for values that are no sparsities.
     """
     method = METHODS[step.method]
-    return "" if step.rule != "sparsity" or method.units_are_weights else f"{method.unit}s"
+    if step.rule != "sparsity" or method.units_are_weights:
+        return ""
+    return f"{method.unit_in(step.grouping)}s"
 
 
 def draw_percent(shown_recipe: Recipe, recipe: Recipe) -> Recipe:

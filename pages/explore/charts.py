@@ -84,7 +84,8 @@ def _draw_histogram_of_weights(pruned: PrunedNetwork) -> None:
 
 def _draw_histogram_of_scores(pruned: PrunedNetwork) -> None:
     layer, log = _draw_histogram_controls(list(pruned.ranking))
-    unit = METHODS[pruned.recipe.last_step.method].unit
+    step = pruned.recipe.last_step
+    unit = METHODS[step.method].unit_in(step.grouping)
     values, kept = pruned.scores(layer)
     figure = histogram(
         values,
@@ -128,7 +129,8 @@ def _draw_named_scores(pruned: PrunedNetwork) -> None:
         for unit in sorted(ranked.order):
             name = pruned.groups[group].label(unit)
             layers[name] = ScoredLayer(float(ranked.scores[unit]), not removed[unit])
-    unit_name = METHODS[pruned.recipe.last_step.method].unit
+    step = pruned.recipe.last_step
+    unit_name = METHODS[step.method].unit_in(step.grouping)
     figure = layer_scores(layers, title=f"score of the {unit_name}")
     alt = alt_of_layer_scores(layers)
     st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)

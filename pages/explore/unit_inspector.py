@@ -13,7 +13,7 @@ from pruning.experiments.unit_explanation import UnitExplanation, explain_unit
 from pruning.figures.unit_activations import alt_of_unit_activations, unit_activations
 from pruning.figures.unit_weights import alt_of_unit_weights, unit_weights
 from pruning.methods.criteria import CRITERIA
-from pruning.methods.units import METHODS, UnitGroup, layers_in
+from pruning.methods.units import METHODS, UnitGroup, layers_of
 
 
 def selected_unit() -> tuple[str, int] | None:
@@ -87,15 +87,22 @@ def _show_unit(pruned: PrunedNetwork, group: UnitGroup, layer: str, unit: int) -
     if not METHODS[pruned.recipe.last_step.method].has_weights:
         session.unit_row, session.unit_column = divmod(unit, group.shape[-1])
     elif group.names:
-        model = pruned.before_step.model
-        session.unit = next(block for block in group.names if layer in layers_in(model, block))
+        session.unit = _name_of_unit(pruned, group, layer)
     else:
         session.unit = unit
 
 
+def _name_of_unit(pruned: PrunedNetwork, group: UnitGroup, layer: str) -> str:
+    """Name of the unit that a layer of its group belongs to."""
+    model = pruned.before_step.model
+    units = range(group.units)
+    return next(group.names[unit] for unit in units if layer in layers_of(model, group, unit))
+
+
 def _draw_unit(pruned: PrunedNetwork, group: UnitGroup, columns: Sequence[Any]) -> int:
     """Draw the choice of a unit and return its index in its group."""
-    method = METHODS[pruned.recipe.last_step.method]
+    step = pruned.recipe.last_step
+    method = METHODS[step.method]
     if group.names:
         with columns[1]:
             name = select("Unit", list(group.names), SessionState.unit.key)
@@ -107,7 +114,7 @@ def _draw_unit(pruned: PrunedNetwork, group: UnitGroup, columns: Sequence[Any]) 
         output = _draw_index(columns[1], "Output unit", SessionState.unit.key, group.shape[0])
         position = _draw_index(columns[2], "Input weight", SessionState.unit_input.key, inputs)
         return output * inputs + position
-    label = method.unit.capitalize()
+    label = method.unit_in(step.grouping).capitalize()
     return _draw_index(columns[1], label, SessionState.unit.key, group.units)
 
 
@@ -130,7 +137,7 @@ def _draw_index(container: Any, label: str, key: str, count: int) -> int:
 
 def _draw_explanation(pruned: PrunedNetwork, explanation: UnitExplanation) -> None:
     step = pruned.recipe.last_step
-    unit = METHODS[step.method].unit
+    unit = METHODS[step.method].unit_in(step.grouping)
     if explanation.score is None:
         st.info(f"A previous step has already removed this {unit}.")
         return
@@ -168,7 +175,8 @@ def _reason(explanation: UnitExplanation, unit: str) -> str:
 
 
 def _draw_figures(pruned: PrunedNetwork, explanation: UnitExplanation, name: str) -> None:
-    unit = f"{METHODS[pruned.recipe.last_step.method].unit} {name}"
+    step = pruned.recipe.last_step
+    unit = f"{METHODS[step.method].unit_in(step.grouping)} {name}"
     left, right = st.columns(2)
     if explanation.weights is not None:
         left.plotly_chart(

@@ -80,8 +80,8 @@ def _rule_options() -> tuple[click.Option, ...]:
 @click.option(
     "--grouping",
     default="",
-    help="inside or across residual additions (filter, neuron); position or channel (feature) "
-    "[default: the first one].",
+    help="inside or across residual additions (filter, neuron); single or subnetwork (layer); "
+    "position or channel (feature) [default: the first one].",
 )
 @click.option(
     "--scope",

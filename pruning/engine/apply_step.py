@@ -12,7 +12,7 @@ from pruning.methods.ranking import Ranking
 from pruning.methods.refit import carry_masks, remove_layers
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Selection
-from pruning.methods.units import METHODS, UnitGroup, groups, is_block
+from pruning.methods.units import METHODS, UnitGroup, groups, is_block, members_of
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
@@ -217,20 +217,13 @@ def apply_selection(
     for name, group_selection in selection.items():
         group, removed = groups_of_step[name], group_selection.removed(ranking[name])
         kept |= method.masks_for(network.model, group, removed)
-        removed_names += _names_of(group, removed)
+        removed_names += members_of(group, removed)
     masked = replace(network, masks=network.masks & kept)
     blocks = [name for name in removed_names if is_block(masked.model, name)]
     new_blocks = [name for name in blocks if name not in masked.removed_blocks]
     masked = replace(masked, removed_blocks=(*masked.removed_blocks, *new_blocks))
     plain_layers = [name for name in removed_names if name not in blocks]
     return _without_layers(recipe, masked, plain_layers) if plain_layers else masked
-
-
-def _names_of(group: UnitGroup, removed: torch.Tensor) -> list[str]:
-    """Names of the removed units; only layers and blocks have names."""
-    if not group.names:
-        return []
-    return [group.names[unit] for unit in removed.nonzero().flatten().tolist()]
 
 
 def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) -> MaskedNetwork:

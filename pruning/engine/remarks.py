@@ -31,7 +31,8 @@ def step_note(pruned: PrunedNetwork) -> str:
 
 def _rule_note(pruned: PrunedNetwork) -> str:
     step = pruned.recipe.last_step
-    unit, removed = METHODS[step.method].unit, pruned.removed_units
+    unit = METHODS[step.method].unit_in(step.grouping)
+    removed = pruned.removed_units
     if step.rule != "max_over_n":
         return ""
     if step.scope == "custom":
@@ -56,7 +57,7 @@ def _kept_units_note(pruned: PrunedNetwork) -> str:
         return ""
     for name, group in ranking.items():
         if group.min_kept and pruned.selection[name].count == group.removable:
-            unit = METHODS[step.method].unit
+            unit = METHODS[step.method].unit_in(step.grouping)
             return (
                 f"Asked to remove {share:.1%}, removed {pruned.removed_units:,} of "
                 f"{ranking.units:,}: one {unit} of each layer is always kept."

@@ -8,7 +8,7 @@ import torch
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.methods.units import METHODS, UnitGroup, is_block, layers_in
+from pruning.methods.units import METHODS, UnitGroup, is_block
 from pruning.models.activations import record_activations
 from pruning.models.channel_groups import channel_groups
 
@@ -39,7 +39,8 @@ class UnitExplanation:
     images : np.ndarray
         (n, C, H, W) uint8, calibration images.
     activations : np.ndarray
-        (n,) or (n, height, width): output of the unit on these images.
+        (n,) or (n, height, width): output of the unit on these images; of a layer the mean
+        absolute output, of a subnetwork the mean of its layers or blocks.
     """
 
     score: float | None
@@ -107,7 +108,7 @@ def explain_unit(pruned: PrunedNetwork, group: str, unit: int) -> UnitExplanatio
 
 
 def _weights(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> np.ndarray | None:
-    if not group.layers or group.names:  # pixels have no weights, layers too many
+    if not group.layers or group.members:  # pixels have no weights, layers too many
         return None
     network = pruned.before_step
     name = f"{group.layers[0]}.weight"
@@ -128,17 +129,19 @@ def _activations(
     if not group.layers:
         return _pixel_values(group, unit, images)
     data, network = DATASETS[pruned.recipe.dataset], pruned.before_step
-    module = _observed_module(pruned, group, unit)
+    modules = _observed_modules(pruned, group, unit)
     inputs = normalise(images, data)
     if network.input_mask is not None:
         inputs = inputs * network.input_mask
     model = network.copy()
-    with record_activations(model, [module]) as recording, torch.no_grad():
+    with record_activations(model, modules) as recording, torch.no_grad():
         model(inputs)
-    outputs = recording.outputs[module]
-    if group.names:  # a layer: mean absolute output
-        return outputs.abs().flatten(1).mean(1).numpy()
-    return outputs[:, _output_of(pruned, group, unit)].numpy()
+    if group.members:
+        outputs = [recording.outputs[module] for module in modules]
+        means = [output.abs().flatten(1).mean(1) for output in outputs]
+        return torch.stack(means).mean(0).numpy()
+    [module] = modules
+    return recording.outputs[module][:, _output_of(pruned, group, unit)].numpy()
 
 
 def _pixel_values(group: UnitGroup, unit: int, images: torch.Tensor) -> np.ndarray:
@@ -150,14 +153,14 @@ def _pixel_values(group: UnitGroup, unit: int, images: torch.Tensor) -> np.ndarr
     return values[:, channel].numpy() if channels > 1 else values.mean(1).numpy()
 
 
-def _observed_module(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> str:
-    """Name of the module whose output shows what a unit does."""
+def _observed_modules(pruned: PrunedNetwork, group: UnitGroup, unit: int) -> list[str]:
+    """Names of the modules whose outputs show what a unit does; one for each of its members."""
     model = pruned.before_step.model
-    if group.names:
-        name = group.names[unit]
-        return f"{name}.bn2" if is_block(model, name) else layers_in(model, name)[-1]
+    if group.members:
+        members = group.members[unit]
+        return [f"{name}.bn2" if is_block(model, name) else name for name in members]
     activations = group.activations or _activations_after(pruned, group.layers[0])
-    return activations[0] if activations else group.layers[0]  # the classifier has no ReLU
+    return [activations[0] if activations else group.layers[0]]  # the classifier has no ReLU
 
 
 def _activations_after(pruned: PrunedNetwork, layer: str) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ class UnitGroup:
         Batch norms and ReLUs after these layers.
     names : tuple of str
         Names of the units, empty where they are numbered only.
+    members : tuple of tuple of str
+        Layers or residual blocks that each named unit consists of, in network order.
     min_kept : int
         Number of units that always remain.
     """
@@ -43,6 +45,7 @@ class UnitGroup:
     norms: tuple[str, ...] = ()
     activations: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+    members: tuple[tuple[str, ...], ...] = ()
     min_kept: int = 0
 
     @property
@@ -96,6 +99,11 @@ class Method:
         Ways to combine units, the default first, with their descriptions.
     grouping_label : str
         What a choice among the groupings is about.
+    grouping_units : mapping of str to str
+        Names of one unit in the groupings in which it is not ``unit``.
+    default_is_unnamed : bool
+        Whether JSON leaves the default grouping empty: for methods whose other groupings were
+        added later, so that keys of stored results stay the same.
     competing_groups : bool
         Whether there are several groups, whose units can compete with each other.
     has_weights : bool
@@ -122,6 +130,8 @@ class Method:
     colour: str
     groupings: Mapping[str, str] = field(default_factory=dict)
     grouping_label: str = "Grouping"
+    grouping_units: Mapping[str, str] = field(default_factory=dict)
+    default_is_unnamed: bool = False
     competing_groups: bool = True
     has_weights: bool = True
     units_are_weights: bool = False
@@ -129,6 +139,21 @@ class Method:
     needs_data: bool = False
     groups_by_network: bool = False
     groups_by_channels: bool = False
+
+    def unit_in(self, grouping: str) -> str:
+        """Return the name of one unit.
+
+        Parameters
+        ----------
+        grouping : str
+            Key of ``groupings``, or ``""``.
+
+        Returns
+        -------
+        str
+            Such as "layer" or "subnetwork".
+        """
+        return self.grouping_units.get(grouping, self.unit)
 
 
 METHODS: Registry[Method] = Registry("method")
@@ -274,13 +299,13 @@ def output_channels(model: nn.Module, channels: int, size: int, grouping: str) -
 def _layer_masks(
     model: nn.Module, group: UnitGroup, removed: torch.Tensor
 ) -> dict[str, torch.Tensor]:
-    """Mask the residual branch of a block.
+    """Mask the residual branches of the blocks of a unit.
 
     Plain layers have no shortcut: `refit.remove_layers` removes them instead.
     """
     masks = {}
-    for name, is_removed in zip(group.names, removed.tolist(), strict=True):
-        if is_removed and is_block(model, name):
+    for name in members_of(group, removed):
+        if is_block(model, name):
             for key, value in model.get_submodule(name).named_parameters():
                 masks[f"{name}.{key}"] = torch.zeros(value.shape, dtype=torch.bool)
     return masks
@@ -290,8 +315,8 @@ def _surviving_layers(
     model: nn.Module, group: UnitGroup, masks: Mapping[str, torch.Tensor]
 ) -> torch.Tensor:
     surviving = []
-    for name in group.names:
-        parameters = [f"{layer}.weight" for layer in layers_in(model, name)]
+    for unit in range(group.units):
+        parameters = [f"{layer}.weight" for layer in layers_of(model, group, unit)]
         surviving.append(any(key not in masks or bool(masks[key].any()) for key in parameters))
     return torch.tensor(surviving)
 
@@ -304,20 +329,37 @@ def _surviving_layers(
     label="Layers",
     unit="layer",
     colour="#D55E00",
+    groupings={
+        "single": "single layers or residual blocks",
+        "subnetwork": "subnetworks: consecutive layers or blocks as one unit",
+    },
+    grouping_label="Units",
+    grouping_units={"subnetwork": "subnetwork"},
+    default_is_unnamed=True,
+    groups_by_network=True,
     competing_groups=False,
     help="Whole layers: residual blocks with an identity shortcut; in the LeNets a hidden linear "
     "layer or the second convolution, after which the next layer is refitted by least squares on "
-    "the calibration images.",
+    "the calibration images. A subnetwork is a longest run of such layers or blocks without "
+    "another layer between them: in a ResNet the blocks of a stage, in the LeNets all of them.",
 )
 def layer(model: nn.Module, channels: int, size: int, grouping: str) -> list[UnitGroup]:
-    """Return the group of all removable layers; no group where there are none."""
+    """Return the group of all removable layers or subnetworks; no group where there are none."""
     names = _removable_blocks(model) if _has_blocks(model) else _removable_plain_layers(model)
     if not names:
         return []
+    members = _runs(model, names) if grouping == "subnetwork" else [(name,) for name in names]
     layers: list[str] = []
     for name in names:
         layers += layers_in(model, name)
-    return [UnitGroup("layers", (len(names),), tuple(layers), names=tuple(names))]
+    group = UnitGroup(
+        name="layers",
+        shape=(len(members),),
+        layers=tuple(layers),
+        names=tuple(_name_of_run(run) for run in members),
+        members=tuple(members),
+    )
+    return [group]
 
 
 def _has_blocks(model: nn.Module) -> bool:
@@ -339,6 +381,25 @@ def _removable_plain_layers(model: nn.Module) -> list[str]:
     if names and isinstance(model.get_submodule(names[0]), nn.Conv2d):
         return names[1:]
     return names
+
+
+def _runs(model: nn.Module, names: list[str]) -> list[tuple[str, ...]]:
+    """Join layers or blocks, in network order, that no other prunable layer separates."""
+    positions = {layer: position for position, layer in enumerate(prunable(model))}
+    runs: list[tuple[str, ...]] = []
+    end_of_run = None
+    for name in names:
+        layers = layers_in(model, name)
+        if positions[layers[0]] == end_of_run:
+            runs[-1] = (*runs[-1], name)
+        else:
+            runs.append((name,))
+        end_of_run = positions[layers[-1]] + 1
+    return runs
+
+
+def _name_of_run(run: tuple[str, ...]) -> str:
+    return run[0] if len(run) == 1 else f"{run[0]} to {run[-1]}"
 
 
 # --------------------------------------------------------------------------------- input pixels
@@ -404,7 +465,7 @@ def is_block(model: nn.Module, name: str) -> bool:
 
 
 def layers_in(model: nn.Module, name: str) -> list[str]:
-    """List the prunable layers of a unit of the method ``layer``.
+    """List the prunable layers of a layer or a residual block.
 
     Parameters
     ----------
@@ -419,6 +480,52 @@ def layers_in(model: nn.Module, name: str) -> list[str]:
         The layer itself, or the layers of the block.
     """
     return [layer for layer in prunable(model) if layer == name or layer.startswith(f"{name}.")]
+
+
+def layers_of(model: nn.Module, group: UnitGroup, unit: int) -> list[str]:
+    """List the prunable layers of a unit of the method ``layer``.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Network.
+    group : UnitGroup
+        Group of the network whose units have members.
+    unit : int
+        Index of the unit.
+
+    Returns
+    -------
+    list of str
+        The layers of all its members, in network order.
+    """
+    layers: list[str] = []
+    for name in group.members[unit]:
+        layers += layers_in(model, name)
+    return layers
+
+
+def members_of(group: UnitGroup, chosen: torch.Tensor) -> list[str]:
+    """List the layers and blocks that some units consist of.
+
+    Parameters
+    ----------
+    group : UnitGroup
+        Any group.
+    chosen : torch.Tensor
+        (units,) bool.
+
+    Returns
+    -------
+    list of str
+        In network order; empty if the units of the group have no members.
+    """
+    if not group.members:
+        return []
+    members: list[str] = []
+    for unit in chosen.nonzero().flatten().tolist():
+        members += group.members[unit]
+    return members
 
 
 def groups(

@@ -200,8 +200,8 @@ def groupings_for(network: str, method: str) -> list[str]:
     names = list(METHODS[method].groupings)
     if not METHODS[method].groups_by_network:
         return names
-    distinct = {layers_for(network, method, name) for name in names}
-    return names if len(distinct) > 1 else []
+    first, *others = [dense_groups(network, method, name) for name in names]
+    return names if any(found != first for found in others) else []
 
 
 def layers_for(network: str, method: str, grouping: str) -> tuple[str, ...]:

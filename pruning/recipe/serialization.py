@@ -8,6 +8,7 @@ from operator import attrgetter
 from typing import Any
 
 from pruning.methods.rules import RULES, Value
+from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import criteria_for, default_grouping, default_variant
 from pruning.recipe.query import QueryField, format_query, parse_float, parse_int, parse_query
 from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_STEPS, Recipe
@@ -41,9 +42,15 @@ def step_to_dict(step: Step) -> dict[str, Any]:
         ``values`` as an object, ``layers`` None for all.
     """
     content = {key: getattr(step, attribute) for attribute, key in STEP_KEYS.items()}
+    content["grouping"] = _grouping_in_json(step)
     content["values"] = dict(step.values)
     content["layers"] = None if step.layers is None else list(step.layers)
     return content
+
+
+def _grouping_in_json(step: Step) -> str:
+    is_unnamed = METHODS[step.method].default_is_unnamed
+    return "" if is_unnamed and step.grouping == default_grouping(step.method) else step.grouping
 
 
 def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.methods.units import METHODS, UnitGroup, layers_in
+from pruning.methods.units import METHODS, UnitGroup, layers_of
 from pruning.runtime.progress import ignore_progress
 from pruning.runtime.registry import Registry, register
 
@@ -114,7 +114,7 @@ class Context:
         Parameters
         ----------
         group : UnitGroup
-            Group of filters, or of layers, which have names.
+            Group of filters, or of layers or subnetworks, which have members.
         values_of : callable
             ``values_of(layer)`` returns a tensor in the shape of the layer's weight.
 
@@ -123,11 +123,11 @@ class Context:
         list of torch.Tensor
             One vector for each unit.
         """
-        if group.names:  # each unit consists of whole layers
+        if group.members:  # each unit consists of whole layers
             vectors = []
-            for name in group.names:
-                parts = [values_of(layer).flatten() for layer in layers_in(self.model, name)]
-                vectors.append(torch.cat(parts))
+            for unit in range(group.units):
+                layers = layers_of(self.model, group, unit)
+                vectors.append(torch.cat([values_of(layer).flatten() for layer in layers]))
             return vectors
         rows = torch.cat([values_of(layer).flatten(1) for layer in group.layers], 1)
         return list(rows)

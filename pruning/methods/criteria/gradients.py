@@ -160,10 +160,13 @@ def _backward_passes(context: Context, names: Sequence[str]) -> Iterator[dict[st
 
 
 def _taylor_of_layers(context: Context) -> Scores:
-    """First-order estimate for whole layers; of a block, at the end of its residual branch."""
+    """First-order estimate for whole layers; of a block, at the end of its residual branch.
+
+    Of a subnetwork, the sum over its members: all their outputs are zero together.
+    """
     outputs = {}
     for group in context.groups.values():
-        for name in group.names:
+        for name in chain.from_iterable(group.members):
             outputs[name] = f"{name}.bn2" if is_block(context.model, name) else name
     sums = dict.fromkeys(outputs, 0.0)
     for activations in _backward_passes(context, list(outputs.values())):
@@ -172,7 +175,8 @@ def _taylor_of_layers(context: Context) -> Scores:
             sums[name] += float(term.sum(dtype=torch.float64))
     scores = {}
     for name, group in context.groups.items():
-        scores[name] = torch.tensor([abs(sums[unit]) for unit in group.names])
+        totals = [sum(sums[member] for member in members) for members in group.members]
+        scores[name] = torch.tensor(totals).abs()
     return scores
 
 

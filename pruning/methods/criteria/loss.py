@@ -45,8 +45,9 @@ def loss_change(context: Context) -> Scores:
             values = [stages_between(x) for x in values]
             start = candidate.stage
         group, unit = candidate.group, candidate.unit
-        if group.names and not is_block(context.model, group.names[unit]):
-            refitted, _ = remove_layers(context.model, {}, [group.names[unit]], lambda: images)
+        members = group.members[unit] if group.members else ()
+        if members and not is_block(context.model, members[0]):
+            refitted, _ = remove_layers(context.model, {}, members, lambda: images)
             loss = _mean_loss(refitted, {}, images, labels)
         else:
             parameters = _parameters_without(context, group, unit)
@@ -70,7 +71,7 @@ def _candidates(context: Context) -> list[_Candidate]:
     candidates = []
     for group in context.groups.values():
         for unit in range(group.units):
-            layers = (group.names[unit],) if group.names else group.layers
+            layers = group.members[unit] if group.members else group.layers
             first = min(stages.index(name.partition(".")[0]) for name in layers)
             candidates.append(_Candidate(first, group, unit))
     return candidates

@@ -82,6 +82,21 @@ def test_rules_that_make_no_sense_are_not_offered():
     assert numbers(at) == shown(Recipe.one_step("lenet5", "digits", rule="n_m", value="1:4"))
 
 
+@pytest.mark.parametrize("network", ["lenet5", "resnet20"])
+def test_subnetworks_can_be_chosen(network):
+    at = opened(network=network, dataset="digits", method="layer", sparsity="0.6")
+    single = numbers(at)
+    assert box(at, "grouping").label == "Units"
+    settled(box(at, "grouping").set_value("subnetwork").run())
+    assert not at.exception
+    recipe = recipe_of(at)
+    assert recipe.last_step.grouping == dict(at.query_params)["grouping"] == "subnetwork"
+    assert numbers(at) == shown(recipe) != single
+    box(at, "grouping").set_value("single").run()
+    assert "grouping" not in at.query_params
+    assert numbers(at) == single
+
+
 def test_the_switch_for_additions_is_there_where_there_are_additions():
     at = opened(
         network="resnet20", dataset="digits", method="filter", sparsity="0.2", scope="layer"

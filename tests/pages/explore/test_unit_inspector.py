@@ -35,6 +35,22 @@ def test_units_of_every_method_are_explained():
         assert "Score" in numbers(at)
 
 
+def test_a_subnetwork_is_explained_and_found_by_a_click_on_one_of_its_layers():
+    at = opened(network="resnet20", dataset="digits", method="layer", grouping="subnetwork")
+    at.main.toggle(key="why").set_value(True).run()
+    units = at.main.selectbox(key="unit")
+    assert units.options == [
+        *("block1_0 to block1_2", "block2_1 to block2_2", "block3_1 to block3_2"),
+    ]
+    at.session_state["clicked"] = ("block2_2.conv1", 0)
+    at.session_state["click_pending"] = True
+    at.run()
+    assert at.main.selectbox(key="unit").value == "block2_1 to block2_2"
+    explanation = explain_unit(prune(recipe_of(at)), "layers", 1)
+    assert numbers(at)["Score"] == f"{explanation.score:.4g}"
+    assert numbers(at)["Rank"] == f"{explanation.rank} of 3"
+
+
 def test_a_rule_without_threshold_shows_a_dash():
     at = opened(**LENET, n_m="2:4")
     at.main.toggle(key="why").set_value(True).run()

@@ -49,6 +49,7 @@ def test_json_keys_are_stable(capsys):
     assert content["networks"]["resnet20"]["slow"] is True
     assert content["datasets"]["mnist"]["test_images"] == 10_000
     assert set(content["methods"]["filter"]) == {"label", "unit", "help", "groupings"}
+    assert list(content["methods"]["layer"]["groupings"]) == ["single", "subnetwork"]
     assert list(content["scopes"]["global"]) == ["help"]
 
 

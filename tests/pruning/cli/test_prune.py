@@ -26,6 +26,9 @@ CUSTOM = ["--scope", "custom", "--values", "conv1=0.3,fc1=0.95"]
 ACROSS = ["--method", "filter", "--grouping", "across", "--scope", "layer"]
 
 
+SUBNETWORK = ["--method", "layer", "--grouping", "subnetwork"]
+
+
 @dataclass(frozen=True)
 class Expected:
     """Numbers of a recipe on the 360 test images of digits."""
@@ -64,6 +67,23 @@ def test_numbers_are_those_of_the_first_edition(capsys, network, options, expect
     assert pruned["accuracy"] == expected.correct / 360
     assert (pruned["parameters"], pruned["macs"]) == expected.masked
     assert (pruned["effective_parameters"], pruned["effective_macs"]) == expected.effective
+
+
+def test_a_subnetwork_is_removed_with_all_its_layers(capsys):
+    options = ["--network", "lenet5", "--dataset", "digits", "--sparsity", "1"]
+    subnetwork = run_json(capsys, "prune", *options, *SUBNETWORK)
+    single = run_json(capsys, "prune", *options, "--method", "layer")
+    assert subnetwork["recipe"]["grouping"] == "subnetwork"
+    assert single["recipe"]["grouping"] == ""
+    assert subnetwork["pruned"] == single["pruned"]
+    lost = [layer["name"] for layer in subnetwork["layers"] if layer["kept"] == 0]
+    assert lost == ["conv2", "fc1", "fc2"]
+
+
+def test_an_unknown_grouping_of_layers_is_status_2(capsys):
+    options = [*PRUNE_SMALL, "--method", "layer", "--grouping", "across", "--sparsity", "0.5"]
+    message = "unknown grouping 'across': choose from single, subnetwork"
+    assert message in error_of(capsys, *options)
 
 
 def test_recipe_is_echoed_in_its_canonical_form(capsys):

@@ -131,6 +131,8 @@ RECIPES = [
     Recipe.one_step("lenet300", "digits", method="feature", criterion="random", value=0.5),
     Recipe.one_step("lenet5", "digits", method="layer", criterion="random", value=0.7),
     Recipe.one_step("resnet20", "digits", method="layer", value=1.0),
+    Recipe.one_step("lenet5", "digits", method="layer", grouping="subnetwork", value=1.0),
+    Recipe.one_step("resnet20", "digits", method="layer", grouping="subnetwork", value=0.7),
     Recipe.one_step("lenet5", "digits", value=0.97),
 ]
 

@@ -291,10 +291,16 @@ def check_whole_units(pruned: PrunedNetwork, group: UnitGroup, removed: torch.Te
 
 @pytest.mark.slow
 @pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("grouping", METHODS["layer"].groupings)
 @pytest.mark.parametrize("share", [0.34, 1.0])
-def test_a_network_without_some_or_all_removable_layers_still_classifies(network, share):
+def test_a_network_without_some_or_all_removable_layers_still_classifies(network, share, grouping):
     recipe = Recipe.one_step(
-        network, "digits", method="layer", criterion="loss_change", value=share
+        network,
+        "digits",
+        method="layer",
+        criterion="loss_change",
+        grouping=grouping,
+        value=share,
     )
     pruned = prune(recipe)
     [result] = pruned.step_results
@@ -302,6 +308,56 @@ def test_a_network_without_some_or_all_removable_layers_still_classifies(network
     if network != "resnet20" or share < 1:
         [evaluation] = evaluate([recipe])
         assert evaluation.accuracy.value > 0.85
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_network_without_subnetworks_is_one_without_their_layers(network):
+    """Identical, not only close: the same layers are removed in one step, and refitted once."""
+    single = Recipe.one_step(network, "digits", method="layer", value=1.0, calibration=64)
+    layers, subnetworks = prune(single), prune(single.with_last_step(grouping="subnetwork"))
+    assert subnetworks.removed_units < layers.removed_units
+    assert subnetworks.network.removed_layers == layers.network.removed_layers
+    assert subnetworks.network.removed_blocks == layers.network.removed_blocks
+    assert subnetworks.masks.keys() == layers.masks.keys()
+    for name, mask in subnetworks.masks.items():
+        assert torch.equal(mask, layers.masks[name])
+    expected = dict(layers.model.named_parameters())
+    for name, parameter in subnetworks.model.named_parameters():
+        assert torch.equal(parameter, expected[name])
+    columns = ["name", "kept", "macs_left"]
+    assert subnetworks.layer_table[columns].equals(layers.layer_table[columns])
+    assert subnetworks.effective == layers.effective
+
+
+def test_a_subnetwork_is_removed_as_a_whole():
+    recipe = Recipe.one_step(
+        "resnet20", "digits", method="layer", grouping="subnetwork", value=0.34
+    )
+    pruned = prune(recipe)
+    [result] = pruned.step_results
+    assert (result.removed, result.total) == (1, 3)
+    [unit] = pruned.removed_units_of("layers").nonzero().flatten().tolist()
+    assert unit == int(pruned.ranking["layers"].order[0])
+    assert pruned.network.removed_blocks == pruned.groups["layers"].members[unit]
+    without_weights = [name for name, kept in pruned.kept_weights.items() if kept == 0]
+    assert {name.partition(".")[0] for name in without_weights} == set(
+        pruned.network.removed_blocks
+    )
+
+
+def test_a_subnetwork_that_lost_some_of_its_blocks_can_lose_the_others():
+    steps = (
+        Step(method="layer", value=0.3),
+        Step(method="layer", grouping="subnetwork", value=1.0),
+    )
+    pruned = prune(Recipe("resnet20", "digits", steps))
+    first, second = pruned.step_results
+    assert first.removed == 2 and second.total in (2, 3)
+    assert second.removed == second.total
+    assert sorted(pruned.network.removed_blocks) == [
+        *("block1_0", "block1_1", "block1_2"),
+        *("block2_1", "block2_2", "block3_1", "block3_2"),
+    ]
 
 
 def test_a_removed_block_is_the_identity():
@@ -414,8 +470,12 @@ def test_neurons_are_scored_where_a_layer_was_removed(criterion):
 
 
 @pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
-def test_a_step_without_remaining_units_removes_nothing(network):
-    steps = (Step(method="layer", value=1.0), Step(method="layer"))
+@pytest.mark.parametrize("grouping", METHODS["layer"].groupings)
+def test_a_step_without_remaining_units_removes_nothing(network, grouping):
+    steps = (
+        Step(method="layer", grouping=grouping, value=1.0),
+        Step(method="layer", grouping=grouping),
+    )
     first, second = prune(Recipe(network, "digits", steps, calibration=32)).step_results
     assert first.removed == first.total > 0
     assert (second.total, second.removed) == (0, 0)

@@ -41,6 +41,7 @@ def folder(tmp_path):
         Recipe.one_step("lenet5", "digits", method="filter", value=0.5),
         Recipe.one_step("lenet5", "digits", method="layer", criterion="random", value=0.5),
         Recipe.one_step("resnet20", "digits", method="layer", value=0.5),
+        Recipe.one_step("resnet20", "digits", method="layer", grouping="subnetwork", value=0.5),
         Recipe.one_step("lenet300", "digits", method="feature", criterion="random", value=0.5),
     ],
     ids=lambda recipe: f"{recipe.network}-{recipe.last_step.method}",

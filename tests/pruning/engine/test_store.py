@@ -145,6 +145,26 @@ FIRST_EDITION_KEYS = [
 ]
 
 
+LAYER_KEYS = [
+    (
+        one_step("lenet5", "digits", method="layer", criterion="loss_change", value=0.34),
+        "2e355321f5740f8d8c6c25b23ce257b6eaf1e14da849c6bbaf3828736205f307",
+    ),
+    (
+        one_step("resnet20", "digits", method="layer", variant="l2", value=0.5),
+        "4c2aadbb6c0f2d5da09cbd69406be42a9410753f24feb4d0ca678cca0401cca4",
+    ),
+]
+
+
+@pytest.mark.parametrize("recipe, key", LAYER_KEYS, ids=range(len(LAYER_KEYS)))
+def test_results_of_single_layers_from_before_the_subnetworks_stay_readable(recipe, key):
+    """These keys were computed before the method had groupings."""
+    assert store.key(recipe, "test") == key
+    assert store.key(recipe.with_last_step(grouping="single"), "test") == key
+    assert store.key(recipe.with_last_step(grouping="subnetwork"), "test") != key
+
+
 @pytest.mark.parametrize("recipe, key", FIRST_EDITION_KEYS, ids=range(len(FIRST_EDITION_KEYS)))
 def test_results_of_the_first_edition_stay_readable(recipe, key):
     """These keys were computed by version 0.0."""

@@ -56,6 +56,19 @@ def test_a_layer_and_a_pixel(network, unit):
     np.testing.assert_array_equal(why.activations, why.images[:, 0, 14, 10])
 
 
+@pytest.mark.parametrize("network", ["lenet5", "resnet20"])
+def test_a_subnetwork_shows_the_mean_of_its_layers_or_blocks(network):
+    single = one_step(network, "digits", method="layer")
+    subnetworks = prune(single.with_last_step(grouping="subnetwork"))
+    why = explain_unit(subnetworks, "layers", 0)
+    members = subnetworks.groups["layers"].members[0]
+    assert len(members) == 3 and why.weights is None
+    of_members = [explain_unit(prune(single), "layers", unit) for unit in range(3)]
+    expected = np.mean([member.activations for member in of_members], axis=0)
+    np.testing.assert_allclose(why.activations, expected, rtol=1e-5)
+    assert why.score == pytest.approx(sum(member.score for member in of_members), rel=1e-5)
+
+
 def test_a_unit_that_an_earlier_step_removed_has_no_score():
     step = Step(method="filter", value=0.5, scope="layer")
     recipe = one_step("lenet5", "digits").with_steps((step, step))

@@ -96,6 +96,8 @@ def test_groupings_are_offered_where_they_differ():
     assert groupings_for("resnet20", "filter") == ["inside", "across"]
     assert groupings_for("lenet5", "filter") == groupings_for("lenet5", "weight") == []
     assert groupings_for("lenet5", "feature") == ["position", "channel"]
+    for network in NETWORKS:
+        assert groupings_for(network, "layer") == ["single", "subnetwork"]
     step = Step(method="filter", grouping="across")
     assert canonical_step(step, "lenet5").grouping == "inside"
     assert canonical_step(step, "resnet20").grouping == "across"

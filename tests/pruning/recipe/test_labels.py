@@ -13,6 +13,8 @@ def test_a_label_names_what_differs_from_the_defaults():
     filters = one_step(method="filter", variant="l2", scope="layer", layers=("conv1", "fc1"))
     label = "Filters by Magnitude, L2, layerwise, only conv1, fc1"
     assert recipe_label(filters) == label
+    subnetwork = one_step("resnet20", "digits", method="layer", grouping="subnetwork")
+    assert recipe_label(subnetwork) == "Layers by Magnitude, subnetwork"
     across = one_step("resnet20", "digits", method="filter", grouping="across", rule="mean_std")
     assert recipe_label(across) == "Filters by Magnitude, across, Mean and deviation"
     assert recipe_label(one_step(rule="n_m", value="2:4")).endswith("2:4")

@@ -54,6 +54,23 @@ def test_a_recipe_of_one_step_is_one_flat_object():
     }
 
 
+def test_single_layers_are_written_as_before_there_were_subnetworks():
+    single = Recipe.one_step("lenet5", "digits", method="layer")
+    runs = single.with_last_step(grouping="subnetwork")
+    assert single.last_step.grouping == "single"
+    assert recipe_to_dict(single)["grouping"] == ""
+    assert recipe_to_dict(runs)["grouping"] == "subnetwork"
+    assert recipe_from_dict(recipe_to_dict(single) | {"grouping": "single"}) == single
+    assert "grouping" not in recipe_to_query(single)
+    assert recipe_to_query(runs)["grouping"] == "subnetwork"
+    twice = Recipe("lenet5", "digits", (single.last_step, runs.last_step))
+    first, second = recipe_to_dict(twice)["steps"]
+    assert (first["grouping"], second["grouping"]) == ("", "subnetwork")
+    assert recipe_from_dict(recipe_to_dict(twice)) == twice
+    earlier = json.loads(recipe_to_query(twice)["earlier"])
+    assert "grouping" not in earlier[0]
+
+
 def test_a_recipe_of_several_steps_has_a_list_of_them():
     recipe = Recipe("lenet5", "digits", (Step(layers=("fc1",)), Step(rule="n_m", value="2:4")))
     content = recipe_to_dict(recipe)

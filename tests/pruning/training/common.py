@@ -15,7 +15,8 @@ class Stop(Exception):
 
 def small_spec(schedule: str, network: str = "lenet300", **changes: Any) -> RunSpec:
     """Two short rounds or epochs on the built-in digits."""
-    step = {name: changes.pop(name) for name in ("method", "criterion", "scope") if name in changes}
+    names = ("method", "criterion", "grouping", "scope")
+    step = {name: changes.pop(name) for name in names if name in changes}
     recovery = changes.pop("recovery", ())
     value = changes.pop("value", 0.8)
     recipe = Recipe.one_step(network, "digits", value=value, recovery=recovery, **step)

@@ -89,6 +89,22 @@ def residual() -> nn.Sequential:
     )
 
 
+def staged() -> nn.Sequential:
+    """Two blocks that can be removed, one that cannot, and a third; images 1x6x6."""
+    return frozen(
+        conv1=nn.Conv2d(1, 2, 3, stride=2, padding=1, bias=False),
+        bn1=nn.BatchNorm2d(2),
+        relu1=nn.ReLU(),
+        first=ResidualBlock(2, 2, 1),
+        second=ResidualBlock(2, 2, 1),
+        wider=ResidualBlock(2, 3, 2),
+        third=ResidualBlock(3, 3, 1),
+        pool=nn.AdaptiveAvgPool2d(1),
+        flatten=nn.Flatten(),
+        fc=nn.Linear(3, 3),
+    )
+
+
 def pooled() -> nn.Sequential:
     """A LeNet in small, with biases; images 1x6x6."""
     return frozen(

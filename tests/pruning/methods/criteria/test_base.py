@@ -25,6 +25,7 @@ from tests.pruning.methods.criteria.common import (
     images,
     ours,
     scores,
+    staged,
 )
 
 # Hidden: (3, 0) and (0, 2); logits: (ln 3, 0) and (0, ln 3); both images are of class 0.
@@ -66,6 +67,23 @@ def test_a_linear_layer_by_hand(criterion, method, measure, expected):
         "layers" if method == "layer" else "fc1"
     ]
     np.testing.assert_allclose(found.flatten(), np.ravel(expected), rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize("criterion, order", [("magnitude", 1), ("magnitude", 2), ("gradient", 1)])
+def test_the_norm_of_a_subnetwork_is_that_of_all_weights_of_its_members(criterion, order):
+    """As if the norms of the members were the values of one vector."""
+    x, y = images()
+    for model in (SMALL["pooled"](), staged()):
+        measure = f"l{order}" if criterion == "magnitude" else ""
+        single, runs = [
+            scores(criterion, model, "layer", x, y, grouping, measure)["layers"]
+            for grouping in ("single", "subnetwork")
+        ]
+        [group] = grouped(model, "layer", x, "subnetwork").values()
+        sizes = [len(members) for members in group.members]
+        assert max(sizes) == 2
+        expected = [part.norm(order) for part in single.split(sizes)]
+        torch.testing.assert_close(runs, torch.stack(expected))
 
 
 @pytest.mark.parametrize(

@@ -19,8 +19,10 @@ from tests.pruning.methods.criteria.common import (
     grouped,
     images,
     loss,
+    pooled,
     residual,
     scores,
+    staged,
 )
 
 STEP = 1e-5
@@ -91,6 +93,22 @@ def test_taylor_of_a_block_is_the_slope_of_its_own_path():
     assert scores("taylor", model, "layer", x, y)["layers"].tolist() == pytest.approx(
         [abs(slope)], rel=1e-5
     )
+
+
+@pytest.mark.parametrize(
+    "make, places",
+    [
+        (pooled, [["conv2", "fc1"]]),
+        (staged, [["first.bn2", "second.bn2"], ["third.bn2"]]),
+    ],
+)
+def test_taylor_of_a_subnetwork_is_the_slope_of_all_its_members_together(make, places):
+    model, (x, y) = make(), images()
+    slopes = []
+    for names in places:
+        slopes.append(slope_at(model, names, slice(None), x, y, lambda a, s: a * (1 + s)))
+    found = scores("taylor", model, "layer", x, y, "subnetwork")["layers"]
+    assert found.tolist() == pytest.approx([abs(slope) for slope in slopes], rel=1e-5)
 
 
 def image_by_image(model, x, y) -> dict[str, torch.Tensor]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from pruning.methods.criteria import CRITERIA
 from pruning.models import checkpoints
@@ -20,6 +21,7 @@ from tests.pruning.methods.criteria.common import (
     pooled,
     ridge_by_hand,
     scores,
+    staged,
 )
 
 
@@ -118,6 +120,31 @@ def test_loss_change_of_a_plain_layer_is_that_of_the_refitted_network():
         assert score == pytest.approx(
             loss(left[place + 1 :], refitted, y) - loss(model, x, y), abs=1e-4
         )
+
+
+def test_loss_change_of_blocks_in_a_row_is_that_of_their_shortcuts_alone():
+    model, (x, y) = staged(), images(12)
+    found = scores("loss_change", model, "layer", x, y, "subnetwork")["layers"]
+    for unit, names in enumerate([("first", "second"), ("third",)]):
+        stages = OrderedDict(model.named_children())
+        for name in names:
+            stages[name] = nn.ReLU()
+        change = loss(nn.Sequential(stages), x, y) - loss(model, x, y)
+        assert float(found[unit]) == pytest.approx(change, abs=1e-10)
+        assert abs(change) > 1e-3
+
+
+def test_loss_change_of_plain_layers_in_a_row_is_that_of_the_refitted_network():
+    """The classifier, refitted in numpy to the inputs of the first removed layer."""
+    model, (x, y) = pooled().float(), images(24)
+    x = x.float()
+    [found] = scores("loss_change", model, "layer", x, y, "subnetwork")["layers"].tolist()
+    inputs = model.relu2(model.relu1(model.pool1(model.conv1(x)))).flatten(1)
+    weight, bias = ridge_by_hand(inputs.numpy(), model(x).numpy(), 1e-2)
+    logits = torch.from_numpy(inputs.numpy() @ weight.T + bias)
+    expected = float(F.cross_entropy(logits, y)) - loss(model, x, y)
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert abs(expected) > 1e-3
 
 
 def test_only_criteria_that_evaluate_the_network_for_each_unit_are_slow():

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from pruning.engine.run_checkpoint import load_checkpoint
+from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
 from pruning.training import run as run_module
@@ -108,7 +109,10 @@ def test_every_method_can_be_retrained(schedule, method, tmp_path):
 
 @pytest.mark.parametrize("schedule", ["finetune", "iterative", "until"])
 @pytest.mark.parametrize("network", ["lenet300", "resnet20"])
-def test_layers_and_blocks_can_be_removed_in_rounds(schedule, network, tmp_path, few_images):
+@pytest.mark.parametrize("grouping", METHODS["layer"].groupings)
+def test_layers_and_blocks_can_be_removed_in_rounds(
+    schedule, network, grouping, tmp_path, few_images
+):
     [criterion, *_] = criteria_for(network, "layer")
     options = (("lose", 100.0),) if schedule == "until" else ()
     spec = small_spec(
@@ -116,7 +120,8 @@ def test_layers_and_blocks_can_be_removed_in_rounds(schedule, network, tmp_path,
         network,
         method="layer",
         criterion=criterion,
-        value=0.5,
+        grouping=grouping,
+        value=0.7,
         epochs=1,
         batch_size=8,
         options=options,
