@@ -5,6 +5,7 @@ import sys
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from pruning.cli.benchmark import benchmark
 from pruning.cli.compare import compare
 from pruning.cli.curve import curve
 from pruning.cli.download import download
@@ -41,6 +42,7 @@ main.add_command(compare)
 main.add_command(curve)
 main.add_command(sensitivity)
 main.add_command(plan)
+main.add_command(benchmark)
 main.add_command(store)
 main.add_command(download)
 main.add_command(train)

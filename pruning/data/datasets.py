@@ -129,10 +129,11 @@ def load(name: str, split: str) -> Images:
     return _load_split(dataset, split, _file_of(dataset))
 
 
-def calibration(name: str, count: int) -> Images:
-    """Load training images for criteria that depend on data.
+def calibration(name: str, count: int, draw: int = 0) -> Images:
+    """Load training images for criteria and recoveries that depend on data.
 
-    The images are selected by a hash of their pixels.
+    The images are selected by a hash of their pixels; different draws of as many images share
+    none.
 
     Parameters
     ----------
@@ -140,6 +141,8 @@ def calibration(name: str, count: int) -> Images:
         A key of ``DATASETS``.
     count
         Number of images.
+    draw
+        Number of the draw, from 0.
 
     Returns
     -------
@@ -149,8 +152,8 @@ def calibration(name: str, count: int) -> Images:
     Raises
     ------
     ValueError
-        If the name is unknown, or ``count`` is less than 1 or greater than the size of the
-        training split.
+        If the name is unknown, ``count`` is less than 1 or greater than the size of the training
+        split, or the training split is too small for so many draws.
     DatasetError
         If the file is missing or not valid.
     """
@@ -160,7 +163,12 @@ def calibration(name: str, count: int) -> Images:
         raise ValueError(
             f"calibration must be a whole number from 1 to {available_images}, not {count}"
         )
-    return _load_calibration(dataset, count, _file_of(dataset))
+    if not 0 <= draw < available_images // count:
+        raise ValueError(
+            f"{name} has {available_images // count} draws of {count} calibration images, "
+            f"numbered from 0, not one with the number {draw}"
+        )
+    return _load_calibration(dataset, count, draw, _file_of(dataset))
 
 
 def fingerprint(images: Images) -> str:
@@ -225,10 +233,11 @@ def _file_of(dataset: Dataset) -> _DatasetFile | None:
 
 
 @lru_cache(maxsize=4)
-def _load_calibration(dataset: Dataset, count: int, file: _DatasetFile | None) -> Images:
+def _load_calibration(dataset: Dataset, count: int, draw: int, file: _DatasetFile | None) -> Images:
     pixels, labels = _read_part(dataset, file, "train")
     training_images = _content_order(pixels)[dataset.validation_images :]
-    return _select(pixels, labels, training_images[:count])
+    first = draw * count
+    return _select(pixels, labels, training_images[first : first + count])
 
 
 @lru_cache(maxsize=len(SPLITS) * 4)

@@ -63,7 +63,11 @@ def surviving_units(network: MaskedNetwork, recipe: Recipe) -> Units:
 
 
 def score_units(
-    network: MaskedNetwork, recipe: Recipe, report: ShareReport = ignore_progress
+    network: MaskedNetwork,
+    recipe: Recipe,
+    report: ShareReport = ignore_progress,
+    *,
+    draw: int = 0,
 ) -> dict[str, torch.Tensor]:
     """Score the units of the last step of a recipe.
 
@@ -75,6 +79,8 @@ def score_units(
         Any recipe.
     report : callable
         Called with the share of the scoring that is done.
+    draw : int
+        Which draw of calibration images is used.
 
     Returns
     -------
@@ -94,6 +100,7 @@ def score_units(
         surviving_units=surviving_units(network, recipe),
         step_index=len(recipe.previous_steps),
         report=report,
+        draw=draw,
     )
     return CRITERIA[step.criterion].function(context)
 

@@ -151,8 +151,35 @@ def _ranking_bytes(ranking: Ranking) -> int:
     size_of=_ranking_bytes,
 )
 def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
-    network = input_network(recipe, report)
-    scores = score_units(network, recipe, report)
+    return rank_network(recipe, input_network(recipe, report), report=report)
+
+
+def rank_network(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
+) -> Ranking:
+    """Score and sort all units of any network by the last step of a recipe, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step, the dataset, the number of calibration images and the seed.
+    network : MaskedNetwork
+        What the step is applied to.
+    draw : int
+        Which draw of calibration images is used.
+    report : callable
+        Called with the share of the scoring that is done.
+
+    Returns
+    -------
+    Ranking
+        Of all groups, whether they take part in the step or not.
+    """
+    scores = score_units(network, recipe, report, draw=draw)
     return rank_scores(network, recipe, scores, surviving_units(network, recipe))
 
 
@@ -167,3 +194,26 @@ def _apply_step(
     recipe: Recipe, before_step: MaskedNetwork, ranking: Ranking, selection: Selection
 ) -> MaskedNetwork:
     return apply_selection(before_step, recipe, ranking, selection)
+
+
+def prune_network(recipe: Recipe, network: MaskedNetwork, ranking: Ranking) -> MaskedNetwork:
+    """Remove the units that the last step of a recipe selects from any network, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the step.
+    network : MaskedNetwork
+        What the step is applied to; it is not modified.
+    ranking : Ranking
+        Scores of all units of the network, of `rank_network`.
+
+    Returns
+    -------
+    MaskedNetwork
+        The network with the masks of the step.
+    """
+    step = recipe.last_step
+    ranking = ranking.restrict(recipe.chosen_layers)
+    selection = RULES[step.rule].select(ranking, step.value, step.scope, dict(step.values))
+    return apply_selection(network, recipe, ranking, selection)

@@ -1,5 +1,6 @@
 """Masked network to recovered network: the recoveries of a recipe, applied in order."""
 
+import copy
 import time
 from dataclasses import dataclass, replace
 
@@ -69,9 +70,46 @@ def _recovered_bytes(recovered: RecoveredNetwork) -> int:
     size_of=_recovered_bytes,
 )
 def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> RecoveredNetwork:
+    dense = trained_network(recipe).copy()
+    return recover_network(recipe, network, dense, report=report)
+
+
+def recover_network(
+    recipe: Recipe,
+    network: MaskedNetwork,
+    dense: nn.Sequential,
+    *,
+    draw: int = 0,
+    report: ShareReport = ignore_progress,
+) -> RecoveredNetwork:
+    """Apply the recoveries of a recipe to any network, without a cache.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the recoveries, the dataset and the number of calibration images.
+    network : MaskedNetwork
+        The network after pruning.
+    dense : nn.Sequential
+        The network before pruning; it is not modified.
+    draw : int
+        Which draw of calibration images is used.
+    report : callable
+        Called with the share of the recovery that is done.
+
+    Returns
+    -------
+    RecoveredNetwork
+        Its masks are those of ``network``.
+
+    Raises
+    ------
+    DatasetError
+        The calibration images are missing or broken.
+    """
     start = time.perf_counter()
-    dense = trained_network(recipe).copy()  # a recovery may add hooks
-    recovered = apply_recoveries(recipe, network, dense, report)
+    dense = copy.deepcopy(dense)  # a recovery may add hooks
+    recovered = apply_recoveries(recipe, network, dense, report, draw=draw)
     return RecoveredNetwork(recovered, time.perf_counter() - start)
 
 
@@ -80,6 +118,8 @@ def apply_recoveries(
     network: MaskedNetwork,
     dense: nn.Sequential,
     report: ShareReport = ignore_progress,
+    *,
+    draw: int = 0,
 ) -> MaskedNetwork:
     """Apply the recoveries of a recipe to any network; nothing is cached.
 
@@ -93,6 +133,8 @@ def apply_recoveries(
         The network before pruning; a recovery may add hooks to it.
     report : callable
         Called with the share of the work that is done.
+    draw : int
+        Which draw of calibration images is used.
 
     Returns
     -------
@@ -112,6 +154,7 @@ def apply_recoveries(
             dataset=recipe.dataset,
             calibration=recipe.calibration,
             report=report_share,
+            draw=draw,
         )
         RECOVERIES[name].function(context)
     return replace(network, model=model, is_recovered=True)

@@ -57,14 +57,18 @@ def remove_layers(
     for name, stage in model.named_children():
         stages[name] = nn.Identity() if name in removed else stage
     for name in _layers_after_gaps(model, removed):
-        if not isinstance(stages[name], nn.Linear):
+        layer = stages[name]
+        if not isinstance(layer, nn.Linear):
             raise TypeError(f"{name} is not linear: only a linear layer can be refitted")
         parameters = _without_stage(parameters, name)
         position = list(stages).index(name)
         stages_before = OrderedDict(list(stages.items())[:position])
         new_inputs = forward(nn.Sequential(stages_before), parameters)
         former_outputs = forward(model[: position + 1], dense)
-        stages[name] = least_squares((new_inputs(x), former_outputs(x)) for x in batches())
+        stages[name] = least_squares(
+            ((new_inputs(x), former_outputs(x)) for x in batches()),
+            has_bias=layer.bias is not None,
+        )
     for name in removed:
         parameters = _without_stage(parameters, name)
     return nn.Sequential(stages).eval(), parameters
@@ -105,7 +109,10 @@ def carry_masks(masks: Masks, model: nn.Module, refitted_model: nn.Module) -> Ma
 
 
 def least_squares(
-    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]], ridge: float = RIDGE
+    pairs: Iterable[tuple[torch.Tensor, torch.Tensor]],
+    ridge: float = RIDGE,
+    *,
+    has_bias: bool = True,
 ) -> nn.Linear:
     """Fit a linear layer with the least squared error over all batches.
 
@@ -115,6 +122,8 @@ def least_squares(
         Batches of inputs (B, i) and outputs (B, o).
     ridge : float
         Penalty of the squared weights, in units of the inputs' mean variance. The bias has none.
+    has_bias : bool
+        Whether the layer has a bias.
 
     Returns
     -------
@@ -128,12 +137,13 @@ def least_squares(
         batch = Moments.of(x.double(), y.double())
         moments = batch if moments is None else moments + batch
     assert moments is not None, "there is no batch"
-    fit = ridge_fit(moments, ridge=ridge)
-    assert fit.bias is not None
+    fit = ridge_fit(moments, ridge=ridge, has_bias=has_bias)
     outputs, inputs = fit.weight.shape
-    layer = nn.Linear(inputs, outputs, device="meta")  # initial weights would use random numbers
+    # Without memory at first: initial weights would use random numbers.
+    layer = nn.Linear(inputs, outputs, bias=has_bias, device="meta")
     layer.weight = nn.Parameter(fit.weight.to(dtype), requires_grad=False)
-    layer.bias = nn.Parameter(fit.bias.to(dtype), requires_grad=False)
+    if fit.bias is not None:
+        layer.bias = nn.Parameter(fit.bias.to(dtype), requires_grad=False)
     return layer
 
 

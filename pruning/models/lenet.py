@@ -1,4 +1,4 @@
-"""The three LeNets of the pruning literature.
+"""The three LeNets of the pruning literature, and MLPNet.
 
 Max-pooling precedes the ReLU: the two commute, and the ReLU then processes a quarter of the values.
 """
@@ -108,5 +108,35 @@ def lenet5_caffe(channels: int, size: int, classes: int) -> nn.Sequential:
             fc1=nn.Linear(50 * side * side, 500),
             relu3=nn.ReLU(),
             fc2=nn.Linear(500, classes),
+        )
+    )
+
+
+@network(
+    "mlpnet",
+    label="MLPNet",
+    source="Singh and Alistarh 2020 (WoodFisher); 784-40-20-10, fully connected, no biases",
+)
+def mlpnet(channels: int, size: int, classes: int) -> nn.Sequential:
+    """Build MLPNet.
+
+    Parameters
+    ----------
+    channels, size, classes
+        See `pruning.models.build`.
+
+    Returns
+    -------
+    nn.Sequential
+        The network.
+    """
+    return nn.Sequential(
+        OrderedDict(
+            flatten=nn.Flatten(),
+            fc1=nn.Linear(channels * size * size, 40, bias=False),
+            relu1=nn.ReLU(),
+            fc2=nn.Linear(40, 20, bias=False),
+            relu2=nn.ReLU(),
+            fc3=nn.Linear(20, classes, bias=False),
         )
     )

@@ -45,6 +45,8 @@ class Context:
     report : callable
         ``report(share)`` is called with the finished share of the work; an exception that it
         raises ends the work.
+    draw : int
+        Which of the disjoint draws of calibration images is used.
     """
 
     model: nn.Sequential
@@ -58,6 +60,7 @@ class Context:
     surviving_units: Mapping[str, torch.Tensor] = field(default_factory=dict)
     step_index: int = 0
     report: Callable[[float], None] = ignore_progress
+    draw: int = 0
 
     def batches(self, size: int = 64) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Iterate over the calibration images, always the same.
@@ -74,7 +77,7 @@ class Context:
         labels : torch.Tensor
             (B,) int.
         """
-        images = datasets.calibration(self.dataset, self.calibration)
+        images = datasets.calibration(self.dataset, self.calibration, self.draw)
         for start in range(0, len(images), size):
             stop = start + size
             x = normalise(images.pixels[start:stop], DATASETS[self.dataset])

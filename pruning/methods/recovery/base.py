@@ -34,6 +34,8 @@ class RecoveryContext:
     report : callable
         ``report(share)`` is called with the finished share of the work; an exception that it
         raises ends the work.
+    draw : int
+        Which of the disjoint draws of calibration images is used.
     """
 
     model: nn.Sequential
@@ -42,6 +44,7 @@ class RecoveryContext:
     dataset: str
     calibration: int
     report: Callable[[float], None] = ignore_progress
+    draw: int = 0
 
     def batches(self, size: int) -> list[torch.Tensor]:
         """Return the calibration images, always the same, without the mask of the images.
@@ -56,7 +59,7 @@ class RecoveryContext:
         list of torch.Tensor
             Normalised images, (B, C, H, W).
         """
-        images = calibration(self.dataset, self.calibration)
+        images = calibration(self.dataset, self.calibration, self.draw)
         data = DATASETS[self.dataset]
         return [normalise(pixels, data) for pixels in images.pixels.split(size)]
 

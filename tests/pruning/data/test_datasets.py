@@ -98,3 +98,18 @@ def test_the_first_test_images_are_a_random_sample_in_an_order_that_pixels_decid
     clear_caches()
     again = datasets.load("mnist", "test")
     assert torch.equal(again.pixels, images.pixels) and torch.equal(again.labels, images.labels)
+
+
+def test_draws_of_calibration_images_are_training_images_that_are_all_different():
+    draws = [datasets.calibration("digits", 230, draw) for draw in range(5)]
+    digests = [digests_of(images) for images in draws]
+    assert sum(len(found) for found in digests) == len(set.union(*digests))
+    assert set.union(*digests) == digests_of(datasets.load("digits", "train"))
+    first = datasets.calibration("digits", 230)
+    assert torch.equal(first.pixels, draws[0].pixels) and torch.equal(first.labels, draws[0].labels)
+
+
+@pytest.mark.parametrize("draw", [-1, 5])
+def test_a_draw_that_the_training_images_do_not_have_is_refused(draw):
+    with pytest.raises(ValueError, match=rf"digits has 5 draws of 230 .* the number {draw}$"):
+        datasets.calibration("digits", 230, draw)

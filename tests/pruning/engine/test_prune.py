@@ -1,3 +1,4 @@
+import copy
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -10,10 +11,13 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.engine.caches import clear_caches
 from pruning.engine.evaluate import evaluate
+from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import (
     has_cached_scores,
     input_network,
     prune,
+    prune_network,
+    rank_network,
     rank_units,
     trained_model,
     unit_groups,
@@ -290,3 +294,22 @@ def test_pruning_in_many_threads_gives_one_result():
     with ThreadPoolExecutor(6) as pool:
         results = list(pool.map(kept, range(6)))
     assert results == [results[0]] * 6
+
+
+@pytest.mark.parametrize("criterion", ["magnitude", "obs"])
+def test_a_given_network_is_pruned_as_the_trained_one(criterion):
+    recipe = one_step("lenet300", "digits", criterion=criterion, value=0.7, calibration=200)
+    network = MaskedNetwork(copy.deepcopy(trained_model(recipe)))
+    masks = prune_network(recipe, network, rank_network(recipe, network)).masks
+    assert dict(masks).keys() == dict(prune(recipe).masks).keys()
+    for name, mask in prune(recipe).masks.items():
+        assert torch.equal(mask, masks[name])
+
+
+def test_another_draw_gives_other_scores_of_a_criterion_that_needs_data_only():
+    network = MaskedNetwork(trained_model(one_step("lenet300", "digits")))
+    for criterion in ("magnitude", "obs"):
+        recipe = one_step("lenet300", "digits", criterion=criterion, calibration=200)
+        first = rank_network(recipe, network)["fc2"].scores
+        second = rank_network(recipe, network, draw=1)["fc2"].scores
+        assert np.array_equal(first, second) == (criterion == "magnitude")

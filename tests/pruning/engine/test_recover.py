@@ -104,3 +104,23 @@ def test_removal_and_files_are_of_the_recovered_network(name, tmp_path):
     export.save_masks(pruned, tmp_path / "masks.safetensors")
     for key, mask in load_file(tmp_path / "masks.safetensors").items():
         assert not model.get_parameter(key)[mask == 0].any()
+
+
+def test_another_network_and_another_draw_can_be_recovered_without_a_cache():
+    recipe = FILTERS
+    pruned = prune(recipe)
+    first = recover.recover_network(recipe, pruned.network, pruned.trained_model).network
+    for name, value in pruned.recovered.model.state_dict().items():
+        assert torch.equal(value, first.model.state_dict()[name])
+    recipe = Recipe.one_step(
+        "lenet5", "digits", value=0.9, calibration=500, recovery=FILTERS.recovery
+    )
+    weights = prune(recipe)
+    draws = []
+    for draw in range(2):
+        network = recover.recover_network(
+            recipe, weights.network, weights.trained_model, draw=draw
+        ).network
+        assert network.masks is weights.masks
+        draws.append(network.model.fc3.weight)
+    assert not torch.equal(*draws)

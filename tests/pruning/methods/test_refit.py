@@ -6,9 +6,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pruning.data import datasets
+from pruning.data.datasets import DATASETS, normalise
 from pruning.methods.masks import Masks
 from pruning.methods.refit import carry_masks, least_squares, remove_layers
-from pruning.models import prunable
+from pruning.models import checkpoints, prunable
 from tests.pruning.methods.criteria.common import images, pooled, ridge_by_hand
 
 
@@ -38,6 +40,23 @@ def test_least_squares_with_ridge_is_its_closed_form(ridge):
     np.testing.assert_allclose(layer.weight, weight.T, rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(layer.weight, ridge_by_hand(x, y, ridge)[0], rtol=1e-5, atol=1e-6)
     np.testing.assert_allclose(layer.bias, y.mean(0) - x.mean(0) @ weight, rtol=1e-5, atol=1e-6)
+
+
+def test_least_squares_without_a_bias_is_numpys():
+    random = np.random.default_rng(0)
+    x, y = random.normal(2, 1, (30, 4)), random.normal(1, 3, (30, 2))
+    layer = least_squares([(torch.from_numpy(x), torch.from_numpy(y))], ridge=0, has_bias=False)
+    expected = np.linalg.lstsq(x, y)[0].T
+    np.testing.assert_allclose(layer.weight, expected, rtol=1e-4, atol=1e-5)
+    assert layer.bias is None
+
+
+def test_a_refitted_layer_of_a_network_without_biases_has_none():
+    model = checkpoints.load("mlpnet", "digits")
+    pixels = normalise(datasets.load("digits", "train").pixels[:300], DATASETS["digits"])
+    refitted, _ = remove_layers(model, {}, ["fc1"], lambda: pixels.split(100))
+    assert refitted.fc2.weight.shape == (20, 784) and refitted.fc2.bias is None
+    assert sum(parameter.numel() for parameter in refitted.parameters()) == 20 * 784 + 10 * 20
 
 
 def test_least_squares_of_inputs_that_are_all_zero_gives_the_mean():

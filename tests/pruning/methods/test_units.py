@@ -32,6 +32,7 @@ def test_tied_channels_are_one_unit_in_all_layers():
         ("lenet300", ("fc1", "fc2")),
         ("lenet5", ("conv2", "fc1", "fc2")),
         ("lenet5-caffe", ("conv2", "fc1")),
+        ("mlpnet", ("fc1", "fc2")),
         (
             "resnet20",
             ("block1_0", "block1_1", "block1_2", "block2_1", "block2_2", "block3_1", "block3_2"),

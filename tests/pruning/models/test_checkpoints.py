@@ -17,10 +17,12 @@ FLOORS = {  # of the full test set
     ("lenet300", "mnist"): 0.982,
     ("lenet5", "mnist"): 0.990,
     ("lenet5-caffe", "mnist"): 0.992,
+    ("mlpnet", "mnist"): 0.975,
     ("resnet20", "cifar10"): 0.905,
     ("lenet300", "digits"): 0.97,
     ("lenet5", "digits"): 0.98,
     ("lenet5-caffe", "digits"): 0.98,
+    ("mlpnet", "digits"): 0.97,
     ("resnet20", "digits"): 0.98,
 }
 

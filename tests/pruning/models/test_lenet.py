@@ -1,4 +1,4 @@
-"""Published sizes of the LeNets."""
+"""Published sizes of the LeNets and of MLPNet."""
 
 import pytest
 
@@ -11,6 +11,7 @@ from pruning.models import build, prunable
         ("lenet300", 266_610, 266_200),
         ("lenet5", 61_706, 61_470),
         ("lenet5-caffe", 431_080, 430_500),
+        ("mlpnet", 32_360, 32_360),
     ],
 )
 def test_sizes_for_28_x_28_grey_images(name, parameters, weights):
