@@ -72,7 +72,7 @@ class Chain:
 
 
 CHAINS = (
-    Chain("lenet300", (4, 12, 20, 50, 60, 70), rounds=2, epochs=4),
+    Chain("lenet300", (4, 12, 20, 50, 60, 70), rounds=2, epochs=10),
     Chain("lenet5-caffe", (4, 12, 50, 100, 200, 300), rounds=2, epochs=3),
 )
 
@@ -133,8 +133,11 @@ FLOOR_RISE = 0.001
         "learning rate from 0.05 to 0 along a cosine in each round, batch 128, weight decay 5e-4, "
         "images shifted by up to 2 pixels). Each compression starts from the network of the one "
         "above it, the first one from the dense network; the column of epochs counts all epochs "
-        "after the dense network. Settings were chosen by validation images on LeNet-300-100; "
-        "the test images were classified once for each row."
+        "after the dense network. LAMP instead of magnitude (at 60x) and the epochs (at 12x) were "
+        "chosen by validation images on LeNet-300-100. Its first setting of 4 epochs a round, with "
+        "test errors of 0.90 % at 12x and 1.59 % at 60x, was replaced by one of 10 epochs, whose "
+        "validation accuracy at 12x was higher by 0.12 points; LeNet-5-Caffe was trained in one "
+        "setting only."
     ),
     differences=(
         "the dense networks are others than the published ones, and were trained with shifted "
