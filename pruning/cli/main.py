@@ -6,6 +6,7 @@ import click
 from click.exceptions import NoArgsIsHelpError
 
 from pruning.cli.benchmark import benchmark
+from pruning.cli.benchmark_retraining import HELPS, retraining_command
 from pruning.cli.compare import compare
 from pruning.cli.curve import curve
 from pruning.cli.download import download
@@ -37,6 +38,8 @@ def main() -> None:
     """Prunescope: see neural networks being pruned."""
 
 
+for benchmark_name in HELPS:
+    benchmark.add_command(retraining_command(benchmark_name))
 main.add_command(prune)
 main.add_command(compare)
 main.add_command(curve)
