@@ -10,6 +10,7 @@ from pages.state.session import SessionState, session
 from pages.state.widgets import CHART, segments
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
+from pruning.engine.trained_network import trained_network
 from pruning.experiments.run_table import run_map
 from pruning.figures.runs import (
     RunPoint,
@@ -22,6 +23,7 @@ from pruning.methods.recovery import RECOVERIES
 from pruning.models import checkpoints
 from pruning.recipe.compatibility import recoveries_for
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import PrunescopeError
 from pruning.training.retrain import recipe_of_run
 from pruning.training.run_files import RunInfo
 from pruning.training.schedules import SCHEDULES
@@ -48,19 +50,20 @@ def comparison_task(recipe: Recipe, runs: Sequence[RunInfo]) -> Task:
     """
     members = _finished_runs(recipe, runs)
     untrained = _untrained(replace(recipe, checkpoint=""))
-    names = tuple(run.name for run in members)
+    names = tuple((run.name, run.card.weights_sha256) for run in members if run.card)
 
     def work(report: Callable[[TaskProgress], None]) -> list[RunPoint]:
         def report_progress(progress: EvaluationProgress) -> None:
             report(TaskProgress(progress.share))
 
-        recipes = [*untrained.values(), *(recipe_of_run(run.spec) for run in members if run.spec)]
+        readable = [run for run in members if _is_readable(run)]
+        recipes = [*untrained.values(), *(recipe_of_run(run.spec) for run in readable if run.spec)]
         evaluations = evaluate(recipes, report=report_progress)
         points = []
         for kind, evaluation in zip(untrained, evaluations, strict=False):
             points.append(_point(kind, kind, 0, evaluation))
-        spent = {run.name: _epochs_spent(run, runs) for run in members}
-        for run, evaluation in zip(members, evaluations[len(untrained) :], strict=True):
+        spent = {run.name: _epochs_spent(run, runs) for run in readable}
+        for run, evaluation in zip(readable, evaluations[len(untrained) :], strict=True):
             assert run.spec is not None
             kind = SCHEDULES[run.spec.schedule].label
             points.append(_point(run.name, kind, spent[run.name], evaluation))
@@ -81,9 +84,20 @@ def _finished_runs(recipe: Recipe, runs: Sequence[RunInfo]) -> list[RunInfo]:
     for run in runs:
         if run.card is not None and run.spec is not None:
             of_run = run.spec.recipe
-            if (of_run.network, of_run.dataset) == (recipe.network, recipe.dataset):
+            is_same = (of_run.network, of_run.dataset) == (recipe.network, recipe.dataset)
+            if is_same:
                 members.append(run)
     return members[:MAX_COMPARED]
+
+
+def _is_readable(run: RunInfo) -> bool:
+    """Whether the network of a run can be read; the details of a damaged run say why not."""
+    assert run.spec is not None
+    try:
+        trained_network(recipe_of_run(run.spec))
+    except PrunescopeError:
+        return False
+    return True
 
 
 def _untrained(recipe: Recipe) -> dict[str, Recipe]:

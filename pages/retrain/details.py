@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import streamlit as st
 
 from pages.retrain.form import describe_seconds
-from pages.state.messages import escape_markdown, sentence
+from pages.state.messages import describe_error, escape_markdown, sentence
 from pages.state.run_jobs import job_of, may_change, pause_run, start_run
 from pages.state.session import session
 from pages.state.url import open_on_explore
@@ -17,7 +17,7 @@ from pruning.engine.trained_network import trained_card, trained_network
 from pruning.figures.run_film import alt_of_run_film, run_film
 from pruning.figures.training_curves import alt_of_training_curves, training_curves
 from pruning.recipe.labels import recipe_label
-from pruning.runtime.errors import PrunescopeError
+from pruning.runtime.errors import Cancelled, PrunescopeError
 from pruning.runtime.jobs import Job
 from pruning.training.record import EpochRecord, weight_deviation
 from pruning.training.retrain import recipe_of_run
@@ -68,10 +68,15 @@ def _draw_heading(run: RunInfo) -> None:
 def _draw_progress(run: RunInfo, job: Job) -> None:
     """Draw a run in training; called every second."""
     if job.done:
+        if job.failed and not isinstance(job.error, Cancelled):
+            session.message = escape_markdown(describe_error(job.error))
         st.rerun()
+    is_stopping = not job.subscribers
     progress: RunProgress | None = job.progress
     bar, stop = st.columns([4, 1], vertical_alignment="center")
-    if progress is None:
+    if is_stopping:
+        bar.progress(0.0 if progress is None else progress.share, "Stopping after this step")
+    elif progress is None:
         bar.progress(0.0, "Waiting for its turn")
     else:
         bar.progress(progress.share, _describe_progress(progress, job))
@@ -81,7 +86,7 @@ def _draw_progress(run: RunInfo, job: Job) -> None:
         icon=":material/pause:",
         on_click=pause_run,
         args=[run.name],
-        disabled=not may_change(run),
+        disabled=is_stopping or not may_change(run),
         width="stretch",
     )
     if progress is not None:

@@ -14,10 +14,11 @@ from pages.state.session import session
 from pages.state.visitor import jobs
 from pruning.engine.run_checkpoint import runs_folder
 from pruning.models.cards import Card
+from pruning.recipe.recipe import RUN_NAME
 from pruning.runtime.jobs import Job
 from pruning.training.retrain import retrain
 from pruning.training.run import RunProgress
-from pruning.training.run_files import RunFiles, RunInfo
+from pruning.training.run_files import RunFiles, RunInfo, read_run
 from pruning.training.spec import RunSpec
 
 RUNS = "runs"
@@ -79,9 +80,9 @@ def job_of(name: str) -> Job | None:
     Returns
     -------
     Job or None
-        None if it is not in training here.
+        None if it is not in training here. A job without subscribers is about to stop.
     """
-    return jobs().subscription((RUNS, name))
+    return jobs().unfinished((RUNS, name))
 
 
 def runs_in_training() -> list[str]:
@@ -136,7 +137,8 @@ def why_refused(spec: RunSpec) -> str:
 
 def _stored_runs() -> int:
     folder = runs_folder()
-    return sum(1 for _ in folder.iterdir()) if folder.is_dir() else 0
+    names = [path.name for path in folder.iterdir()] if folder.is_dir() else []
+    return sum(1 for name in names if RUN_NAME.fullmatch(name))
 
 
 def start_run(spec: RunSpec) -> None:
@@ -151,6 +153,9 @@ def start_run(spec: RunSpec) -> None:
     files = RunFiles(spec.name)
     if files.is_finished:
         session.message = "A run with exactly these settings is finished: it is shown below."
+        return
+    if files.folder.is_dir() and not may_change(read_run(spec.name)):
+        session.message = "A run with exactly these settings belongs to another visitor."
         return
     if job_of(spec.name) is not None:
         session.message = "A run with exactly these settings is in training: it is shown below."

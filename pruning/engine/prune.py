@@ -6,7 +6,7 @@ from pruning.engine.apply_step import apply_selection, groups_in, rank_network
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.engine.trained_network import trained_network
+from pruning.engine.trained_network import cache_key, trained_network
 from pruning.methods.ranking import Ranking
 from pruning.methods.rules import RULES
 from pruning.methods.selection import Selection
@@ -130,7 +130,9 @@ def has_cached_scores(recipe: Recipe) -> bool:
     bool
         True if the scores of all steps are cached.
     """
-    return all(_rank_all_units.is_cached(prefix.scoring_key) for prefix in recipe.prefixes())
+    return all(
+        _rank_all_units.is_cached(cache_key(prefix.scoring_key)) for prefix in recipe.prefixes()
+    )
 
 
 def _ranking_bytes(ranking: Ranking) -> int:
@@ -141,7 +143,7 @@ def _ranking_bytes(ranking: Ranking) -> int:
 @cached(
     "sorted scores, bytes",
     max_size=96_000_000,
-    key=lambda recipe, report: recipe,
+    key=lambda recipe, report: cache_key(recipe),
     size_of=_ranking_bytes,
 )
 def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
@@ -152,7 +154,7 @@ def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
     "masked networks, bytes",
     max_size=32_000_000,
     # The other arguments follow from the recipe.
-    key=lambda recipe, before_step, ranking, selection: recipe,
+    key=lambda recipe, before_step, ranking, selection: cache_key(recipe),
     size_of=lambda network: network.bytes,
 )
 def _apply_step(

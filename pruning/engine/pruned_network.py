@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -17,7 +17,7 @@ from pruning.engine import remarks
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.recover import RecoveredNetwork, recover
-from pruning.engine.trained_network import trained_network
+from pruning.engine.trained_network import cache_key, trained_network
 from pruning.methods.connectivity import ConnectedNetwork, connected_network
 from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
@@ -314,13 +314,13 @@ class PrunedNetwork:
         return np.concatenate(weights), np.concatenate(kept)
 
 
-def _by_recipe(pruned: PrunedNetwork) -> Recipe:
-    return pruned.recipe
+def _by_recipe(pruned: PrunedNetwork) -> Hashable:
+    return cache_key(pruned.recipe)
 
 
-def _by_steps(pruned: PrunedNetwork) -> Recipe:
+def _by_steps(pruned: PrunedNetwork) -> Hashable:
     """Key of what does not depend on the values of the remaining weights."""
-    return pruned.recipe.without_recovery
+    return cache_key(pruned.recipe.without_recovery)
 
 
 def _connected_bytes(network: ConnectedNetwork) -> int:

@@ -8,7 +8,7 @@ from torch import nn
 
 from pruning.engine.caches import cached
 from pruning.engine.masked_network import MaskedNetwork
-from pruning.engine.trained_network import trained_network
+from pruning.engine.trained_network import cache_key, trained_network
 from pruning.methods.recovery import RECOVERIES, RecoveryContext
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
@@ -66,7 +66,7 @@ def _recovered_bytes(recovered: RecoveredNetwork) -> int:
 @cached(
     "recovered networks, bytes",
     max_size=64_000_000,
-    key=lambda recipe, network, report: recipe,  # the network follows from the recipe
+    key=lambda recipe, network, report: cache_key(recipe),  # the network follows from it
     size_of=_recovered_bytes,
 )
 def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> RecoveredNetwork:

@@ -1,5 +1,6 @@
 """The trained network that a recipe starts from: the shipped one, or that of a finished run."""
 
+from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 
@@ -55,6 +56,25 @@ def trained_card(recipe: Recipe) -> Card:
     if not recipe.checkpoint:
         return checkpoints.shared_card(recipe.network, recipe.dataset)
     return _run_of(recipe).card
+
+
+def cache_key(recipe: Recipe) -> Hashable:
+    """Return the key of what is cached for a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+
+    Returns
+    -------
+    hashable
+        The recipe; with a run also the hash of its weights, because a run can be deleted and made
+        again.
+    """
+    if not recipe.checkpoint:
+        return recipe
+    return recipe, trained_card(recipe).weights_sha256
 
 
 def _run_of(recipe: Recipe) -> RunCheckpoint:

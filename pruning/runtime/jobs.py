@@ -269,6 +269,22 @@ class Jobs:
         self._running[key] = job
         return job
 
+    def unfinished(self, key: Hashable) -> Job | None:
+        """Return the job of a key that has not ended, cancelled jobs included.
+
+        Parameters
+        ----------
+        key : hashable
+            Identifies the result.
+
+        Returns
+        -------
+        Job or None
+            None if there is no such job.
+        """
+        with self._lock:
+            return self._running.get(key)
+
     def unsubscribe(self, subscriber: Hashable) -> None:
         """End a subscription; a job without subscribers is cancelled at its next report.
 

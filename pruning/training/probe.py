@@ -16,6 +16,7 @@ from pruning.training.device import choose_device
 from pruning.training.loop import train_epoch
 from pruning.training.losses import Distillation, cross_entropy
 from pruning.training.plans import default_plan
+from pruning.training.schedules.base import PruningSteps
 from pruning.training.spec import RunSpec
 
 PROBE_SECONDS = 1.5
@@ -38,12 +39,15 @@ class Speed:
         Seconds to classify the validation images.
     scoring : float
         Seconds to score the units once.
+    test : float
+        Seconds to classify validation and test images at the end.
     """
 
     step: float
     steps_per_epoch: int
     validation: float
     scoring: float
+    test: float = 0.0
 
     def seconds(self, spec: RunSpec) -> float:
         """Estimate the duration of a run.
@@ -61,14 +65,12 @@ class Speed:
         epochs = spec.total_epochs
         prunings = self._prunings(spec)
         training = epochs * (self.steps_per_epoch * self.step + self.validation)
-        return training + prunings * self.scoring
+        return training + prunings * self.scoring + self.test
 
     def _prunings(self, spec: RunSpec) -> int:
-        options = dict(spec.options)
-        if "interval" not in options:
+        if "interval" not in dict(spec.options):
             return spec.rounds
-        steps = spec.total_epochs * self.steps_per_epoch * float(options["pruning_share"])
-        return max(1, int(steps // float(options["interval"])))
+        return PruningSteps.of(spec, self.steps_per_epoch).count
 
 
 def speed_key(spec: RunSpec, device: str) -> tuple[object, ...]:
@@ -134,7 +136,9 @@ def measure_speed(
     score_units(network, recipe)
     scoring = time.perf_counter() - start
     report(1.0)
-    return Speed(stopwatch.seconds_per_step, len(batches), validation, scoring)
+    images_at_the_end = data.validation_images + data.test_images
+    test = validation * images_at_the_end / data.validation_images
+    return Speed(stopwatch.seconds_per_step, len(batches), validation, scoring, test)
 
 
 class _EnoughSteps(Exception):
@@ -142,24 +146,20 @@ class _EnoughSteps(Exception):
 
 
 class _Stopwatch:
-    """Measures the time between two steps, without that of reports."""
+    """Measures the time between two steps, that of their batches included, without reports."""
 
     def __init__(self, report: ShareReport) -> None:
         self._report = report
-        self._started = 0.0
+        self._started = time.perf_counter()
         self._durations: list[float] = []
 
-    def start(self, step: int) -> None:
-        self._started = time.perf_counter()
-
-    def stop(self) -> None:
-        self._durations.append(time.perf_counter() - self._started)
-
     def report(self, step: int, mean_loss: float) -> None:
+        self._durations.append(time.perf_counter() - self._started)
         measured = sum(self._durations[WARM_UP_STEPS:])
         self._report(min(0.7, 0.7 * measured / PROBE_SECONDS))
         if measured >= PROBE_SECONDS:
             raise _EnoughSteps
+        self._started = time.perf_counter()
 
     @property
     def seconds_per_step(self) -> float:
@@ -188,8 +188,6 @@ def _train_some_steps(
             batches.epoch(0),
             [1e-6] * len(batches),
             loss_function,
-            before_step=stopwatch.start,
-            after_step=stopwatch.stop,
             report=stopwatch.report,
         )
     except _EnoughSteps:

@@ -1,6 +1,6 @@
 """What is recorded of each epoch."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -73,6 +73,22 @@ class EpochRecord:
         return asdict(self)
 
 
+NO_RECORD = "it has no record of each epoch"
+NUMBERS = (
+    "epoch",
+    "round",
+    "loss",
+    "train_accuracy",
+    "validation_accuracy",
+    "sparsity",
+    "near_zero",
+    "learning_rate",
+    "steps",
+    "seconds",
+)
+"""Fields of a record that are numbers."""
+
+
 def record_from_dict(content: Any) -> EpochRecord:
     """Read a record from JSON values.
 
@@ -93,12 +109,21 @@ def record_from_dict(content: Any) -> EpochRecord:
     """
     try:
         record = EpochRecord(**content)
-        numbers = (record.loss, record.validation_accuracy, record.sparsity, record.seconds)
-        if not all(isinstance(number, int | float) for number in numbers):
-            raise TypeError
-        return EpochRecord(**{**content, "histogram": tuple(record.histogram)})
+        record = replace(record, histogram=tuple(record.histogram))
     except TypeError:
-        raise ValueError("it has no record of each epoch") from None
+        raise ValueError(NO_RECORD) from None
+    for name in NUMBERS:
+        if not isinstance(getattr(record, name), int | float):
+            raise ValueError(NO_RECORD)
+    is_valid = (
+        isinstance(record.series, str)
+        and isinstance(record.layer_sparsity, dict)
+        and all(isinstance(value, int | float) for value in record.layer_sparsity.values())
+        and all(isinstance(count, int) for count in record.histogram)
+    )
+    if not is_valid:
+        raise ValueError(NO_RECORD)
+    return record
 
 
 def histogram_edges(deviation: float) -> np.ndarray:
@@ -169,25 +194,21 @@ def layer_sparsities(network: MaskedNetwork, dense: CostByLayer) -> dict[str, fl
     Returns
     -------
     dict of str to float
-        1 for a layer that was removed.
+        1 for a layer that was removed, 0 for a refitted one that has more weights than before.
     """
-    masks = network.masks.complete(network.model)
     sparsities = {}
-    for layer in dense.layers:
-        mask = masks.get(f"{layer.name}.weight")
-        is_removed = layer.name in network.removed_layers or mask is None
-        kept = 0 if is_removed or mask is None else int(mask.sum())
-        sparsities[layer.name] = 1 - kept / layer.weights
+    for layer, kept in zip(dense.layers, _kept_weights(network, dense), strict=True):
+        sparsities[layer.name] = max(0.0, 1 - kept / layer.weights)
     return sparsities
 
 
-def overall_sparsity(layer_sparsity: dict[str, float], dense: CostByLayer) -> float:
+def overall_sparsity(network: MaskedNetwork, dense: CostByLayer) -> float:
     """Return removed / all prunable weights of the dense network.
 
     Parameters
     ----------
-    layer_sparsity : dict of str to float
-        As `layer_sparsities` returns it.
+    network : MaskedNetwork
+        Any network.
     dense : CostByLayer
         Cost of the dense network.
 
@@ -196,8 +217,18 @@ def overall_sparsity(layer_sparsity: dict[str, float], dense: CostByLayer) -> fl
     float
         From 0 to 1.
     """
-    removed = sum(layer_sparsity[layer.name] * layer.weights for layer in dense.layers)
-    return removed / dense.prunable_weights
+    return 1 - sum(_kept_weights(network, dense)) / dense.prunable_weights
+
+
+def _kept_weights(network: MaskedNetwork, dense: CostByLayer) -> list[int]:
+    """Number of kept weights of each prunable layer of the dense network."""
+    masks = network.masks.complete(network.model)
+    kept = []
+    for layer in dense.layers:
+        mask = masks.get(f"{layer.name}.weight")
+        is_removed = layer.name in network.removed_layers or mask is None
+        kept.append(0 if is_removed or mask is None else int(mask.sum()))
+    return kept
 
 
 def weight_deviation(network: MaskedNetwork) -> float:

@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 
+from pruning.cost.macs import dense_cost
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.engine.run_checkpoint import save_checkpoint
@@ -15,8 +17,9 @@ from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import Cancelled, PrunescopeError
 from pruning.training.device import choose_device, describe_precision
+from pruning.training.record import overall_sparsity
 from pruning.training.run import Run, RunReport
-from pruning.training.run_files import RunFiles
+from pruning.training.run_files import RunError, RunFiles
 from pruning.training.schedules import SCHEDULES
 from pruning.training.spec import RunSpec
 
@@ -75,6 +78,7 @@ def retrain(
     files = RunFiles(spec.name, folder)
     with files.locked():
         if files.is_finished:
+            files.discard_state()  # left if the process was killed after the card was written
             return files.card()
         files.save_spec(spec, owner)
         files.save_problem(None)
@@ -85,20 +89,31 @@ def retrain(
         except (PrunescopeError, ValueError) as error:
             files.save_problem(str(error))
             raise
+        except Exception:
+            files.save_problem("an unexpected error, which the program has logged")
+            raise
 
 
 def _retrain(spec: RunSpec, files: RunFiles, device: torch.device, report: RunReport) -> Card:
     run = Run(spec, files, device, report)
     SCHEDULES[spec.schedule].function(run)
-    files.save_records(run.records, device.type)
-    card = _save_network(run, files, device)
+    try:
+        card = _save_result(run, files, device)
+    except (OSError, SafetensorError) as error:
+        reason = error.strerror if isinstance(error, OSError) else None
+        raise RunError(
+            f"the network cannot be saved in {files.folder} ({(reason or str(error)).lower()}): "
+            "free some space and continue; all epochs are kept"
+        ) from error
     files.discard_state()
     return card
 
 
-def _save_network(run: Run, files: RunFiles, device: torch.device) -> Card:
-    """Measure the network and write it with its card."""
+def _save_result(run: Run, files: RunFiles, device: torch.device) -> Card:
+    """Measure the network and write it with its records and its card."""
     spec, network = run.spec, run.cpu_network()
+    dense = dense_cost(spec.recipe.network, spec.recipe.dataset)
+    files.save_records(run.records, device.type, overall_sparsity(network, dense))
     recipe, data = spec.recipe, DATASETS[spec.recipe.dataset]
     accuracies, tallies = {}, {}
     for split in ("validation", "test"):

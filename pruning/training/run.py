@@ -75,7 +75,7 @@ class RunProgress:
 
 
 RunReport = Callable[[RunProgress], None]
-"""Called after each step; an exception that it raises pauses the run after its last epoch."""
+"""Called after each step; `Cancelled` that it raises pauses the run after its last epoch."""
 
 
 class Run:
@@ -106,7 +106,8 @@ class Run:
         recipe = spec.recipe
         self._files = files
         self._device = device
-        self._report = report
+        self._report_progress = report
+        self._waited = 0.0  # seconds of the current epoch in reports, which pass the turn on
         self._data = DATASETS[recipe.dataset]
         self._images = datasets.load(recipe.dataset, "train")
         self._validation = datasets.load(recipe.dataset, "validation")
@@ -167,20 +168,11 @@ class Run:
         Parameters
         ----------
         law : callable
-            See `prune`.
-
-        Raises
-        ------
-        ValueError
-            If the removal changes the layers of the network.
+            See `prune`. The units are masked: a specification without `Schedule.removes_layers`
+            has no plain layers to remove.
         """
         before = self.cpu_network()
         network = self._amount.prune(before, law, self._report_scoring)
-        if network.model is not before.model:
-            raise ValueError(
-                f"{self.spec.schedule} removes units while it trains, which is not possible for "
-                "plain layers: choose iterative or finetune"
-            )
         self._network = replace(network, model=self._model)
         self._place_masks()
         self._hold_masks()
@@ -191,6 +183,7 @@ class Run:
         *,
         round: int = 1,
         series: str = "",
+        skip_epochs: int = 0,
         penalty: Penalty | None = None,
         penalty_strength: float = 0.0,
         before_step: Callable[[int], None] | None = None,
@@ -206,6 +199,8 @@ class Run:
             Recorded with each epoch.
         series : str
             Recorded with each epoch.
+        skip_epochs : int
+            Number of first epochs to leave out, with their learning rates.
         penalty : callable, optional
             ``penalty(model)`` times ``penalty_strength`` is added to the loss.
         penalty_strength : float
@@ -226,7 +221,7 @@ class Run:
         rates = self._learning_rates(epochs * steps)
         loss_function = self._loss_function(penalty, penalty_strength)
         records = []
-        for epoch in range(epochs):
+        for epoch in range(skip_epochs, epochs):
 
             def before(step: int, first: int = epoch * steps) -> None:
                 if before_step is not None:
@@ -329,7 +324,7 @@ class Run:
         if self._is_replaying:
             self._position += 1
             return self.records[self._position - 1]
-        start = time.perf_counter()
+        start, self._waited = time.perf_counter(), 0.0
         result = self._train_epoch(rates, loss_function, before_step)
         record = self._record(result, rates, round, series, start)
         self.records.append(record)
@@ -363,10 +358,17 @@ class Run:
                 report=report,
             )
         except TrainingDiverged as error:
-            kept = f"the state after epoch {epoch} is kept" if epoch else "no epoch was finished"
-            raise TrainingDiverged(
-                f"{error} of epoch {epoch + 1}: {kept}; choose a smaller learning rate"
-            ) from None
+            raise TrainingDiverged(self._diverged(f"{error} of epoch {epoch + 1}")) from None
+
+    @property
+    def _epoch_number(self) -> int:
+        """Number of the current epoch, from 1."""
+        return len(self.records) + 1
+
+    def _diverged(self, problem: str) -> str:
+        epoch = len(self.records)
+        kept = f"the state after epoch {epoch} is kept" if epoch else "no epoch was finished"
+        return f"{problem}: {kept}; choose a smaller learning rate"
 
     def _masked_batches(self, epoch: int) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         mask = self._network.input_mask
@@ -381,7 +383,7 @@ class Run:
         self, result: EpochResult, rates: list[float], round: int, series: str, start: float
     ) -> EpochRecord:
         network = self.cpu_network()
-        self._check_masks_hold(network)
+        self._check_parameters(network)
         layer_sparsity = layer_sparsities(network, self._dense)
         accuracy = self._accuracy(network, self._validation)
         return EpochRecord(
@@ -391,21 +393,25 @@ class Run:
             loss=result.loss,
             train_accuracy=result.accuracy,
             validation_accuracy=accuracy,
-            sparsity=overall_sparsity(layer_sparsity, self._dense),
+            sparsity=overall_sparsity(network, self._dense),
             near_zero=share_near_zero(network),
             learning_rate=rates[0],
             steps=len(rates),
-            seconds=time.perf_counter() - start,
+            seconds=time.perf_counter() - start - self._waited,
             layer_sparsity=layer_sparsity,
             histogram=count_weights(network, self._deviation),
         )
 
-    def _check_masks_hold(self, network: MaskedNetwork) -> None:
-        """Check that training has not changed a masked parameter."""
+    def _check_parameters(self, network: MaskedNetwork) -> None:
+        """Check that all values are finite, and masked ones zero, before they are saved."""
+        for name, tensor in network.model.state_dict().items():
+            if not tensor.isfinite().all():
+                raise TrainingDiverged(self._diverged(f"{name} has NaN or infinite values"))
         for name, mask in network.masks.items():
-            if name != "input":
-                parameter = network.model.get_parameter(name)
-                assert not parameter[~mask].any(), f"a masked value of {name} is not zero"
+            if name != "input" and network.model.get_parameter(name)[~mask].any():
+                raise RunError(
+                    f"a masked value of {name} is not zero after epoch {self._epoch_number}"
+                )
 
     def _learning_rates(self, steps: int) -> list[float]:
         if self.spec.rewind_rate:
@@ -438,6 +444,11 @@ class Run:
         share = min(1.0, (done + share_of_epoch) / epochs)
         epoch = min(done + 1, epochs)
         return RunProgress(share, epoch, epochs, loss, tuple(self.records))
+
+    def _report(self, progress: RunProgress) -> None:
+        start = time.perf_counter()
+        self._report_progress(progress)
+        self._waited += time.perf_counter() - start
 
     def _report_scoring(self, share: float) -> None:
         self._report(self._progress())

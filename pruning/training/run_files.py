@@ -5,7 +5,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,6 +30,10 @@ SPEC, STATE, RECORDS, PROBLEM, LOCK = (
     "problem",
     "lock",
 )
+MAX_TIME = 1e12
+"""Seconds since 1970 that a file may hold."""
+LOCK_TIMEOUT_S, LOCK_POLL_S = 0.3, 0.02
+"""`RunFiles.is_locked` holds the lock for a moment, which is no reason to refuse a training."""
 MAX_PROBLEM = 500
 """Characters of a problem."""
 
@@ -94,9 +98,9 @@ class RunFiles:
             If another thread or process holds it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        lock = filelock.FileLock(self.folder / LOCK, timeout=0, thread_local=False)
+        lock = filelock.FileLock(self.folder / LOCK, thread_local=False)
         try:
-            lock.acquire()
+            lock.acquire(timeout=LOCK_TIMEOUT_S, poll_interval=LOCK_POLL_S)
         except filelock.Timeout:
             raise RunError(
                 f"the run {self.name} is being trained by another process: wait, or pause it there"
@@ -168,7 +172,8 @@ class RunFiles:
             Seconds since 1970; 0 if it is not known.
         """
         created = self._spec_content().get("created")
-        return float(created) if isinstance(created, int | float) else 0.0
+        is_time = isinstance(created, int | float) and 0 <= created < MAX_TIME
+        return float(created) if is_time else 0.0  # type: ignore[arg-type]
 
     def owner(self) -> str:
         """Return who started the run.
@@ -271,7 +276,7 @@ class RunFiles:
             return ()
         return ()
 
-    def save_records(self, records: list[EpochRecord], device: str) -> None:
+    def save_records(self, records: list[EpochRecord], device: str, sparsity: float) -> None:
         """Write the records of a finished run.
 
         Parameters
@@ -280,8 +285,11 @@ class RunFiles:
             One for each epoch.
         device : str
             Where the last epoch was trained.
+        sparsity : float
+            Of the network of the run, which may be pruned after the last epoch, or an earlier one.
         """
-        content = {"device": device, "records": [record.to_dict() for record in records]}
+        contents = [record.to_dict() for record in records]
+        content = {"device": device, "sparsity": sparsity, "records": contents}
         with atomic_write(self.folder / RECORDS) as temporary:
             temporary.write_text(json.dumps(content) + "\n")
 
@@ -299,6 +307,21 @@ class RunFiles:
             return ""
         return str(content.get("device", "")) if isinstance(content, dict) else ""
 
+    def sparsity(self) -> float | None:
+        """Return the sparsity of the network of a finished run.
+
+        Returns
+        -------
+        float or None
+            None if it is not known.
+        """
+        try:
+            content = read_json(self.folder / RECORDS)
+        except (OSError, ValueError):
+            return None
+        sparsity = content.get("sparsity") if isinstance(content, dict) else None
+        return sparsity if isinstance(sparsity, float) else None
+
     def export(self, path: Path) -> None:
         """Write the files of a finished run into a ZIP archive.
 
@@ -309,12 +332,17 @@ class RunFiles:
 
         Raises
         ------
-        CheckpointError
-            If the run is not finished.
+        CheckpointError, RunError
+            If the run is not finished, or one of its files is missing.
         """
         self.card()
+        spec = {"spec": spec_to_dict(self.spec())}  # without the owner
+        for name in (RECORDS, WEIGHTS):
+            if not (self.folder / name).is_file():
+                raise RunError(f"the run {self.name} has no {name}: delete it, or retrain")
         with atomic_write(path) as temporary, zipfile.ZipFile(temporary, "w") as archive:
-            for name in (SPEC, RECORDS, CARD, WEIGHTS):
+            archive.writestr(f"{self.name}/{SPEC}", json.dumps(spec, indent=1))
+            for name in (RECORDS, CARD, WEIGHTS):
                 archive.write(self.folder / name, f"{self.name}/{name}")
 
     def discard_state(self) -> None:
@@ -374,7 +402,11 @@ class RunFiles:
             raise RunError(f"there is no run {self.name} in {self.folder.parent}")
         with self.locked():
             aside = self.folder.with_name(f".{self.name}-deleted-{time.time_ns()}")
-            self.folder.rename(aside)
+            try:
+                self.folder.rename(aside)
+            except OSError as error:
+                reason = (error.strerror or "input/output error").lower()
+                raise RunError(f"{self.folder} cannot be deleted ({reason})") from None
         shutil.rmtree(aside, ignore_errors=True)
 
 
@@ -444,7 +476,8 @@ def list_runs(parent: Path | None = None) -> list[RunInfo]:
     runs = []
     for path in folder.iterdir():
         if path.is_dir() and RUN_NAME.fullmatch(path.name):
-            runs.append(read_run(path.name, folder))
+            with suppress(RunError):  # it was deleted meanwhile
+                runs.append(read_run(path.name, folder))
     return sorted(runs, key=lambda run: (-run.created, run.name))
 
 
@@ -483,6 +516,8 @@ def read_run(name: str, parent: Path | None = None) -> RunInfo:
         state = "running"
     else:
         state = "failed" if problem else "paused"
-    sparsity = records[-1].sparsity if records else 0.0
+    sparsity = files.sparsity() if card is not None else None
+    if sparsity is None:
+        sparsity = records[-1].sparsity if records else 0.0
     epochs = len(records)
     return RunInfo(name, spec, state, created, epochs, card, problem, sparsity, files.owner())

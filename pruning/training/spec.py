@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_from_dict, recipe_to_dict
@@ -17,6 +18,8 @@ from pruning.training.schedules.base import OptionValue, Schedule
 MAX_EPOCHS = 1_000
 MAX_ROUNDS = 100
 MAX_BATCH = 4_096
+EPOCHS, ROUND_EPOCHS = 10, 2
+"""Usual epochs of a run without rounds, and of each round."""
 NAME_DIGITS = 8
 """Hexadecimal digits of the hash in the name of a run."""
 
@@ -91,6 +94,8 @@ class RunSpec:
         recipe = self.recipe.on_all_images
         object.__setattr__(self, "recipe", recipe)
         object.__setattr__(self, "options", _canonical_options(schedule, self.options))
+        for name in ("learning_rate", "weight_decay", "distillation", "temperature"):
+            object.__setattr__(self, name, float(getattr(self, name)))
         if not schedule.has_rounds:
             object.__setattr__(self, "rounds", 1)
         if not self.distillation:
@@ -98,6 +103,7 @@ class RunSpec:
         if self.rewind_rate:  # the learning rates are those of the training from scratch
             plan = default_plan(recipe.network, recipe.dataset)
             object.__setattr__(self, "learning_rate", plan.learning_rate)
+        schedule.check(self)
 
     def _check_combination(self, schedule: Schedule) -> None:
         if self.rewind_rate and not schedule.can_rewind_rate:
@@ -111,6 +117,17 @@ class RunSpec:
                 f"{schedule.name} does not use recoveries: leave them out, or choose from "
                 f"{', '.join(able)}"
             )
+
+        if not schedule.removes_layers and self._removes_plain_layers():
+            raise ValueError(
+                f"{schedule.name} cannot remove plain layers, because that changes the parameters "
+                "of the network: choose finetune, iterative or until"
+            )
+
+    def _removes_plain_layers(self) -> bool:
+        """Whether a step removes layers and refits the next ones; blocks are masked instead."""
+        is_refitted = any(METHODS[step.method].needs_data for step in self.recipe.steps)
+        return is_refitted and not NETWORKS[self.recipe.network].residual
 
     def option(self, name: str) -> Any:
         """Return a setting of the schedule.
@@ -164,8 +181,11 @@ def default_spec(recipe: Recipe, schedule: str, **changes: Any) -> RunSpec:
     """
     plan = default_plan(recipe.network, recipe.dataset)
     is_residual = NETWORKS[recipe.network].residual
+    epochs = ROUND_EPOCHS if SCHEDULES[schedule].has_rounds else EPOCHS
+    if SCHEDULES[schedule].trains_from_scratch:
+        epochs = max(epochs, plan.epochs // 3)
     usual: dict[str, Any] = {
-        "epochs": 2 if SCHEDULES[schedule].has_rounds else 10,
+        "epochs": epochs,
         "rounds": 5,
         "learning_rate": plan.learning_rate / (4 if is_residual else 2),
         "batch_size": plan.batch_size,

@@ -79,6 +79,10 @@ class Option:
         return int(number) if self.is_whole else number
 
 
+def _accept(spec: RunSpec) -> None:
+    """Accept all settings."""
+
+
 @dataclass(frozen=True)
 class Schedule:
     """An order of pruning and training.
@@ -103,6 +107,12 @@ class Schedule:
         Whether the recoveries of the recipe are applied after each pruning.
     options : tuple of Option
         Settings of its own.
+    trains_from_scratch : bool
+        Whether each round is a training from scratch, which needs more epochs.
+    removes_layers : bool
+        Whether plain layers can be removed, which changes the parameters of the network.
+    check : callable
+        ``check(spec)`` raises ValueError if settings do not go together.
     """
 
     name: str
@@ -115,6 +125,9 @@ class Schedule:
     can_rewind_rate: bool = False
     recovers: bool = False
     options: tuple[Option, ...] = ()
+    trains_from_scratch: bool = False
+    removes_layers: bool = True
+    check: Callable[[RunSpec], None] = _accept
 
     def option(self, name: str) -> Option:
         """Return a setting of the schedule.
@@ -141,6 +154,9 @@ class Schedule:
         raise ValueError(f"{self.name} has no option {name[:40]!r}: its options are {known}")
 
 
+MIN_PRUNINGS = 4
+"""Prunings of a schedule that prunes while it trains: a longer interval is shortened."""
+
 SCHEDULES: Registry[Schedule] = Registry("schedule")
 
 
@@ -160,6 +176,66 @@ def schedule(name: str, **info: Any) -> Callable[[ScheduleFunction], ScheduleFun
         Decorator that returns the function unchanged.
     """
     return register(SCHEDULES, Schedule, name, **info)
+
+
+@dataclass(frozen=True)
+class PruningSteps:
+    """Steps of the optimizer at which a schedule prunes while it trains.
+
+    Attributes
+    ----------
+    interval : int
+        Steps from one pruning to the next.
+    last : int
+        Number of steps that are made when the last pruning is due.
+    """
+
+    interval: int
+    last: int
+
+    @classmethod
+    def of(cls, spec: RunSpec, steps_per_epoch: int) -> PruningSteps:
+        """Choose the steps by the options ``interval`` and ``pruning_share``.
+
+        Parameters
+        ----------
+        spec : RunSpec
+            Settings of the run.
+        steps_per_epoch : int
+            Steps of an epoch.
+
+        Returns
+        -------
+        PruningSteps
+            At least four prunings, if there are so many steps.
+        """
+        share = float(spec.option("pruning_share"))
+        steps = max(1, int(share * spec.epochs * steps_per_epoch))
+        interval = min(int(spec.option("interval")), max(1, steps // MIN_PRUNINGS))
+        return cls(interval, steps // interval * interval)
+
+    @property
+    def count(self) -> int:
+        """Number of prunings."""
+        return self.last // self.interval
+
+    def progress(self, step: int) -> float | None:
+        """Return how much of the pruning is due before a step.
+
+        Parameters
+        ----------
+        step : int
+            Index of the step, from 0.
+
+        Returns
+        -------
+        float or None
+            Up to 1; None if no pruning is due.
+        """
+        made = step + 1
+        if made % self.interval or made > self.last:
+            return None
+        return made / self.last
 
 
 def epochs_of_rounds(spec: RunSpec) -> int:

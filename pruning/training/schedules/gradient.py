@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pruning.training.amount import linear
-from pruning.training.schedules.base import Option, schedule
+from pruning.training.schedules.base import Option, PruningSteps, schedule
 
 if TYPE_CHECKING:
     from pruning.training.record import EpochRecord
@@ -20,11 +20,13 @@ if TYPE_CHECKING:
     "until the target is met or the validation accuracy has not improved for some epochs. Choose "
     "a criterion of gradients, such as Taylor.",
     total_epochs=lambda spec: spec.epochs,
+    removes_layers=False,
     options=(
         Option(
             "interval",
             "Steps between prunings",
-            "Steps of the optimizer from one pruning to the next.",
+            "Steps of the optimizer from one pruning to the next; fewer in a short run, so that "
+            "there are at least four prunings.",
             default=100,
             least=1,
             most=100_000,
@@ -51,9 +53,7 @@ if TYPE_CHECKING:
 )
 def gradient(run: Run) -> None:
     """Prune every few steps as long as validation improves or the target is not met."""
-    epochs, interval = run.spec.epochs, run.spec.option("interval")
-    last_step = run.spec.option("pruning_share") * epochs * run.steps_per_epoch
-    last_pruning = max(1, int(last_step // interval)) * interval
+    steps = PruningSteps.of(run.spec, run.steps_per_epoch)
     accuracies: list[float] = []
 
     def stops_improving() -> bool:
@@ -63,12 +63,12 @@ def gradient(run: Run) -> None:
         return max(accuracies[-patience:]) <= max(accuracies[:-patience])
 
     def before_step(step: int) -> None:
-        is_due = step > 0 and step % interval == 0
-        if is_due and step <= last_pruning and not stops_improving():
-            run.prune_while_training(linear(step / last_pruning))
+        progress = steps.progress(step)
+        if progress is not None and not stops_improving():
+            run.prune_while_training(linear(progress))
 
     def after_epoch(record: EpochRecord) -> bool:
         accuracies.append(record.validation_accuracy)
         return False
 
-    run.train(epochs, before_step=before_step, after_epoch=after_epoch)
+    run.train(run.spec.epochs, before_step=before_step, after_epoch=after_epoch)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pruning.training.amount import cubic
-from pruning.training.schedules.base import Option, schedule
+from pruning.training.schedules.base import Option, PruningSteps, schedule
 
 if TYPE_CHECKING:
     from pruning.training.run import Run
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     help="Prunes while it trains: the sparsity rises along a cubic curve, fast at first. Removed "
     "weights do not return.",
     total_epochs=lambda spec: spec.epochs,
+    removes_layers=False,
     options=(
         Option(
             "interval",
             "Steps between prunings",
-            "Steps of the optimizer from one pruning to the next.",
+            "Steps of the optimizer from one pruning to the next; fewer in a short run, so that "
+            "there are at least four prunings.",
             default=100,
             least=1,
             most=100_000,
@@ -40,14 +42,11 @@ if TYPE_CHECKING:
 )
 def gradual(run: Run) -> None:
     """Prune every few steps until the target is reached, and go on training."""
-    epochs, interval = run.spec.epochs, run.spec.option("interval")
-    last_step = run.spec.option("pruning_share") * epochs * run.steps_per_epoch
-    last_pruning = max(1, int(last_step // interval)) * interval
+    steps = PruningSteps.of(run.spec, run.steps_per_epoch)
 
     def before_step(step: int) -> None:
-        is_due = step > 0 and step % interval == 0
-        if is_due and step <= last_pruning:
-            run.prune_while_training(cubic(step / last_pruning))
+        progress = steps.progress(step)
+        if progress is not None:
+            run.prune_while_training(cubic(progress))
 
-    run.train(epochs, before_step=before_step)
-    run.prune(recover=False)  # no effect unless there were fewer steps than one interval
+    run.train(run.spec.epochs, before_step=before_step)

@@ -17,10 +17,19 @@ SEED_STEP = 7_919
 
 
 def _total_epochs(spec: RunSpec) -> int:
-    trainings = 1 + spec.rounds
+    rewound = spec.epochs - spec.option("rewind_epoch")
+    epochs_of_round = rewound
     if spec.option("controls") == "yes":
-        trainings += 2 * spec.rounds
-    return trainings * spec.epochs
+        epochs_of_round += spec.epochs + rewound
+    return spec.epochs + spec.rounds * epochs_of_round
+
+
+def _check(spec: RunSpec) -> None:
+    if spec.option("rewind_epoch") >= spec.epochs:
+        raise ValueError(f"rewind_epoch must be less than the {spec.epochs} epochs")
+    is_of_weights = METHODS[spec.recipe.last_step.method].units_are_weights
+    if spec.option("controls") == "yes" and not is_of_weights:
+        raise ValueError("controls of a lottery ticket need the method weight")
 
 
 @schedule(
@@ -31,11 +40,15 @@ def _total_epochs(spec: RunSpec) -> int:
     "initial values, or to those after an early epoch, before it trains them again.",
     total_epochs=_total_epochs,
     has_rounds=True,
+    trains_from_scratch=True,
+    removes_layers=False,
+    check=_check,
     options=(
         Option(
             "rewind_epoch",
             "Rewind to epoch",
-            "0 rewinds to the initial values; deeper networks need an early epoch.",
+            "0 rewinds to the initial values; deeper networks need an early epoch. Training then "
+            "goes on with the learning rates after this epoch.",
             default=0,
             least=0,
             most=1_000,
@@ -55,9 +68,7 @@ def lottery(run: Run) -> None:
     """Find a ticket in rounds; train its controls beside it."""
     spec = run.spec
     has_controls = spec.option("controls") == "yes"
-    if has_controls and not METHODS[spec.recipe.last_step.method].units_are_weights:
-        raise ValueError("controls of a lottery ticket need the method weight")
-    rewind_epoch = min(spec.option("rewind_epoch"), spec.epochs)
+    rewind_epoch = spec.option("rewind_epoch")
     run.reset_parameters(spec.seed)
     run.keep("initial")
     run.keep("rewind")
@@ -72,7 +83,7 @@ def lottery(run: Run) -> None:
         run.prune(geometric(number / spec.rounds), recover=False)
         run.rewind_to("rewind")
         run.keep("untrained")
-        run.train(spec.epochs, round=number)
+        run.train(spec.epochs, round=number, skip_epochs=rewind_epoch)
         if has_controls:
             run.keep("ticket")
             _train_controls(run, number)
@@ -87,4 +98,5 @@ def _train_controls(run: Run, number: int) -> None:
     run.restore("untrained")
     run.shuffle_masks(seed)
     run.rewind_to("rewind")
-    run.train(run.spec.epochs, round=number, series="random mask")
+    rewind_epoch = run.spec.option("rewind_epoch")
+    run.train(run.spec.epochs, round=number, series="random mask", skip_epochs=rewind_epoch)

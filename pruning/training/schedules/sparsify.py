@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pruning.models import NETWORKS
 from pruning.training.losses import PENALTIES
 from pruning.training.schedules.base import Option, schedule
 
 if TYPE_CHECKING:
     from pruning.training.run import Run
+    from pruning.training.spec import RunSpec
+
+
+def _check(spec: RunSpec) -> None:
+    """Refuse the penalty of batch norms for a network without them."""
+    if spec.option("penalty") == "batch_norm" and not NETWORKS[spec.recipe.network].residual:
+        raise ValueError("the penalty batch_norm needs a network with batch norms")
 
 
 @schedule(
@@ -18,6 +26,7 @@ if TYPE_CHECKING:
     help="Trains with a penalty on the weights and prunes afterwards. L1 makes weights zero, L2 "
     "only makes them small; the group lasso makes whole filters zero.",
     total_epochs=lambda spec: spec.epochs + spec.option("epochs_after"),
+    check=_check,
     options=(
         Option(
             "penalty",

@@ -3,13 +3,14 @@
 from typing import Any
 
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import Cancelled
 from pruning.training.run import RunProgress
 from pruning.training.spec import RunSpec, default_spec
 
 SMALL = ("lenet300", "digits")
 
 
-class Stop(Exception):
+class Stop(Cancelled):
     """Raised by a report, in place of an interruption."""
 
 

@@ -1,4 +1,5 @@
 import json
+import sys
 
 import pytest
 import torch
@@ -8,12 +9,15 @@ from safetensors.torch import save_file
 from pruning.data import datasets
 from pruning.data.datasets import Images
 from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
+from pruning.engine.trained_network import trained_network
 from pruning.training import run as run_module
 from pruning.training.loop import TrainingDiverged
 from pruning.training.retrain import recipe_of_run, retrain
 from pruning.training.run_files import STATE, RunError, RunFiles, read_run
 from tests.pruning.training.common import Stop, small_spec, stop_after
 
+retrain_module = sys.modules["pruning.training.retrain"]
 SPEC = small_spec("iterative", epochs=1, rounds=3)
 
 
@@ -116,6 +120,52 @@ def test_a_run_can_start_from_a_run(tmp_path, monkeypatch):
     retrain(second, device="cpu")
     [evaluation] = evaluate([recipe_of_run(second)])
     assert evaluation.sparsity == pytest.approx(1 - 0.2 * 0.5, abs=1e-5)
+
+
+def test_weights_that_are_not_finite_are_never_saved(paused, tmp_path, monkeypatch):
+    plain = run_module.train_epoch
+
+    def overflow(model, *args, **rest):
+        result = plain(model, *args, **rest)
+        model.fc1.bias.data[0] = float("inf")
+        return result
+
+    monkeypatch.setattr(run_module, "train_epoch", overflow)
+    with pytest.raises(TrainingDiverged, match="the state after epoch 1 is kept"):
+        retrain(SPEC, folder=tmp_path, device="cpu")
+    monkeypatch.undo()
+    assert retrain(SPEC, folder=tmp_path, device="cpu").epochs == 3
+
+
+def test_a_full_disk_at_the_end_keeps_all_epochs(tmp_path, monkeypatch):
+    def fail(*args: object, **rest: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(retrain_module, "save_checkpoint", fail)
+    with pytest.raises(RunError, match="all epochs are kept"):
+        retrain(SPEC, folder=tmp_path, device="cpu")
+    monkeypatch.undo()
+    steps = []
+    retrain(
+        SPEC, folder=tmp_path, device="cpu", report=lambda progress: steps.append(progress.loss)
+    )
+    assert all(loss != loss for loss in steps)  # NaN: no step was made
+
+
+def test_a_run_that_is_made_again_is_not_mixed_up_with_the_one_before(tmp_path, monkeypatch):
+    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path))
+    retrain(SPEC, device="cpu")
+    recipe = recipe_of_run(SPEC).with_last_step(value=0.5)
+    first = prune(recipe)
+    RunFiles(SPEC.name).delete()
+    plain = run_module.cross_entropy
+    monkeypatch.setattr(
+        run_module, "cross_entropy", lambda logits, labels, x: 2 * plain(logits, labels, x)
+    )
+    retrain(SPEC, device="cpu")
+    second = prune(recipe)
+    assert second.network.model is trained_network(recipe).model
+    assert second.network.model is not first.network.model
 
 
 def test_distillation_changes_the_result(tmp_path):

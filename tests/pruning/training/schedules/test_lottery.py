@@ -66,7 +66,18 @@ def test_series_and_rounds_are_recorded(tmp_path):
     assert records[0].sparsity == 0
 
 
-def test_controls_need_weights(tmp_path):
-    spec = small_spec("lottery", method="filter", value=0.5, options=(("controls", "yes"),))
+def test_settings_that_cannot_work_are_refused():
     with pytest.raises(ValueError, match="need the method weight"):
-        retrain(spec, folder=tmp_path, device="cpu")
+        small_spec("lottery", method="filter", value=0.5, options=(("controls", "yes"),))
+    with pytest.raises(ValueError, match="cannot remove plain layers"):
+        small_spec("lottery", method="layer", value=0.5)
+    with pytest.raises(ValueError, match="less than the 2 epochs"):
+        small_spec("lottery", epochs=2, options=(("rewind_epoch", 2),))
+
+
+def test_after_rewinding_to_an_epoch_the_remaining_ones_follow(tmp_path):
+    spec = small_spec("lottery", rounds=1, epochs=3, options=(("rewind_epoch", 1),))
+    card = retrain(spec, folder=tmp_path, device="cpu")
+    rates = [record.learning_rate for record in RunFiles(spec.name, tmp_path).records()]
+    assert card.epochs == spec.total_epochs == 5
+    assert rates[3:] == rates[1:3]

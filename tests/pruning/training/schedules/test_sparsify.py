@@ -1,7 +1,7 @@
 import pytest
 
 from pruning.training.retrain import retrain
-from pruning.training.run_files import RunFiles
+from pruning.training.run_files import RunFiles, read_run
 from tests.pruning.training.common import small_spec
 
 
@@ -16,10 +16,16 @@ def test_l1_brings_more_weights_near_zero_than_none(tmp_path):
     assert near_zero("l1", 1e-3, tmp_path) > near_zero("l1", 0.0, tmp_path) + 0.1
 
 
-def test_a_penalty_that_the_network_does_not_have_is_refused(tmp_path):
-    spec = small_spec("sparsify", options=(("penalty", "batch_norm"),))
+def test_a_penalty_that_the_network_does_not_have_is_refused():
     with pytest.raises(ValueError, match="needs a network with batch norms"):
-        retrain(spec, folder=tmp_path, device="cpu")
+        small_spec("sparsify", options=(("penalty", "batch_norm"),))
+
+
+def test_the_sparsity_of_the_run_is_that_of_its_network(tmp_path):
+    spec = small_spec("sparsify", epochs=1)
+    retrain(spec, folder=tmp_path, device="cpu")
+    assert RunFiles(spec.name, tmp_path).records()[-1].sparsity == 0
+    assert read_run(spec.name, tmp_path).sparsity == pytest.approx(0.8, abs=1e-5)
 
 
 def test_epochs_after_pruning_are_a_round_of_their_own(tmp_path):
