@@ -197,8 +197,7 @@ def _removed_text(pruned: PrunedNetwork) -> str:
     if method.units_are_weights or len(pruned.step_results) > 1:
         weights = pruned.dense.prunable_weights - sum(pruned.kept_weights.values())
         return f"{weights:,} weights removed"
-    unit = method.unit_in(pruned.recipe.last_step.grouping)
-    return f"{last.removed:,} of {last.total:,} {unit}s removed"
+    return f"{last.removed:,} of {last.total:,} {last.unit}s removed"
 
 
 def _draw_parameters(pruned: PrunedNetwork) -> None:

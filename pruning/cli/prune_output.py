@@ -160,7 +160,7 @@ def to_text(
         f"MACs        {masked.macs:,} of {dense.macs:,} left (masks); {effective.macs:,} effective",
     ]
     for result in pruned.step_results:
-        line = f"{result.method + 's':11} {result.removed:,} of {result.total:,} removed"
+        line = f"{result.unit + 's':11} {result.removed:,} of {result.total:,} removed"
         if result.note:
             line += f"; {result.note}"
         lines.append(line)

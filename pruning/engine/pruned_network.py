@@ -23,7 +23,7 @@ from pruning.methods.masks import Masks
 from pruning.methods.ranking import Ranking
 from pruning.methods.removal import remove
 from pruning.methods.selection import Selection, SelectionSummary, count_removed, summarize
-from pruning.methods.units import UnitGroup
+from pruning.methods.units import METHODS, UnitGroup
 from pruning.models import prunable
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
@@ -37,6 +37,8 @@ class StepResult:
     ----------
     method : str
         Name in ``METHODS``.
+    unit : str
+        Name of one unit, such as "filter" or "subnetwork".
     total : int
         Number of units that took part.
     removed : int
@@ -46,6 +48,7 @@ class StepResult:
     """
 
     method: str
+    unit: str
     total: int
     removed: int
     note: str = ""
@@ -197,9 +200,15 @@ class PrunedNetwork:
     def step_results(self) -> tuple[StepResult, ...]:
         """What each step removed."""
         results = self.previous.step_results if self.previous else ()
-        method = self.recipe.last_step.method
-        note = remarks.step_note(self)
-        return (*results, StepResult(method, self.ranking.units, self.removed_units, note))
+        step = self.recipe.last_step
+        result = StepResult(
+            method=step.method,
+            unit=METHODS[step.method].unit_in(step.grouping),
+            total=self.ranking.units,
+            removed=self.removed_units,
+            note=remarks.step_note(self),
+        )
+        return (*results, result)
 
     @cached_property
     def layer_table(self) -> pd.DataFrame:

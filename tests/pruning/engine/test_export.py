@@ -79,12 +79,25 @@ def run_program(program, data) -> int:
 
 
 LAYERS = Recipe("lenet5", "digits", (Step(method="layer", value=0.4), Step()))
+SUBNETWORK = one_step("resnet20", "digits", method="layer", grouping="subnetwork", value=0.34)
 
 
 @pytest.mark.parametrize(
     "recipe, compact",
-    [(FILTERS, False), (PIXELS, False), (PIXELS, True), (LAYERS, True)],
-    ids=["filters masked", "pixels masked", "pixels compact", "layers compact"],
+    [
+        (FILTERS, False),
+        (PIXELS, False),
+        (PIXELS, True),
+        (LAYERS, True),
+        (SUBNETWORK, True),
+    ],
+    ids=[
+        "filters masked",
+        "pixels masked",
+        "pixels compact",
+        "layers compact",
+        "subnetwork compact",
+    ],
 )
 def test_a_program_gives_the_logits_of_the_masked_network(tmp_path, recipe, compact):
     pruned = prune(recipe)

@@ -53,6 +53,10 @@ def test_many_lost_layers_are_one_warning():
 def test_layers_that_were_removed_as_layers_need_no_warning():
     assert prune(one_step("resnet20", "digits", method="layer", value=0.34)).warnings == ()
     assert prune(one_step("lenet5", "digits", method="layer", value=0.4)).warnings == ()
+    subnetwork = one_step("resnet20", "digits", method="layer", grouping="subnetwork", value=0.34)
+    assert prune(subnetwork).warnings == ()
+    [result] = prune(subnetwork).step_results
+    assert result.unit == "subnetwork"
 
 
 def test_nothing_surprising_has_no_note():

@@ -21,6 +21,7 @@ one_step = Recipe.one_step
         one_step("lenet300", "digits", method="feature", criterion="random", value=0.5),
         one_step("lenet5", "digits", method="layer", criterion="random", value=0.7),
         one_step("resnet20", "digits", method="layer", value=1.0),
+        one_step("resnet20", "digits", method="layer", grouping="subnetwork", value=0.34),
         one_step("lenet5", "digits", value=0.97),
     ],
     ids=lambda recipe: f"{recipe.network}-{recipe.last_step.method}",

@@ -18,6 +18,7 @@ RECIPES = {
     "weight": {"value": 0.8},
     "filter": {"method": "filter", "scope": "layer", "value": 0.4},
     "layer": {"method": "layer", "value": 0.34},
+    "subnetwork": {"method": "layer", "grouping": "subnetwork", "value": 0.7},
     "feature": {"method": "feature", "criterion": "random", "value": 0.3},
 }
 

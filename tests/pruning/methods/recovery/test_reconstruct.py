@@ -53,6 +53,7 @@ def test_each_layer_of_a_fully_connected_network_is_the_closed_form():
         ("resnet20", {"value": 0.7}),
         ("resnet20", {"method": "filter", "scope": "layer", "value": 0.3}),
         ("resnet20", {"method": "layer", "value": 0.34}),
+        ("resnet20", {"method": "layer", "grouping": "subnetwork", "value": 0.34}),
     ],
 )
 def test_the_logits_come_closer_to_the_dense_ones(network, step):
