@@ -28,6 +28,12 @@ settings.register_profile("random", deadline=None)
 settings.load_profile("repeatable")
 
 
+@pytest.fixture(autouse=True)
+def same_random_numbers():
+    """Each test has the same random numbers, whatever ran before it in its process."""
+    torch.manual_seed(0)
+
+
 @pytest.fixture
 def real():
     """Call with dataset names: skips, naming what is missing, where one of them is not there."""
