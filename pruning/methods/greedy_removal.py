@@ -9,7 +9,7 @@ from pruning.runtime.progress import ShareReport, ignore_progress
 
 BLOCK = 64
 """Removals between two updates of whole inverses."""
-ROWS_PER_TASK = 16
+ROWS_PER_TASK = 8
 """Rows whose inverses are in memory for each thread."""
 
 
