@@ -80,7 +80,13 @@ class Option:
 
 
 def _accept(spec: RunSpec) -> None:
-    """Accept all settings."""
+    """Accept all settings.
+
+    Parameters
+    ----------
+    spec : RunSpec
+        Not used.
+    """
 
 
 @dataclass(frozen=True)

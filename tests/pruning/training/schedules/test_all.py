@@ -87,6 +87,7 @@ def test_the_target_is_reached_exactly(schedule, tmp_path):
     assert removed == round(0.9 * weights)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ALL)
 def test_the_number_of_epochs_is_known_beforehand(schedule, tmp_path):
     spec = small_spec(schedule, options=(("lose", 100.0),) if schedule == "until" else ())
@@ -94,6 +95,7 @@ def test_the_number_of_epochs_is_known_beforehand(schedule, tmp_path):
     assert card.epochs == spec.total_epochs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("schedule", ALL)
 @pytest.mark.parametrize("method", ["filter", "neuron", "feature"])
 def test_every_method_can_be_retrained(schedule, method, tmp_path):
