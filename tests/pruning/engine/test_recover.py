@@ -88,6 +88,7 @@ def test_many_recipes_with_and_without_recovery_give_what_each_alone_gives():
         assert evaluation.accuracy.value == pytest.approx(alone, abs=1 / evaluation.total)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", list(RECOVERIES))
 def test_removal_and_files_are_of_the_recovered_network(name, tmp_path):
     recipe = Recipe.one_step(

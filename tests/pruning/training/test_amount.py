@@ -26,6 +26,7 @@ def test_laws_never_fall(share, one, other):
         assert law(low)(share) <= law(high)(share) + 1e-12
 
 
+@pytest.mark.slow
 @given(st.data())
 def test_all_at_once_removes_what_the_recipe_removes(data):
     """On the trained network itself, for every method, criterion, rule and scope."""

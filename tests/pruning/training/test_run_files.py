@@ -70,6 +70,7 @@ def test_two_trainings_of_one_run_are_refused(paused, tmp_path):
         paused.delete()
 
 
+@pytest.mark.slow
 def test_a_second_process_is_refused(paused, tmp_path):
     command = [sys.executable, "-m", "pruning", "retrain", "--network", "lenet300"]
     command += ["--dataset", "digits", "--schedule", "iterative", "--target", "0.8"]
