@@ -43,10 +43,11 @@ def section_body(benchmark: RetrainingBenchmark, runs: Runs, seeds: int) -> str:
     str
         The section without its title.
     """
+    missing = missing_runs(benchmark.specs(seeds), runs)
     paragraphs = [
         f"Measured by `python -m pruning benchmark {benchmark.name} --seeds {seeds}`.",
         benchmark.protocol,
-        _describe_seeds(seeds),
+        _describe_seeds(seeds, are_all_finished=not missing),
     ]
     for part in benchmark.function(runs, seeds):
         paragraphs += _to_paragraphs(part)
@@ -54,7 +55,6 @@ def section_body(benchmark: RetrainingBenchmark, runs: Runs, seeds: int) -> str:
         paragraphs.append(f"Published: {benchmark.sources}")
     if benchmark.differences:
         paragraphs.append(f"Differences of protocol: {benchmark.differences}")
-    missing = missing_runs(benchmark.specs(seeds), runs)
     if missing:
         paragraphs.append(f"Not finished, and not in the tables: {', '.join(missing)}.")
     return "\n\n".join(paragraphs)
@@ -129,10 +129,11 @@ def section_dict(benchmark: RetrainingBenchmark, runs: Runs, seeds: int) -> dict
     }
 
 
-def _describe_seeds(seeds: int) -> str:
+def _describe_seeds(seeds: int, *, are_all_finished: bool) -> str:
     if seeds == 1:
         return "One run of each setting: the spread over seeds is not known."
-    return f"Mean ± standard deviation over the seeds 0 to {seeds - 1}."
+    shown = "the" if are_all_finished else "those finished of the"
+    return f"Mean ± standard deviation over {shown} seeds 0 to {seeds - 1}."
 
 
 def _to_paragraphs(part: Part) -> list[str]:

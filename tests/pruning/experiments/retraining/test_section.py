@@ -48,7 +48,7 @@ def test_the_section_has_command_protocol_tables_and_missing_runs(runs):
     assert paragraphs == [
         "Measured by `python -m pruning benchmark small --seeds 2`.",
         "Pruned and trained.",
-        "Mean ± standard deviation over the seeds 0 to 1.",
+        "Mean ± standard deviation over those finished of the seeds 0 to 1.",
         "A remark.",
         "Numbers of runs:",
         "| runs | of |\n| --- | --- |\n| 1 | 2 |",
@@ -59,6 +59,8 @@ def test_the_section_has_command_protocol_tables_and_missing_runs(runs):
 
 
 def test_one_seed_has_no_spread_and_finished_runs_are_not_missing(runs):
+    both = {**runs, SECOND: finished(SECOND)}
+    assert "deviation over the seeds 0 to 1." in section_body(BENCHMARK, both, 2)
     body = section_body(BENCHMARK, runs, 1)
     assert "the spread over seeds is not known" in body
     assert "Not finished" not in body
