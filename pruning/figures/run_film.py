@@ -45,7 +45,7 @@ def run_film(records: Sequence[EpochRecord], deviation: float) -> go.Figure:
     highest = max(max(record.histogram) for record in records)
     figure.update_layout(
         height=HEIGHT,
-        margin={"l": 62, "r": 12, "t": 66, "b": 120},
+        margin={"l": 62, "r": 12, "t": 88, "b": 120},
         paper_bgcolor="rgba(0,0,0,0)",
         plot_bgcolor="rgba(0,0,0,0)",
         showlegend=False,
@@ -132,7 +132,7 @@ def _play_button() -> dict[str, Any]:
         "type": "buttons",
         "showactive": False,
         "x": 0.0,
-        "y": 1.19,
+        "y": 1.27,
         "xanchor": "left",
         "yanchor": "top",
         "buttons": [{"label": "▶ Play", "method": "animate", "args": [None, settings]}],

@@ -68,7 +68,9 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
         label = f"{number}. {METHODS[step.method].label}"
         if ambiguous:
             label += f", {CRITERIA[step.criterion].label}"
-        label += _recovery_text(recipe) + _checkpoint_text(recipe)
+        label += _recovery_text(recipe)
+        if recipe.checkpoint:  # the end of the name is its hash
+            label += f", run {recipe.checkpoint.rpartition('-')[2]}"
         labels.append(label)
     return labels
 

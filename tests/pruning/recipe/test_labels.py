@@ -50,3 +50,9 @@ def test_short_labels_name_the_criterion_only_where_methods_repeat():
     labels = short_labels([weights, random])
     assert labels == ["1. Weights, Magnitude", "2. Weights, Random"]
     assert short_labels([]) == []
+
+
+def test_a_run_is_named_by_its_hash_in_a_legend_and_in_full_elsewhere():
+    recipe = Recipe.one_step("lenet5", "digits", checkpoint="lenet5-digits-finetune-0a1b2c3d")
+    assert short_labels([recipe]) == ["1. Weights, run 0a1b2c3d"]
+    assert recipe_label(recipe).endswith(", of run lenet5-digits-finetune-0a1b2c3d")
