@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from pruning.runtime.errors import PrunescopeError
+from pruning.runtime.progress import ignore_progress
 from pruning.training.device import uses_bfloat16
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
@@ -34,32 +35,6 @@ class EpochResult:
     accuracy: float
 
 
-def nothing_before(step: int) -> None:
-    """Do nothing before a step.
-
-    Parameters
-    ----------
-    step : int
-        Index of the step.
-    """
-
-
-def nothing_after() -> None:
-    """Do nothing after a step."""
-
-
-def nothing_reported(step: int, mean_loss: float) -> None:
-    """Do nothing with the progress.
-
-    Parameters
-    ----------
-    step : int
-        Number of finished steps.
-    mean_loss : float
-        Mean loss of these steps.
-    """
-
-
 def train_epoch(
     model: nn.Module,
     optimizer: torch.optim.Optimizer,
@@ -67,9 +42,9 @@ def train_epoch(
     learning_rates: Sequence[float],
     loss_function: LossFunction,
     *,
-    before_step: Callable[[int], None] = nothing_before,
-    after_step: Callable[[], None] = nothing_after,
-    report: Callable[[int, float], None] = nothing_reported,
+    before_step: Callable[[int], None] = ignore_progress,
+    after_step: Callable[[], None] = ignore_progress,
+    report: Callable[[int, float], None] = ignore_progress,
 ) -> EpochResult:
     """Train a network for one epoch.
 

@@ -16,6 +16,7 @@ from pruning.inference.classify import BatchTally, classify
 from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import Cancelled, PrunescopeError
+from pruning.runtime.progress import ignore_progress
 from pruning.training.device import choose_device, describe_precision
 from pruning.training.record import overall_sparsity
 from pruning.training.run import Run, RunReport
@@ -24,23 +25,13 @@ from pruning.training.schedules import SCHEDULES
 from pruning.training.spec import RunSpec
 
 
-def ignore_run_progress(progress: object) -> None:
-    """Do nothing with the progress of a run.
-
-    Parameters
-    ----------
-    progress : RunProgress
-        Not used.
-    """
-
-
 def retrain(
     spec: RunSpec,
     *,
     folder: Path | None = None,
     device: str = "auto",
     owner: str = "",
-    report: RunReport = ignore_run_progress,
+    report: RunReport = ignore_progress,
 ) -> Card:
     """Prune and train; continue where an earlier call was interrupted.
 

@@ -175,7 +175,9 @@ def _taylor_of_layers(context: Context) -> Scores:
             sums[name] += float(term.sum(dtype=torch.float64))
     scores = {}
     for name, group in context.groups.items():
-        totals = [sum(sums[member] for member in members) for members in group.members]
+        totals = []
+        for members in group.members:
+            totals.append(sum(sums[member] for member in members))
         scores[name] = torch.tensor(totals).abs()
     return scores
 

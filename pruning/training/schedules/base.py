@@ -162,6 +162,25 @@ class Schedule:
 
 MIN_PRUNINGS = 4
 """Prunings of a schedule that prunes while it trains: a longer interval is shortened."""
+INTERVAL = Option(
+    "interval",
+    "Steps between prunings",
+    "Steps of the optimizer from one pruning to the next; fewer in a short run, so that "
+    "there are at least four prunings.",
+    default=100,
+    least=1,
+    most=100_000,
+    is_whole=True,
+)
+PRUNING_SHARE = Option(
+    "pruning_share",
+    "Share of the epochs with pruning",
+    "The target is reached after this share of the steps, unless pruning stops before; the others "
+    "only train.",
+    default=0.7,
+    least=0.01,
+    most=1.0,
+)
 
 SCHEDULES: Registry[Schedule] = Registry("schedule")
 

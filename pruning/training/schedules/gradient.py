@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pruning.training.amount import linear
-from pruning.training.schedules.base import Option, PruningSteps, schedule
+from pruning.training.schedules.base import (
+    INTERVAL,
+    PRUNING_SHARE,
+    Option,
+    PruningSteps,
+    schedule,
+)
 
 if TYPE_CHECKING:
     from pruning.training.record import EpochRecord
@@ -22,24 +28,8 @@ if TYPE_CHECKING:
     total_epochs=lambda spec: spec.epochs,
     removes_layers=False,
     options=(
-        Option(
-            "interval",
-            "Steps between prunings",
-            "Steps of the optimizer from one pruning to the next; fewer in a short run, so that "
-            "there are at least four prunings.",
-            default=100,
-            least=1,
-            most=100_000,
-            is_whole=True,
-        ),
-        Option(
-            "pruning_share",
-            "Share of the epochs with pruning",
-            "The target is met after this share of the steps, unless pruning stops before.",
-            default=0.7,
-            least=0.01,
-            most=1.0,
-        ),
+        INTERVAL,
+        PRUNING_SHARE,
         Option(
             "patience",
             "Epochs without improvement",

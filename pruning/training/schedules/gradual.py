@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pruning.training.amount import cubic
-from pruning.training.schedules.base import Option, PruningSteps, schedule
+from pruning.training.schedules.base import INTERVAL, PRUNING_SHARE, PruningSteps, schedule
 
 if TYPE_CHECKING:
     from pruning.training.run import Run
@@ -19,26 +19,7 @@ if TYPE_CHECKING:
     "weights do not return.",
     total_epochs=lambda spec: spec.epochs,
     removes_layers=False,
-    options=(
-        Option(
-            "interval",
-            "Steps between prunings",
-            "Steps of the optimizer from one pruning to the next; fewer in a short run, so that "
-            "there are at least four prunings.",
-            default=100,
-            least=1,
-            most=100_000,
-            is_whole=True,
-        ),
-        Option(
-            "pruning_share",
-            "Share of the epochs with pruning",
-            "The target is reached after this share of the steps; the others only train.",
-            default=0.7,
-            least=0.01,
-            most=1.0,
-        ),
-    ),
+    options=(INTERVAL, PRUNING_SHARE),
 )
 def gradual(run: Run) -> None:
     """Prune every few steps until the target is reached, and go on training."""
