@@ -20,7 +20,7 @@ from pruning.cli.store import store
 from pruning.cli.table import table
 from pruning.cli.train import train
 from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.process import configure_process
+from pruning.runtime.process import COMMAND_SPIN_COUNT, configure_process
 
 EXIT_DONE = 0
 EXIT_OUTSIDE = 1
@@ -69,7 +69,7 @@ def run(arguments: list[str] | None = None) -> int:
         Exit code: 0 done, 1 something outside the program is missing or broken, 2 bad input, 130
         interrupted. Errors are one line on stderr.
     """
-    configure_process()  # before torch is imported
+    configure_process(COMMAND_SPIN_COUNT)  # before torch is imported
     try:
         main.main(arguments, prog_name="python -m pruning", standalone_mode=False)
     except NoArgsIsHelpError as error:

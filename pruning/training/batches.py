@@ -119,15 +119,12 @@ def augment(
     """
     count, _, height, width = pixels.shape
     max_shift = augmentation.max_shift
-    shifts = torch.randint(2 * max_shift + 1, (2, count, 1), generator=generator)
-    rows = shifts[0] + torch.arange(height)  # (B, H)
-    columns = shifts[1] + torch.arange(width)  # (B, W)
-    if augmentation.flip:
-        is_mirrored = torch.rand(count, 1, generator=generator) < 0.5
-        columns = torch.where(is_mirrored, columns.flip(1), columns)
+    shifts = torch.randint(2 * max_shift + 1, (2, count), generator=generator)
+    rows, columns = shifts.to(pixels.device)
     padded = F.pad(pixels, (max_shift,) * 4)
-    device = pixels.device
-    image_indices = torch.arange(count, device=device)[:, None, None]
-    rows, columns = rows.to(device), columns.to(device)
-    augmented = padded[image_indices, :, rows[:, :, None], columns[:, None, :]]  # (B, H, W, C)
-    return augmented.permute(0, 3, 1, 2)
+    crops = padded.unfold(2, height, 1).unfold(3, width, 1)  # (B, C, row, column, H, W), a view
+    augmented = crops[torch.arange(count, device=pixels.device), :, rows, columns]
+    if augmentation.flip:
+        is_mirrored = (torch.rand(count, generator=generator) < 0.5).to(pixels.device)
+        augmented[is_mirrored] = augmented[is_mirrored].flip(3)
+    return augmented

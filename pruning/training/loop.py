@@ -15,8 +15,40 @@ LossFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor
 """``loss(logits, labels, x)`` gives a scalar."""
 
 
+MOMENTUM = 0.9
+
+
 class TrainingDiverged(PrunescopeError):
     """The loss of a training is not a finite number."""
+
+
+def make_optimizer(
+    model: nn.Module, *, learning_rate: float, weight_decay: float
+) -> torch.optim.SGD:
+    """Make the optimizer of all retraining: SGD with Nesterov momentum.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network.
+    learning_rate : float
+        The first one; `train_epoch` sets it before each step.
+    weight_decay : float
+        L2 penalty.
+
+    Returns
+    -------
+    torch.optim.SGD
+        All parameters are in one group, and are updated by one kernel.
+    """
+    return torch.optim.SGD(
+        model.parameters(),
+        lr=learning_rate,
+        momentum=MOMENTUM,
+        nesterov=True,
+        weight_decay=weight_decay,
+        fused=True,
+    )
 
 
 @dataclass(frozen=True)

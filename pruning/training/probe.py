@@ -13,7 +13,7 @@ from pruning.inference.classify import classify
 from pruning.runtime.progress import ShareReport, ignore_progress
 from pruning.training.batches import Augmentation, Batches
 from pruning.training.device import choose_device
-from pruning.training.loop import train_epoch
+from pruning.training.loop import make_optimizer, train_epoch
 from pruning.training.losses import Distillation, cross_entropy
 from pruning.training.plans import default_plan
 from pruning.training.schedules.base import PruningSteps
@@ -180,7 +180,7 @@ def _train_some_steps(
         loss_function = Distillation(teacher, spec.distillation, spec.temperature)  # type: ignore
     model.requires_grad_(True)
     model.to(device).to(memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(model.parameters(), lr=1e-6, momentum=0.9, nesterov=True)
+    optimizer = make_optimizer(model, learning_rate=1e-6, weight_decay=spec.weight_decay)
     try:
         train_epoch(
             model,

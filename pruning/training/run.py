@@ -30,7 +30,13 @@ from pruning.models import build
 from pruning.training.amount import Amount, Law, everything
 from pruning.training.batches import Augmentation, Batches
 from pruning.training.learning_rates import cosine, rewound
-from pruning.training.loop import EpochResult, LossFunction, TrainingDiverged, train_epoch
+from pruning.training.loop import (
+    EpochResult,
+    LossFunction,
+    TrainingDiverged,
+    make_optimizer,
+    train_epoch,
+)
 from pruning.training.losses import Distillation, Penalty, cross_entropy
 from pruning.training.plans import default_plan
 from pruning.training.record import (
@@ -44,7 +50,6 @@ from pruning.training.record import (
 from pruning.training.run_files import RunError, RunFiles, State
 from pruning.training.spec import RunSpec
 
-MOMENTUM = 0.9
 STATE_FORMAT = "1"
 """Runs of another format cannot be continued."""
 EVALUATION_BATCH = 1000
@@ -483,13 +488,10 @@ class Run:
                     momentum.mul_(mask)
 
     def _new_optimizer(self) -> torch.optim.SGD:
-        return torch.optim.SGD(
-            self._model.parameters(),
-            lr=self.spec.learning_rate,
-            momentum=MOMENTUM,
-            nesterov=True,
+        return make_optimizer(
+            self._model,
+            learning_rate=self.spec.learning_rate,
             weight_decay=self.spec.weight_decay,
-            foreach=True,
         )
 
     def cpu_network(self) -> MaskedNetwork:

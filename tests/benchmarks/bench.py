@@ -1,3 +1,4 @@
+# ruff: noqa: E402
 """`make bench`: what must be fast, each beside the plain PyTorch way of doing it, on one machine.
 
 ``python -m tests.benchmarks.bench --only PATTERN`` prints only rows whose name contains PATTERN;
@@ -6,6 +7,10 @@ parts without any such row are left out.
 The plain way, as most pruning code has it: `torch.nn.utils.prune` on a copy of the network, test
 images from torchvision's own dataset through a DataLoader with ToTensor and Normalize.
 """
+
+from pruning.runtime.process import COMMAND_SPIN_COUNT, configure_process
+
+configure_process(COMMAND_SPIN_COUNT)  # before torch is imported
 
 import argparse
 import copy

@@ -16,7 +16,7 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Images
 from pruning.models import build
 from pruning.training.batches import Augmentation, Batches
-from pruning.training.loop import train_epoch
+from pruning.training.loop import make_optimizer, train_epoch
 from pruning.training.losses import cross_entropy
 from pruning.training.plans import TrainingPlan, default_plan
 
@@ -68,24 +68,14 @@ def in_turns(network: str, dataset: str, images: Images) -> tuple[list[float], l
     return ours, plain
 
 
-def model_and_optimizer(
-    network: str, dataset: str, plan: TrainingPlan
-) -> tuple[torch.nn.Module, torch.optim.Optimizer]:
+def new_model(network: str, dataset: str) -> torch.nn.Module:
     data = DATASETS[dataset]
-    model = build(network, channels=data.channels, size=data.size)
-    optimizer = torch.optim.SGD(
-        model.parameters(),
-        lr=LEARNING_RATE,
-        momentum=0.9,
-        nesterov=True,
-        weight_decay=plan.weight_decay,
-    )
-    return model, optimizer
+    return build(network, channels=data.channels, size=data.size)
 
 
 def our_epoch(network: str, dataset: str, images: Images, plan: TrainingPlan) -> float:
-    model, optimizer = model_and_optimizer(network, dataset, plan)
-    model.to(memory_format=torch.channels_last)
+    model = new_model(network, dataset).to(memory_format=torch.channels_last)
+    optimizer = make_optimizer(model, learning_rate=LEARNING_RATE, weight_decay=plan.weight_decay)
     augmentation = Augmentation(plan.max_shift, plan.flip)
     device = torch.device("cpu")
     batches = Batches(images, DATASETS[dataset], plan.batch_size, augmentation, 0, device)
@@ -119,8 +109,15 @@ class PlainImages(Dataset):
 def plain_epoch(
     network: str, dataset: str, images: PlainImages, plan: TrainingPlan, workers: int
 ) -> float:
-    model, optimizer = model_and_optimizer(network, dataset, plan)
+    model = new_model(network, dataset)
     model.train()
+    optimizer = torch.optim.SGD(
+        model.parameters(),
+        lr=LEARNING_RATE,
+        momentum=0.9,
+        nesterov=True,
+        weight_decay=plan.weight_decay,
+    )
     start = time.perf_counter()
     loader = DataLoader(images, plan.batch_size, shuffle=True, num_workers=workers, drop_last=True)
     for x, labels in loader:

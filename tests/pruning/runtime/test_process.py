@@ -34,6 +34,18 @@ def test_waiting_threads_do_not_spin_unless_the_user_has_chosen(monkeypatch):
     assert os.environ["OMP_WAIT_POLICY"] == "active"
 
 
+def test_threads_of_a_command_spin_for_a_moment(monkeypatch):
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    configure_process()
+    assert "GOMP_SPINCOUNT" not in os.environ
+    monkeypatch.setenv("GOMP_SPINCOUNT", "1")  # restored after the test
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    configure_process(spin_count=70)
+    assert os.environ["GOMP_SPINCOUNT"] == "70"
+    configure_process(spin_count=80)
+    assert os.environ["GOMP_SPINCOUNT"] == "70"
+
+
 def test_arenas_are_limited(allocator):
     configure_process()
     assert allocator.calls == 1
