@@ -48,14 +48,15 @@ class CurvesLink:
         The curves.
     x, y : str
         Names in ``X_LABELS`` and ``Y_LABELS``.
-    published : bool
-        Whether published results are shown.
+    published, retrained : bool
+        Whether published results, and networks that were trained here, are shown.
     """
 
     request: CurveRequest
     x: str
     y: str
     published: bool
+    retrained: bool = False
 
 
 def _parse_recipes(text: str) -> tuple[Recipe, ...]:
@@ -121,6 +122,10 @@ def _format_published(link: CurvesLink) -> str | None:
     return "True" if link.published else None
 
 
+def _format_retrained(link: CurvesLink) -> str | None:
+    return "True" if link.retrained else None
+
+
 FIELDS = (
     QueryField("recipes", _parse_recipes, _format_recipes),
     QueryField("points", _parse_points, _format_points),
@@ -129,6 +134,7 @@ FIELDS = (
     QueryField("x", partial(parse_choice, "x", valid=X_LABELS), _format_x),
     QueryField("y", partial(parse_choice, "y", valid=Y_LABELS), _format_y),
     QueryField("published", partial(parse_flag, "published"), _format_published),
+    QueryField("retrained", partial(parse_flag, "retrained"), _format_retrained),
 )
 
 

@@ -21,17 +21,21 @@ from pruning.experiments.curve_request import CurveRequest
 from pruning.experiments.curve_table import curves_table, curves_to_dict
 from pruning.experiments.curves import Curve, measure_curves
 from pruning.experiments.literature import PublishedResult, results_for
+from pruning.experiments.retrained import RetrainedCurve, curves_of_runs, shipped_curves
 from pruning.figures.curves import (
     alt_of_tradeoff_curves,
     published_on_axes,
+    retrained_on_axes,
     tradeoff_curves,
 )
 from pruning.figures.html_page import html_page
 from pruning.models import NETWORKS
 from pruning.recipe.labels import recipe_label
+from pruning.recipe.recipe import Recipe
 
 TASK = "curves"
 CHART_KEY = "tradeoff_curves"
+MAX_RUNS = 30  # the newest ones
 
 
 @dataclass(frozen=True)
@@ -41,6 +45,7 @@ class Axes:
     x: str
     y: str
     published: list[PublishedResult]
+    retrained: list[RetrainedCurve]
 
 
 def page() -> None:
@@ -54,7 +59,9 @@ def page() -> None:
     if request is None:
         return
     axes = _choose_axes(request)
-    put_link(CurvesLink(request, axes.x, axes.y, session.curves_published))
+    put_link(
+        CurvesLink(request, axes.x, axes.y, session.curves_published, session.curves_retrained)
+    )
     draw = partial(_draw_curves, axes=axes)
     task = _task(request, draw)
     curves = wait_for(task)
@@ -72,14 +79,39 @@ def _choose_axes(request: CurveRequest) -> Axes:
         x = segments("Horizontal axis", list(X_LABELS), x_key, format_func=X_LABELS.get)
         y = segments("Vertical axis", list(Y_LABELS), y_key, format_func=Y_LABELS.get)
         first = request.recipes[0]
-        results = results_for(first.network, first.dataset)
-        key = SessionState.curves_published.key
-        if not results or not st.toggle("Published points", **persistent(key)):
-            return Axes(x, y, [])
-    results = published_on_axes(results, x, y)
-    if not results:
+        published = results_for(first.network, first.dataset)
+        if published:
+            st.toggle("Published", **persistent(SessionState.curves_published.key))
+        st.toggle(
+            "Retrained",
+            help="Networks that were pruned and trained: results of this project, where there are "
+            "any, and finished runs of the page Retrain on this server.",
+            **persistent(SessionState.curves_retrained.key),
+        )
+    methods = [recipe.last_step.method for recipe in request.recipes]
+    return Axes(x, y, _published(published, x, y), _retrained(first, methods, x, y))
+
+
+def _published(results: list[PublishedResult], x: str, y: str) -> list[PublishedResult]:
+    if not results or not session.curves_published:
+        return []
+    shown = published_on_axes(results, x, y)
+    if not shown:
         st.caption("The published points have no values on these axes.")
-    return Axes(x, y, results)
+    return shown
+
+
+def _retrained(recipe: Recipe, methods: list[str], x: str, y: str) -> list[RetrainedCurve]:
+    if not session.curves_retrained:
+        return []
+    curves = shipped_curves(recipe.network, recipe.dataset)
+    curves += curves_of_runs(recipe.network, recipe.dataset, MAX_RUNS)
+    shown = retrained_on_axes(curves, methods, x, y)
+    if not curves:
+        st.caption("No retrained networks of this network and dataset: see the page Retrain.")
+    elif not shown:
+        st.caption("The retrained networks have no values on these axes.")
+    return shown
 
 
 def _task(request: CurveRequest, draw: Callable[[tuple[Curve, ...]], None]) -> Task:
@@ -109,25 +141,56 @@ def _draw_curves(curves: tuple[Curve, ...], axes: Axes) -> None:
     follow_opened_recipe()  # a run of the fragment alone can be the first one after a click
     labels = _labels(curves)
     st.plotly_chart(
-        tradeoff_curves(curves, labels, x=axes.x, y=axes.y, published=axes.published),
+        tradeoff_curves(
+            curves,
+            labels,
+            x=axes.x,
+            y=axes.y,
+            published=axes.published,
+            retrained=axes.retrained,
+        ),
         key=CHART_KEY,
-        on_select=partial(_open_clicked_point, curves),
+        on_select=partial(_open_clicked_point, curves, axes.retrained),
         selection_mode="points",
-        alt=alt_of_tradeoff_curves(curves, labels, x=axes.x, y=axes.y),
+        alt=alt_of_tradeoff_curves(curves, labels, x=axes.x, y=axes.y, retrained=axes.retrained),
         **CHART,
     )
     note = "Click on a point to open its recipe on Explore; of several seeds, the first."
     if any(len(curve.runs) > 1 for curve in curves):
         note += " The bands are one standard deviation over the seeds."
+    if axes.retrained:
+        note += (
+            " Grey: pruned and trained, so with more work than the curves; dashed lines are results"
+            " of this project, and single points are runs on this server."
+        )
     st.caption(note)
 
 
-def _open_clicked_point(curves: tuple[Curve, ...]) -> None:
+def _open_clicked_point(curves: tuple[Curve, ...], retrained: list[RetrainedCurve]) -> None:
     for point in st.session_state[CHART_KEY].selection.points:
         position = point.get("customdata")
         if isinstance(position, list | tuple) and len(position) == 2:
             curve, index = position
             open_on_explore(curves[curve].points[index][0].recipe.on_all_images)
+        elif isinstance(position, str):
+            _open_run(position, retrained)
+
+
+def _open_run(name: str, retrained: list[RetrainedCurve]) -> None:
+    """Open a run of this server, if the point is one."""
+    for curve in retrained:
+        for point in curve.points:
+            network = point.networks[0]
+            if name and network.run == name:
+                recipe = Recipe.one_step(
+                    network.network,
+                    network.dataset,
+                    method=network.method,
+                    value=0.0,
+                    checkpoint=name,
+                )
+                open_on_explore(recipe)
+                return
 
 
 def _draw_published(published: list[PublishedResult]) -> None:

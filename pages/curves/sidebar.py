@@ -49,6 +49,7 @@ def follow_link() -> None:
     session.curve_seeds = values.get("seeds", DEFAULT_SEEDS)
     session.curves_x, session.curves_y = values.get("x", DEFAULT_X), values.get("y", DEFAULT_Y)
     session.curves_published = values.get("published", False)
+    session.curves_retrained = values.get("retrained", False)
     if recipes or "precision" in values:  # the default precision depends on the network
         _show_precision(values.get("precision"))
 

@@ -197,6 +197,7 @@ class SessionState:
     curves_x: Field[str | None] = optional()
     curves_y: Field[str | None] = optional()
     curves_published: Field[bool] = Field(bool)
+    curves_retrained: Field[bool] = Field(bool)
 
     # Sensitivity
     lose: Field[float] = Field(lambda: 1.0)

@@ -16,7 +16,7 @@ from pruning.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from pruning.experiments.retraining.base import RetrainingBenchmark
+    from pruning.experiments.retraining.base import RetrainingBenchmark, Runs
     from pruning.training.run import RunProgress
 
 HELPS = {
@@ -69,30 +69,51 @@ def retraining_command(name: str) -> click.Command:
         metavar="FILE",
         help="Write the tables as a section of a Markdown document, such as docs/results.md.",
     )
+    @click.option(
+        "--data",
+        type=FILE,
+        metavar="FILE",
+        help="Write test accuracy and cost of each run to a CSV file, such as "
+        "assets/retrained.csv, which Curves shows; rows of other benchmarks are kept.",
+    )
     @data_dir_option
     @json_option
     def command(
-        seeds: int | None, finished_only: bool, device: str, write: Path | None, as_json: bool
+        seeds: int | None,
+        finished_only: bool,
+        device: str,
+        write: Path | None,
+        data: Path | None,
+        as_json: bool,
     ) -> None:
+        from pruning.experiments.retrained import benchmark_result, write_results
         from pruning.experiments.retraining import RETRAINING_BENCHMARKS
+        from pruning.experiments.retraining.base import check_seeds, read_finished
 
         benchmark = RETRAINING_BENCHMARKS[name]
         count = benchmark.seeds if seeds is None else seeds
-        _run(benchmark, count, device, finished_only, write, as_json)
+        if data is not None and not benchmark.has_curves:
+            raise ValueError(f"the runs of {name} have no place on curves: leave out --data")
+        check_seeds(count)
+        if not finished_only:
+            _train(benchmark, count, device)
+        runs = read_finished(benchmark.specs(count))
+        if data is not None:
+            results = [benchmark_result(name, run.spec, run.card) for run in runs.values()]
+            write_results(name, results, data)
+        _show(benchmark, count, runs, write, as_json)
 
     return command
 
 
-def _run(
+def _show(
     benchmark: "RetrainingBenchmark",
     seeds: int,
-    device: str,
-    finished_only: bool,
+    runs: "Runs",
     write: Path | None,
     as_json: bool,
 ) -> None:
     from pruning.experiments.results_document import replace_section
-    from pruning.experiments.retraining.base import check_seeds, read_finished
     from pruning.experiments.retraining.section import (
         missing_runs,
         section_body,
@@ -100,18 +121,13 @@ def _run(
         section_text,
     )
 
-    check_seeds(seeds)
-    specs = benchmark.specs(seeds)
-    if not finished_only:
-        _train(benchmark, seeds, device)
-    runs = read_finished(specs)
     if write is not None:
         replace_section(write, benchmark.title, section_body(benchmark, runs, seeds))
     if as_json:
         print_json(section_dict(benchmark, runs, seeds))
         return
     click.echo(section_text(benchmark, runs, seeds))
-    for name in missing_runs(specs, runs):
+    for name in missing_runs(benchmark.specs(seeds), runs):
         click.echo(f"missing, as it is not finished: {name}")
 
 

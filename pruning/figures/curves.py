@@ -1,5 +1,6 @@
 """Several curves in one figure, with their spread over seeds and published results."""
 
+import itertools
 import math
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.curves import Curve
 from pruning.experiments.literature import PublishedResult
+from pruning.experiments.retrained import RetrainedCurve, RetrainedPoint
 from pruning.figures.parts import (
     CURVE_COLOURS,
     NEUTRAL,
@@ -35,6 +37,7 @@ from pruning.recipe.step import Step
 
 X_AXES = ("sparsity", "compression", "macs")
 Y_AXES = {"accuracy": ACCURACY, "loss": LOSS}
+RETRAINED_SYMBOLS = ("diamond", "square", "cross", "triangle-up", "hexagon")
 MAX_COMPRESSION = 1000.0
 """Higher ratios are drawn here: a network without any effective parameter has no finite one."""
 
@@ -68,6 +71,7 @@ def tradeoff_curves(
     x: str,
     y: str,
     published: Sequence[PublishedResult] = (),
+    retrained: Sequence[RetrainedCurve] = (),
 ) -> go.Figure:
     """Draw the mean of each curve over its seeds, and a band of one standard deviation.
 
@@ -83,12 +87,15 @@ def tradeoff_curves(
         Name in ``Y_AXES``.
     published : sequence of PublishedResult
         Results to show as stars, where they have a place on these axes.
+    retrained : sequence of RetrainedCurve
+        Networks that were pruned and trained, to show in grey, where they have a place.
 
     Returns
     -------
     go.Figure
         Accuracies of a part of the images have their 95% confidence intervals, where there is one
-        seed. The ``customdata`` of a point is [index of the curve, index in ``curve.points``].
+        seed. The ``customdata`` of a point is [index of the curve, index in ``curve.points``]; of
+        a run on this machine, its name.
     """
     bands, traces = [], []
     quantity = x_quantity(x, _methods(curves))
@@ -118,6 +125,9 @@ def tradeoff_curves(
             "hovertemplate": "%{text}<extra></extra>",
         }
         traces.append(trace)
+    trained_curves = retrained_on_axes(retrained, _methods(curves), x, y)
+    for trained, symbol in zip(trained_curves, itertools.cycle(RETRAINED_SYMBOLS), strict=False):
+        traces.append(_retrained_trace(trained, x, symbol))
     stars = published_on_axes(published, x, y)
     if stars:
         traces.append(_published_trace(stars, x))
@@ -252,7 +262,77 @@ def _published_trace(results: Sequence[PublishedResult], x: str) -> Trace:
     }
 
 
-def alt_of_tradeoff_curves(curves: Sequence[Curve], names: Sequence[str], *, x: str, y: str) -> str:
+def retrained_on_axes(
+    retrained: Iterable[RetrainedCurve], methods: Iterable[str], x: str, y: str
+) -> list[RetrainedCurve]:
+    """Select the trained networks that have a place on two axes.
+
+    Parameters
+    ----------
+    retrained : iterable of RetrainedCurve
+        Any trained networks.
+    methods : iterable of str
+        Methods of the other curves, names in ``METHODS``.
+    x : str
+        Name in ``X_AXES``.
+    y : str
+        Name in ``Y_AXES``.
+
+    Returns
+    -------
+    list of RetrainedCurve
+        None on an axis of the loss, which is not recorded, or of the share of removed pixels.
+    """
+    if y != "accuracy":
+        return []
+    if x == "sparsity" and removed_quantity(methods).title != removed_quantity(["weight"]).title:
+        return []
+    return list(retrained)
+
+
+def _retrained_trace(curve: RetrainedCurve, x: str, symbol: str) -> Trace:
+    points = curve.points
+    deviations = [point.deviation or 0 for point in points]
+    return {
+        "type": "scatter",
+        "mode": "lines+markers" if curve.is_joined else "markers",
+        "name": f"retrained here: {curve.name}" if curve.is_joined else curve.name,
+        "x": [min(point.position(x), MAX_COMPRESSION) for point in points],
+        "y": [point.accuracy for point in points],
+        "error_y": {"array": deviations, "thickness": 1} if any(deviations) else None,
+        "line": {"color": NEUTRAL, "width": 1.5, "dash": "dash"},
+        "marker": {"symbol": symbol, "size": 10, "color": NEUTRAL},
+        "customdata": [point.networks[0].run for point in points],
+        "text": [_retrained_text(point) for point in points],
+        "hovertemplate": "%{text}<extra></extra>",
+    }
+
+
+def _retrained_text(point: RetrainedPoint) -> str:
+    first = point.networks[0]
+    seeds = "one run"
+    if point.deviation is not None:
+        count = len(point.networks)
+        seeds = f"mean of {count} seeds, standard deviation {point.deviation:.2%}"
+    lines = [
+        f"<b>{first.run or first.series}</b>",
+        f"accuracy {point.accuracy:.2%} of {first.images:,} images ({seeds})",
+        f"{first.epochs} epochs of training in this run",
+        f"sparsity of prunable weights {point.position('sparsity'):.2%}",
+        f"effective compression {point.position('compression'):.2f}x, "
+        f"effective MACs {point.position('macs'):.1%}",
+    ]
+    return "<br>".join(lines)
+
+
+def alt_of_tradeoff_curves(
+    curves: Sequence[Curve],
+    names: Sequence[str],
+    *,
+    x: str,
+    y: str,
+    retrained: Sequence[RetrainedCurve] = (),
+) -> str:
     """Describe `tradeoff_curves` in words.
 
     Parameters
@@ -265,6 +345,8 @@ def alt_of_tradeoff_curves(curves: Sequence[Curve], names: Sequence[str], *, x: 
         Name in ``X_AXES``.
     y : str
         Name in ``Y_AXES``.
+    retrained : sequence of RetrainedCurve
+        Those that are shown.
 
     Returns
     -------
@@ -281,5 +363,10 @@ def alt_of_tradeoff_curves(curves: Sequence[Curve], names: Sequence[str], *, x: 
         points = zip(means, positions, strict=True)
         values = ", ".join(f"{mean:.3g} at {position:.3g}" for mean, position in points)
         descriptions.append(f"{name}: {values}")
+    for shown in retrained:
+        values = ", ".join(
+            f"{point.accuracy:.3g} at {point.position(x):.3g}" for point in shown.points
+        )
+        descriptions.append(f"{shown.name}: {values}")
     title = f"{Y_AXES[y].title.capitalize()} against {quantity.title}"
     return f"{title}. {join_descriptions(descriptions, 'No points yet')}."

@@ -115,6 +115,8 @@ class RetrainingBenchmark:
         Where the published figures are from.
     seeds : int
         Usual number of seeds.
+    has_curves : bool
+        Whether its runs can stand as points beside curves: test accuracy against compression.
     """
 
     name: str
@@ -125,6 +127,7 @@ class RetrainingBenchmark:
     differences: str
     sources: str
     seeds: int
+    has_curves: bool = False
 
 
 RETRAINING_BENCHMARKS: Registry[RetrainingBenchmark] = Registry("benchmark")

@@ -126,6 +126,7 @@ FLOOR_RISE = 0.001
     "lenet-records",
     title="Weights of LeNet-300-100 and LeNet-5-Caffe on MNIST",
     specs=specs,
+    has_curves=True,
     seeds=1,
     protocol=(
         "Weights are removed by LAMP, all layers together, in rounds that each remove the same "

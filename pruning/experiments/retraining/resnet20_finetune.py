@@ -92,6 +92,7 @@ def specs(seeds: int) -> Sequence[RunSpec]:
     "resnet20-finetune",
     title="Weights and filters of ResNet-20 on CIFAR-10",
     specs=specs,
+    has_curves=True,
     seeds=1,
     protocol=(
         f"Pruned once by magnitude, then fine-tuned for {EPOCHS} epochs (SGD with Nesterov "

@@ -83,6 +83,7 @@ def specs(seeds: int) -> Sequence[RunSpec]:
     "structured-lenet5-caffe",
     title="Filters and hidden units of LeNet-5-Caffe on MNIST",
     specs=specs,
+    has_curves=True,
     seeds=1,
     protocol=(
         "Filters of the convolutions and hidden units of the linear layer are removed by the L1 "

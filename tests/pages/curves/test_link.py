@@ -30,7 +30,7 @@ def test_a_link_is_written_in_the_order_of_the_table_without_defaults():
 
 def test_a_link_gives_the_same_values_back():
     request = CurveRequest(TWO, points=0, seeds=2, precision=0.01)
-    query = format_query(FIELDS, CurvesLink(request, "macs", "loss", True))
+    query = format_query(FIELDS, CurvesLink(request, "macs", "loss", True, True))
     assert query["published"] == "True"
     assert list(query) == [field.name for field in FIELDS]
     assert parse_query(FIELDS, query) == {
@@ -41,6 +41,7 @@ def test_a_link_gives_the_same_values_back():
         "x": "macs",
         "y": "loss",
         "published": True,
+        "retrained": True,
     }
 
 

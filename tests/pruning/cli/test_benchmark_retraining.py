@@ -1,8 +1,11 @@
 """``benchmark NAME`` of retraining."""
 
+from dataclasses import replace
+
 import pytest
 
 from pruning.cli.benchmark_retraining import HELPS
+from pruning.experiments.retrained import read_results
 from pruning.experiments.retraining import RETRAINING_BENCHMARKS, sparsify
 from pruning.recipe.recipe import Recipe
 from tests.pruning.cli.common import error_of, run_json, run_text
@@ -61,6 +64,22 @@ def test_the_text_names_what_is_missing(capsys):
     assert text.count("missing, as it is not finished: lenet300-digits-sparsify-") == 2
 
 
+@pytest.mark.usefixtures("small")
+def test_results_for_curves(capsys, tmp_path, monkeypatch):
+    monkeypatch.setattr(RETRAINING_BENCHMARKS, "_entries", dict(RETRAINING_BENCHMARKS))
+    benchmark = replace(RETRAINING_BENCHMARKS["sparsify"], has_curves=True)
+    RETRAINING_BENCHMARKS._entries["sparsify"] = benchmark
+    path = tmp_path / "retrained.csv"
+    options = ("--seeds", "1", "--device", "cpu", "--data", str(path))
+    content = run_json(capsys, "benchmark", "sparsify", *options)
+    results = read_results(path)
+    accuracies = [run["test_accuracy"] for run in content["runs"]]
+    assert [result.accuracy for result in results] == accuracies
+    assert {result.benchmark for result in results} == {"sparsify"}
+
+
 def test_bad_input_is_one_line(capsys):
+    message = error_of(capsys, "benchmark", "lottery", "--data", "results.csv")
+    assert "the runs of lottery have no place on curves: leave out --data" in message
     message = error_of(capsys, "benchmark", "lottery", "--seeds", "0")
     assert "seeds must be a whole number from 1 to 20, not 0" in message

@@ -6,15 +6,18 @@ import pytest
 from pruning.experiments.curve_request import CurveRequest
 from pruning.experiments.curves import Curve, measure_curves
 from pruning.experiments.literature import results_for
+from pruning.experiments.retrained import RetrainedCurve, RetrainedNetwork, RetrainedPoint
 from pruning.figures.curves import (
     MAX_COMPRESSION,
     X_AXES,
     Y_AXES,
     alt_of_tradeoff_curves,
     published_on_axes,
+    retrained_on_axes,
     tradeoff_curves,
     x_quantity,
 )
+from pruning.figures.parts import NEUTRAL
 from pruning.recipe.recipe import Recipe
 from tests.pruning.figures.common import titles
 
@@ -118,6 +121,39 @@ def test_published_results_are_stars():
     for x, y in (("macs", "accuracy"), ("sparsity", "accuracy"), ("compression", "loss")):
         assert len(tradeoff_curves([], [], x=x, y=y, published=published).data) == 0
         assert published_on_axes(published, x, y) == []
+
+
+def retrained_curve(is_joined: bool, run: str = "") -> RetrainedCurve:
+    network = RetrainedNetwork(
+        "", "weights", "lenet300", "digits", "weight", 0, 2, 0.9, 9.5, 0.1, 350, 360, run
+    )
+    seeds = (network, replace(network, seed=1, correct=352))
+    points = (RetrainedPoint(seeds if is_joined else (network,)),)
+    return RetrainedCurve("weights", "weight", points, is_joined)
+
+
+@pytest.mark.parametrize("x, position", [("sparsity", 0.9), ("compression", 9.5), ("macs", 0.1)])
+def test_retrained_networks_are_grey(x, position):
+    curves = [retrained_curve(True), retrained_curve(False, "a-run")]
+    figure = tradeoff_curves([], [], x=x, y="accuracy", retrained=curves)
+    experiment, runs = figure.data
+    assert list(experiment.x) == list(runs.x) == [pytest.approx(position)]
+    assert list(experiment.y) == [pytest.approx(351 / 360)]
+    assert experiment.name == "retrained here: weights" and runs.name == "weights"
+    assert experiment.mode == "lines+markers" and runs.mode == "markers"
+    assert list(runs.customdata) == ["a-run"]
+    assert experiment.error_y.array[0] == pytest.approx(2 / 360 / 2**0.5)
+    assert experiment.marker.symbol != runs.marker.symbol
+    assert experiment.marker.color == runs.marker.color == NEUTRAL
+    alt = alt_of_tradeoff_curves([], [], x=x, y="accuracy", retrained=curves)
+    assert f"0.975 at {position:.3g}" in alt
+
+
+def test_retrained_networks_have_no_place_among_losses_or_shares_of_pixels():
+    curves = [retrained_curve(True)]
+    assert retrained_on_axes(curves, ["weight"], "sparsity", "loss") == []
+    assert retrained_on_axes(curves, ["feature"], "sparsity", "accuracy") == []
+    assert retrained_on_axes(curves, ["feature"], "compression", "accuracy") == curves
 
 
 def test_the_top_margin_has_room_for_the_legend(curves):
