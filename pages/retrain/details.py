@@ -9,7 +9,14 @@ import streamlit as st
 
 from pages.retrain.form import describe_seconds
 from pages.state.messages import describe_error, escape_markdown, sentence
-from pages.state.run_jobs import job_of, may_change, pause_run, start_run
+from pages.state.run_jobs import (
+    cancel_run,
+    delete_if_cancelled,
+    job_of,
+    may_change,
+    pause_run,
+    start_run,
+)
 from pages.state.session import session
 from pages.state.url import open_on_explore
 from pages.state.widgets import CHART
@@ -68,26 +75,39 @@ def _draw_heading(run: RunInfo) -> None:
 def _draw_progress(run: RunInfo, job: Job) -> None:
     """Draw a run in training; called every second."""
     if job.done:
+        delete_if_cancelled(run.name)  # it was still waiting for its turn
         if job.failed and not isinstance(job.error, Cancelled):
             session.message = escape_markdown(describe_error(job.error))
         st.rerun()
     is_stopping = not job.subscribers
     progress: RunProgress | None = job.progress
-    bar, stop = st.columns([4, 1], vertical_alignment="center")
+    bar, pause, cancel = st.columns([4, 1, 1], vertical_alignment="center")
     if is_stopping:
         bar.progress(0.0 if progress is None else progress.share, "Stopping after this step")
     elif progress is None:
         bar.progress(0.0, "Waiting for its turn")
     else:
         bar.progress(progress.share, _describe_progress(progress, job))
-    stop.button(
+    is_locked = is_stopping or not may_change(run)
+    pause.button(
         "Pause",
         key="pause run",
         icon=":material/pause:",
         on_click=pause_run,
         args=[run.name],
-        disabled=is_stopping or not may_change(run),
+        disabled=is_locked,
         width="stretch",
+        help="The finished epochs are kept, and the run can be continued.",
+    )
+    cancel.button(
+        "Cancel",
+        key="cancel run",
+        icon=":material/close:",
+        on_click=cancel_run,
+        args=[run.name],
+        disabled=is_locked,
+        width="stretch",
+        help="The run is stopped and deleted.",
     )
     if progress is not None:
         _draw_epochs(run, progress.records)

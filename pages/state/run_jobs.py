@@ -15,6 +15,7 @@ from pages.state.visitor import jobs
 from pruning.engine.run_checkpoint import runs_folder
 from pruning.models.cards import Card
 from pruning.recipe.recipe import RUN_NAME
+from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job
 from pruning.training.retrain import retrain
 from pruning.training.run import RunProgress
@@ -36,6 +37,12 @@ LOCAL = ""
 def _owners() -> dict[str, str]:
     """Owner of each run that this server has begun, by name."""
     return {}
+
+
+@st.cache_resource
+def _cancelled() -> set[str]:
+    """Names of the runs that are deleted as soon as they stop."""
+    return set()
 
 
 def current_owner() -> str:
@@ -175,8 +182,14 @@ def start_run(spec: RunSpec) -> None:
         return
     _owners()[spec.name] = owner
 
+    _cancelled().discard(spec.name)
+
     def work(report: Callable[[RunProgress], None]) -> Card:
-        return retrain(spec, owner=owner, report=report)
+        try:
+            return retrain(spec, owner=owner, report=report)
+        except Cancelled:
+            delete_if_cancelled(spec.name)
+            raise
 
     key = (RUNS, spec.name)
     jobs().forget(key)  # of a run that was deleted since
@@ -192,3 +205,28 @@ def pause_run(name: str) -> None:
         Name of the run.
     """
     jobs().unsubscribe((RUNS, name))
+
+
+def cancel_run(name: str) -> None:
+    """Cancel a run, in a callback: it stops at its next step and is deleted.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    """
+    _cancelled().add(name)
+    pause_run(name)
+
+
+def delete_if_cancelled(name: str) -> None:
+    """Delete a run that was cancelled and has stopped.
+
+    Parameters
+    ----------
+    name : str
+        Name of the run.
+    """
+    if name in _cancelled():
+        _cancelled().discard(name)
+        RunFiles(name).delete()

@@ -36,11 +36,14 @@ class Variant:
         Name in ``CRITERIA``: decides which weights are removed, all layers together.
     recovery : str, optional
         Name in ``RECOVERIES``.
+    measure : str
+        Variant of the criterion; empty for its default one.
     """
 
     name: str
     criterion: str
     recovery: str | None = None
+    measure: str = ""
 
 
 VARIANTS = (
@@ -48,6 +51,7 @@ VARIANTS = (
     Variant("batch_norm", "magnitude", "batch_norm"),
     Variant("reconstruct", "magnitude", "reconstruct"),
     Variant("obs + reconstruct", "obs", "reconstruct"),
+    Variant("obs greedy + reconstruct", "obs", "reconstruct", "greedy"),
 )
 
 
@@ -150,6 +154,7 @@ class OneShotPlan:
             calibration=self.calibration,
             max_test_images=self.max_test_images,
             recovery=(variant.recovery,) if variant.recovery else (),
+            variant=variant.measure,
         )
 
 

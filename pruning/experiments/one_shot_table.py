@@ -10,9 +10,10 @@ from pruning.models import NETWORKS
 
 PROTOCOL = (
     "Masks: the weights with the lowest scores are removed, all layers together, in one pass; "
-    "`obs + reconstruct` removes them by the criterion `obs`, scored on the same draw. After the "
-    "training of the dense network, no gradient and no label is used. Nothing was chosen by the "
-    "test images."
+    "`obs + reconstruct` removes them by the criterion `obs`, scored on the same draw; with `obs "
+    "greedy`, weights are removed one after the other, each with the update of the others. After "
+    "the training of the dense network, no gradient and no label is used. Nothing was chosen by "
+    "the test images."
 )
 OTHER_NETWORK = (
     "The dense network is another one than the published: losses compare better than accuracies."

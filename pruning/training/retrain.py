@@ -70,7 +70,7 @@ def retrain(
     with files.locked():
         if files.is_finished:
             files.discard_state()  # left if the process was killed after the card was written
-            return files.card()
+            return _card_of_these_images(spec, files)
         files.save_spec(spec, owner)
         files.save_problem(None)
         try:
@@ -83,6 +83,17 @@ def retrain(
         except Exception:
             files.save_problem("an unexpected error, which the program has logged")
             raise
+
+
+def _card_of_these_images(spec: RunSpec, files: RunFiles) -> Card:
+    card = files.card()
+    images = datasets.load(spec.recipe.dataset, "train")
+    if card.train_data_sha256 != datasets.fingerprint(images):
+        raise RunError(
+            f"the run {spec.name} is finished, but was trained on other images of "
+            f"{spec.recipe.dataset}: delete it, or choose another folder"
+        )
+    return card
 
 
 def _retrain(spec: RunSpec, files: RunFiles, device: torch.device, report: RunReport) -> Card:

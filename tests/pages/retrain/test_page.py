@@ -68,6 +68,22 @@ def test_a_run_is_started_watched_and_opened():
     assert at.session_state["recipe"].checkpoint == run.name
 
 
+@pytest.mark.slow
+def test_a_cancelled_run_is_deleted():
+    spec = default_spec(RECIPE, "finetune", epochs=500)
+    at = opened_page("retrain", **LENET300)
+    at.main.number_input[0].set_value(500).run()
+    click(at, "Start")
+    assert [run.name for run in list_runs()] == [spec.name]
+    click(at, "Cancel")
+    deadline = time.monotonic() + WAIT_S
+    while run_jobs.job_of(spec.name) is not None or list_runs():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+        at.run()
+    assert not at.exception
+
+
 def test_every_schedule_has_a_form():
     from pruning.training.schedules import SCHEDULES
 

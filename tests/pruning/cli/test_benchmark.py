@@ -43,7 +43,10 @@ def test_text_and_document(capsys, tmp_path):
     assert "points lost, each relative to its own dense network" in text
     written = document.read_text()
     assert written.startswith("# Results\n\nOther.\n\n<!-- begin: One-shot pruning: MLPNet")
-    assert "| sparsity | masked | reconstruct | obs + reconstruct |" in written
+    assert (
+        "| sparsity | masked | reconstruct | obs + reconstruct | obs greedy + reconstruct |"
+        in written
+    )
 
 
 def test_a_checkpoint_of_others(capsys, tmp_path):

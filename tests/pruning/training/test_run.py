@@ -1,5 +1,6 @@
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
@@ -87,6 +88,21 @@ def test_other_training_images_are_noticed(paused, tmp_path, monkeypatch):
     monkeypatch.setattr(datasets, "load", load)
     with pytest.raises(RunError, match="other training images"):
         retrain(SPEC, folder=tmp_path, device="cpu")
+
+
+def test_a_finished_run_of_other_images_is_not_taken_for_this_one(tmp_path, monkeypatch):
+    spec = replace(SPEC, epochs=1)
+    card = retrain(spec, folder=tmp_path, device="cpu")
+    assert retrain(spec, folder=tmp_path, device="cpu") == card
+    plain = datasets.load
+
+    def load(name: str, split: str) -> Images:
+        images = plain(name, split)
+        return Images(images.pixels // 2, images.labels)
+
+    monkeypatch.setattr(datasets, "load", load)
+    with pytest.raises(RunError, match="is finished, but was trained on other images of digits"):
+        retrain(spec, folder=tmp_path, device="cpu")
 
 
 def test_the_test_images_are_read_after_the_last_epoch(tmp_path, monkeypatch):
