@@ -82,12 +82,13 @@ def comparison_task(recipe: Recipe, runs: Sequence[RunInfo]) -> Task:
 def _finished_runs(recipe: Recipe, runs: Sequence[RunInfo]) -> list[RunInfo]:
     members = []
     for run in runs:
-        if run.card is not None and run.spec is not None:
-            of_run = run.spec.recipe
-            is_same = (of_run.network, of_run.dataset) == (recipe.network, recipe.dataset)
-            if is_same:
-                members.append(run)
+        if run.card is not None and run.spec is not None and _is_of(run.spec.recipe, recipe):
+            members.append(run)
     return members[:MAX_COMPARED]
+
+
+def _is_of(one: Recipe, other: Recipe) -> bool:
+    return (one.network, one.dataset) == (other.network, other.dataset)
 
 
 def _is_readable(run: RunInfo) -> bool:
@@ -159,18 +160,26 @@ def draw_comparison(recipe: Recipe, points: Sequence[RunPoint]) -> None:
     )
 
 
-def draw_map(runs: Sequence[RunInfo]) -> None:
-    """Draw what was made from what; a click selects a run.
+def draw_map(recipe: Recipe, runs: Sequence[RunInfo]) -> None:
+    """Draw what was made from what, of one network and dataset; a click selects a run.
 
     Parameters
     ----------
+    recipe : Recipe
+        Gives network and dataset.
     runs : sequence of RunInfo
         All runs.
     """
     accuracies = {}
     for network, dataset in checkpoints.shipped():
         accuracies[f"{network} {dataset}"] = checkpoints.shared_card(network, dataset).test_accuracy
-    nodes = run_map(runs, accuracies)
+    members = [run for run in runs if run.spec and _is_of(run.spec.recipe, recipe)]
+    if not members:
+        st.caption("There are no runs of this network and dataset yet.")
+        return
+    if len(members) > MAX_COMPARED:
+        st.caption(f"The newest {MAX_COMPARED} of {len(members)} runs.")
+    nodes = run_map(members[:MAX_COMPARED], accuracies)
     st.plotly_chart(
         run_map_figure(nodes),
         key="run_map",

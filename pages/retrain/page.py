@@ -135,7 +135,7 @@ def _show_comparison(recipe: Recipe, runs: Sequence[RunInfo]) -> None:
     else:
         draw_comparison(recipe, points)
     st.subheader("What was made from what", anchor=False)
-    draw_map(runs)
+    draw_map(recipe, runs)
 
 
 render_page(page)

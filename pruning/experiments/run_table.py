@@ -28,6 +28,8 @@ class RunNode:
         On the test images; None if the run is not finished.
     is_run : bool
         Whether it is a run.
+    schedule : str
+        Label of its schedule; empty for a dense checkpoint.
     """
 
     name: str
@@ -36,6 +38,7 @@ class RunNode:
     depth: int
     accuracy: float | None
     is_run: bool
+    schedule: str = ""
 
 
 def runs_table(runs: Sequence[RunInfo]) -> pd.DataFrame:
@@ -117,15 +120,18 @@ def run_map(runs: Sequence[RunInfo], dense_accuracy: dict[str, float]) -> list[R
                 continue
             if parent not in nodes:
                 parent = f"{recipe.network} {recipe.dataset}"
-            nodes[run.name] = _node(run, parent, nodes[parent].depth + 1)
+            nodes[run.name] = _node(run, nodes[parent])
         if len(later) == len(waiting):  # a circle, which only damaged files can have
             break
         waiting = later
     return list(nodes.values())
 
 
-def _node(run: RunInfo, parent: str, depth: int) -> RunNode:
+def _node(run: RunInfo, parent: RunNode) -> RunNode:
+    """Make the node of a run; only its sparsity is named if its parent has the same schedule."""
     assert run.spec is not None
     accuracy = None if run.card is None else run.card.test_accuracy
-    label = f"{SCHEDULES[run.spec.schedule].label}, {run.sparsity:.1%}"
-    return RunNode(run.name, label, parent, depth, accuracy, True)
+    schedule, sparsity = SCHEDULES[run.spec.schedule].label, f"{run.sparsity:.1%}"
+    is_repeated = parent.is_run and parent.schedule == schedule
+    label = sparsity if is_repeated else f"{schedule}, {sparsity}"
+    return RunNode(run.name, label, parent.name, parent.depth + 1, accuracy, True, schedule)

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 from pruning.experiments.run_table import RunNode
 from pruning.figures.parts import CURVE_COLOURS, NEUTRAL, Trace, accuracy_axis, layout
 
-ROW_HEIGHT = 64
+ROW_HEIGHT = 46
 LABEL_SIZE = 12
 COMPRESSIONS = (1, 2, 3, 5, 10, 20, 30, 50, 100, 200, 300, 500, 1000)
 """Ticks of an axis of compression."""
@@ -59,8 +59,8 @@ def run_map_figure(nodes: Sequence[RunNode]) -> go.Figure:
     for node in nodes:
         if node.parent:
             parent = by_name[node.parent]
-            edges_x += [parent.depth, node.depth, None]
-            edges_y += [rows[parent.name], rows[node.name], None]
+            edges_x += [parent.depth, parent.depth, node.depth, None]  # down, then to the right
+            edges_y += [rows[parent.name], rows[node.name], rows[node.name], None]
     edges = {
         "type": "scatter",
         "mode": "lines",
@@ -78,8 +78,13 @@ def run_map_figure(nodes: Sequence[RunNode]) -> go.Figure:
         left=10,
         bottom=10,
     )
-    traces = [edges, _nodes([n for n in nodes if not n.is_run], rows, "dense network", NEUTRAL)]
-    traces.append(_nodes([n for n in nodes if n.is_run], rows, "run", CURVE_COLOURS[0]))
+    dense = [node for node in nodes if not node.is_run]
+    runs = [node for node in nodes if node.is_run]
+    traces = [
+        edges,
+        _nodes(dense, rows, "dense network", NEUTRAL, "top right"),
+        _nodes(runs, rows, "run", CURVE_COLOURS[0], "middle right"),
+    ]
     return go.Figure(traces, figure_layout)
 
 
@@ -105,7 +110,9 @@ def _rows(nodes: Sequence[RunNode]) -> dict[str, float]:
     return rows
 
 
-def _nodes(nodes: Sequence[RunNode], rows: dict[str, float], name: str, colour: str) -> Trace:
+def _nodes(
+    nodes: Sequence[RunNode], rows: dict[str, float], name: str, colour: str, position: str
+) -> Trace:
     texts = []
     for node in nodes:
         accuracy = "not finished" if node.accuracy is None else f"{node.accuracy:.2%}"
@@ -117,7 +124,7 @@ def _nodes(nodes: Sequence[RunNode], rows: dict[str, float], name: str, colour: 
         "x": [node.depth for node in nodes],
         "y": [rows[node.name] for node in nodes],
         "text": texts,
-        "textposition": "middle right",
+        "textposition": position,
         "textfont": {"size": LABEL_SIZE},
         "customdata": [node.name for node in nodes],
         "marker": {"size": 15, "color": colour},

@@ -73,7 +73,7 @@ def test_the_model_is_not_modified_and_the_share_is_reported():
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
     assert shares == sorted(shares) and shares[-1] == 1
-    assert len(shares) == 2 * (1 + 3 * 2)  # sparsities x (masked, and two draws of two others)
+    assert len(shares) == 2 * (1 + 3 * 2)  # sparsities x (masked, and two draws of three others)
 
 
 def test_recoveries_that_change_nothing_are_left_out():

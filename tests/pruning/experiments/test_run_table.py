@@ -38,6 +38,8 @@ def test_a_run_stands_below_what_it_was_made_from():
         (SECOND.name, FIRST.name, 2),
     ]
     assert nodes[0].accuracy == 0.98
+    labels = [node.label for node in nodes]
+    assert labels == ["lenet300 digits", "Fine-tune, 90.0%", "90.0%"]  # the schedule stands once
 
 
 def test_a_run_whose_parent_was_deleted_begins_at_the_dense_network():

@@ -27,8 +27,10 @@ def test_each_run_is_linked_to_what_it_was_made_from():
     places = dict(zip(runs.customdata, zip(runs.x, runs.y, strict=True), strict=True))
     places |= dict(zip(dense.customdata, zip(dense.x, dense.y, strict=True), strict=True))
     drawn = set()
-    for start in range(0, len(edges.x), 3):
-        drawn.add((edges.x[start], edges.y[start], edges.x[start + 1], edges.y[start + 1]))
+    for start in range(0, len(edges.x), 4):  # parent, corner, run, gap
+        corner, end = start + 1, start + 2
+        assert (edges.x[corner], edges.y[corner]) == (edges.x[start], edges.y[end])
+        drawn.add((edges.x[start], edges.y[start], edges.x[end], edges.y[end]))
     expected = {(*places[node.parent], *places[node.name]) for node in NODES if node.parent}
     assert drawn == expected
     assert len(set(places.values())) == len(NODES)
