@@ -1,5 +1,6 @@
 """Figures of a pruned network with the controls that belong to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -9,6 +10,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from pages.controls.amount import scores_are_weights
+from pages.explore.live_threshold import can_be_dragged, draw_live_threshold
 from pages.explore.unit_inspector import selected_unit, take_click
 from pages.state.session import SessionState, session
 from pages.state.url import ALL_LAYERS
@@ -35,13 +37,19 @@ HEATMAP_CHART = "heatmap"
 MASK_CHART = "mask of a layer"
 
 
-def draw_histogram(pruned: PrunedNetwork) -> None:
+KnownAccuracies = Sequence[tuple[float, float]]
+"""Values of the rule that have been measured, with their accuracies."""
+
+
+def draw_histogram(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
     """Draw the distribution of the weights, or of the scores of the last step.
 
     Parameters
     ----------
     pruned : PrunedNetwork
         The result of a recipe.
+    known : sequence of (float, float)
+        Shown while the threshold is dragged.
     """
     method = pruned.recipe.last_step.method
     if session.histogram_of is None or session.histogram_method != method:
@@ -57,17 +65,20 @@ def draw_histogram(pruned: PrunedNetwork) -> None:
         label_visibility="collapsed",
     )
     if chosen == WEIGHTS:
-        _draw_histogram_of_weights(pruned)
+        _draw_histogram_of_weights(pruned, known)
     elif not pruned.ranking:
         st.caption("Earlier steps have removed all units that this step could score.")
     elif any(pruned.groups[name].names for name in pruned.ranking):
         _draw_named_scores(pruned)
     else:
-        _draw_histogram_of_scores(pruned)
+        _draw_histogram_of_scores(pruned, known)
 
 
-def _draw_histogram_of_weights(pruned: PrunedNetwork) -> None:
+def _draw_histogram_of_weights(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
     layer, log = _draw_histogram_controls(list(prunable(pruned.model)))
+    if can_be_dragged(pruned, of_weights=True):
+        draw_live_threshold(pruned, known, layer=layer, of_weights=True, log=log)
+        return
     has_weight_threshold = scores_are_weights(pruned.recipe.last_step)
     values, kept = pruned.weights(layer)
     figure = histogram(
@@ -82,8 +93,11 @@ def _draw_histogram_of_weights(pruned: PrunedNetwork) -> None:
     st.plotly_chart(figure, key=HISTOGRAM_CHART, alt=alt, **CHART)
 
 
-def _draw_histogram_of_scores(pruned: PrunedNetwork) -> None:
+def _draw_histogram_of_scores(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
     layer, log = _draw_histogram_controls(list(pruned.ranking))
+    if can_be_dragged(pruned, of_weights=False):
+        draw_live_threshold(pruned, known, layer=layer, of_weights=False, log=log)
+        return
     step = pruned.recipe.last_step
     unit = METHODS[step.method].unit_in(step.grouping)
     values, kept = pruned.scores(layer)

@@ -93,6 +93,31 @@ def draw_curve(
     )
 
 
+def known_accuracies(recipe: Recipe, points: CurvePoints | None) -> list[tuple[float, float]]:
+    """Return what has been measured of the curve of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        A recipe with one value for all layers.
+    points : tuple of Evaluation or None
+        The curve, as far as it is computed.
+
+    Returns
+    -------
+    list of (float, float)
+        Value of the rule and accuracy, a value once; none if the values are patterns.
+    """
+    if isinstance(recipe.last_step.value, str):
+        return []
+    family = without_value(recipe)
+    visited = [point.evaluation for point in session.visited if point.family == family]
+    known = {}
+    for evaluation in [*(points or ()), *visited]:
+        known[float(evaluation.recipe.last_step.value)] = evaluation.accuracy.value
+    return sorted(known.items())
+
+
 def curve_task(recipe: Recipe) -> Task | None:
     """Return the task that computes the curve of a recipe.
 

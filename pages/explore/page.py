@@ -8,7 +8,7 @@ from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
 from pages.explore.charts import draw_heatmap, draw_histogram, draw_mask
-from pages.explore.curve import curve_task, draw_curve, remember_visited
+from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
 from pages.explore.metrics import (
     ACCURACY_TASK,
     RECOVERY_TASK,
@@ -71,11 +71,14 @@ def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork
 def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
     accuracy = accuracy_task(pruned)
     start(accuracy)
+    curve = curve_task(pruned.recipe)
+    points = None if curve is None else wait_for(curve)
+    known = [] if curve is None else known_accuracies(pruned.recipe, points)
     metrics = st.container(key="numbers")
     with st.container(key="pictures"):  # drawn while the accuracy is measured
         top_left, top_right = st.columns(2)
         with top_left:
-            draw_histogram(pruned)
+            draw_histogram(pruned, known)
         with top_right:
             draw_heatmap(pruned)
         bottom_left, curve_slot = st.columns(2)
@@ -96,8 +99,6 @@ def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
     if result is not None:
         remember_visited(result)
     current = result or partial_result(task)
-    curve = curve_task(pruned.recipe)
-    points = None if curve is None else wait_for(curve)
     with curve_slot:
         draw_curve(pruned.recipe, current, curve, points)
     draw_unit_inspector(pruned)

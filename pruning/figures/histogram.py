@@ -44,7 +44,7 @@ def histogram(
     go.Figure
         The outermost bins also hold the values of the largest 0.1%.
     """
-    low, high = _range(values, mirrored)
+    low, high = value_range(values, mirrored=mirrored)
     clipped = np.clip(values, low, high)  # outliers would squeeze all others into one line
     bins = BINS if len(values) > FEW else BINS_OF_FEW
     counts, edges = np.histogram(clipped, bins, (low, high))
@@ -67,7 +67,21 @@ def histogram(
     )
 
 
-def _range(values: np.ndarray, mirrored: bool) -> tuple[float, float]:
+def value_range(values: np.ndarray, *, mirrored: bool) -> tuple[float, float]:
+    """Return the ends of the horizontal axis.
+
+    Parameters
+    ----------
+    values : np.ndarray
+        (n,) weights or scores.
+    mirrored : bool
+        Whether the range is symmetric.
+
+    Returns
+    -------
+    tuple of float
+        Without the largest 0.1%.
+    """
     if not len(values):
         return -1.0, 1.0
     if mirrored:

@@ -3,6 +3,8 @@
 import statistics
 import time
 
+from tests.browser.conftest import sidebar_slider
+
 # A change counts when the frame that shows it has been painted. The table's hidden copy for screen
 # readers is updated 0.2 s after its picture, on purpose; only that is left out.
 WATCH = """(place) => {
@@ -23,7 +25,7 @@ def slider_latencies(
 ) -> list[float]:
     """Seconds from each key press to the last change of a part of the page."""
     page.evaluate(WATCH, place)
-    slider = page.get_by_role("slider").first
+    slider = sidebar_slider(page).first
     slider.focus()
     taken = []
     for move in range(moves):

@@ -38,7 +38,7 @@ def move_slider(page: Page, key: str) -> None:
         An arrow key.
     """
     before = page.url
-    slider = page.get_by_role("slider")
+    slider = conftest.sidebar_slider(page)
     slider.focus()
     page.keyboard.press(key)
     page.wait_for_function("url => location.href !== url", arg=before, timeout=MOVE_TIMEOUT_MS)

@@ -116,3 +116,8 @@ def settle(page) -> None:
     page.wait_for_selector(QUIET, timeout=60_000)
     page.wait_for_timeout(300)
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def sidebar_slider(page):
+    """The slider of the value of a rule."""
+    return page.get_by_test_id("stSidebar").get_by_role("slider")

@@ -53,6 +53,12 @@ def charts(at: AppTest) -> list[dict]:
     return [json.loads(chart.proto.spec) for chart in at.get("plotly_chart")]
 
 
+def live_histogram_of(at: AppTest) -> dict:
+    """Return the data of the live histogram of the page."""
+    [component] = at.get("bidi_component")
+    return json.loads(component.proto.json)
+
+
 def trace(at: AppTest, name: str) -> dict:
     """Return a trace of the last chart, by name."""
     for candidate in charts(at)[-1]["data"]:

@@ -29,7 +29,7 @@ def test_the_first_page_shows_a_pruned_network_without_any_download():
     ]
     assert at.sidebar.selectbox(key="network").value == "lenet5"
     assert at.sidebar.selectbox(key="dataset").value == "digits"
-    assert len(charts(at)) == 4
+    assert len(charts(at)) == 3
     assert len(at.dataframe) == 1
     assert all(chart.proto.alt for chart in at.get("plotly_chart"))
     for chart in charts(at):

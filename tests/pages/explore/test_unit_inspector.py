@@ -24,7 +24,7 @@ def test_a_unit_is_explained():
     assert shown["Threshold"] == f"{explanation.threshold:.4g}"
     verdict = "**Removed**" if explanation.removed else "**Kept**"
     assert any(verdict in text.value for text in at.main.markdown)
-    assert len(charts(at)) == 6
+    assert len(charts(at)) == 5
 
 
 def test_units_of_every_method_are_explained():

@@ -75,7 +75,7 @@ def test_a_cancelled_run_is_deleted():
     at.main.number_input[0].set_value(500).run()
     click(at, "Start")
     assert [run.name for run in list_runs()] == [spec.name]
-    click(at, "Cancel")
+    at.main.button(key="cancel run").click().run()
     deadline = time.monotonic() + WAIT_S
     while run_jobs.job_of(spec.name) is not None or list_runs():
         assert time.monotonic() < deadline

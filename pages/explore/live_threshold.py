@@ -1,0 +1,96 @@
+"""The live threshold: a histogram whose threshold is dragged in the browser, without a rerun."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import streamlit as st
+
+from pages.controls.amount import scores_are_weights
+from pages.state.messages import escape_markdown, sentence
+from pages.state.session import session
+from pages.state.url import show_recipe
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.experiments.threshold_table import has_threshold_table, threshold_table
+from pruning.figures.live_histogram import live_histogram
+from pruning.methods.rules import RULES
+
+KEY = "live_threshold"
+ASSETS = Path(__file__).parents[2] / "assets" / "live_threshold"
+PERCENT_DIGITS = 3
+VALUE_DIGITS = 6
+
+_component = st.components.v2.component(
+    KEY,
+    html=(ASSETS / "component.html").read_text(),
+    css=(ASSETS / "component.css").read_text(),
+    js=(ASSETS / "component.js").read_text(),
+)
+
+
+def can_be_dragged(pruned: PrunedNetwork, *, of_weights: bool) -> bool:
+    """Return whether the threshold of a histogram can be dragged.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    of_weights : bool
+        Whether weights are shown, else scores.
+
+    Returns
+    -------
+    bool
+        True if one number decides what the last step removes, the sidebar shows that step, and its
+        scores are what the axis shows.
+    """
+    recipe = pruned.recipe
+    if of_weights and not scores_are_weights(recipe.last_step):
+        return False
+    is_shown = session.active_step in (None, len(recipe.previous_steps))
+    return is_shown and has_threshold_table(recipe)
+
+
+def draw_live_threshold(
+    pruned: PrunedNetwork,
+    known: Sequence[tuple[float, float]],
+    *,
+    layer: str | None,
+    of_weights: bool,
+    log: bool,
+) -> None:
+    """Draw a histogram whose threshold can be dragged.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        A network for which `can_be_dragged` holds.
+    known : sequence of (float, float)
+        Values of the rule that have been measured, with their accuracies.
+    layer : str or None
+        The layer or group that is shown; None for all of them.
+    of_weights : bool
+        Whether weights are shown, else scores.
+    log : bool
+        Whether counts are on a log scale.
+    """
+    table = threshold_table(pruned.recipe)
+    data = live_histogram(pruned, table, layer=layer, of_weights=of_weights, log=log)
+    data["known"] = [list(point) for point in known]
+    _component(key=KEY, data=data, on_value_change=_take_value)
+
+
+def _take_value() -> None:
+    """Show the value that was chosen in the browser, in a callback."""
+    value, recipe = st.session_state[KEY].get("value"), session.recipe
+    if recipe is None or not isinstance(value, int | float) or not math.isfinite(value):
+        return
+    rule = RULES[recipe.last_step.rule]
+    if rule.max_value == 1:
+        rounded = round(value, PERCENT_DIGITS)
+    else:
+        rounded = float(f"{value:.{VALUE_DIGITS}g}")
+    try:
+        show_recipe(recipe.with_last_step(value=rounded))
+    except ValueError as error:
+        session.message = escape_markdown(sentence(error))

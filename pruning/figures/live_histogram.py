@@ -1,0 +1,150 @@
+"""Histogram of weights or scores whose threshold the browser moves by itself: its data as JSON."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pruning.engine.pruned_network import PrunedNetwork
+from pruning.engine.trained_network import trained_network
+from pruning.experiments.threshold_table import ThresholdTable
+from pruning.figures.histogram import BINS, BINS_OF_FEW, FEW, value_range
+from pruning.methods.rules import RULES
+from pruning.methods.units import METHODS
+from pruning.models import prunable
+
+_NOTHING = np.empty(0, np.float32)
+DIGITS = 5
+"""Significant digits of thresholds and values in JSON."""
+
+
+@dataclass(frozen=True, eq=False)
+class _Values:
+    """The values of a histogram, by what a step can do with them.
+
+    Attributes
+    ----------
+    removable : dict of str to np.ndarray
+        By group that is shown: weights, or scores, that the step may remove.
+    kept, removed : np.ndarray
+        Values that remain whatever the step removes, and those that earlier steps have removed.
+    """
+
+    removable: dict[str, np.ndarray]
+    kept: np.ndarray
+    removed: np.ndarray
+
+
+def live_histogram(
+    pruned: PrunedNetwork, table: ThresholdTable, *, layer: str | None, of_weights: bool, log: bool
+) -> dict[str, Any]:
+    """Return what the browser needs to draw a histogram at any threshold.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        What the recipe removes; the browser begins with it.
+    table : ThresholdTable
+        What other values remove.
+    layer : str or None
+        The layer or group that is shown; None for all of them.
+    of_weights : bool
+        Whether weights with their signs are shown; their absolute values are the scores.
+    log : bool
+        Whether counts are on a log scale.
+
+    Returns
+    -------
+    dict
+        JSON values: bins of each group and of what the step cannot remove, and the table.
+    """
+    step = pruned.recipe.last_step
+    parts = _weights(pruned, layer) if of_weights else _scores(pruned, layer)
+    everything = np.concatenate([*parts.removable.values(), parts.kept, parts.removed])
+    low, high = value_range(everything, mirrored=of_weights)
+    bins = BINS if len(everything) > FEW else BINS_OF_FEW
+
+    def count(values: np.ndarray) -> list[int]:
+        counts, _ = np.histogram(np.clip(values, low, high), bins, (low, high))
+        return counts.tolist()
+
+    first, *others = table.thresholds.values()
+    are_common = all(np.array_equal(first, other, equal_nan=True) for other in others)
+    groups = []
+    for name, ranked in pruned.ranking.items():
+        selected = pruned.selection[name]
+        shown = parts.removable.get(name)
+        group = {
+            "name": name,
+            "units": len(ranked),
+            "sigma": ranked.std if of_weights else 0.0,
+            "counts": table.counts[name].tolist(),
+            "thresholds": None if are_common else _rounded(table.thresholds[name]),
+            "bins": None if shown is None else count(shown),
+            "removed": selected.count,
+            "threshold": float(f"{selected.threshold:.{DIGITS}g}"),
+        }
+        groups.append(group)
+    gone = len(parts.removed)
+    gone += sum(group["removed"] for group in groups if group["bins"])
+    values_shown = "weights" if of_weights else "scores"
+    alt = (
+        f"Histogram of the {len(everything):,} {values_shown} of {layer or 'all layers'}: "
+        f"{len(everything) - gone:,} kept, {gone:,} removed."
+    )
+    rule, unit = RULES[step.rule], METHODS[step.method].unit_in(step.grouping)
+    return {
+        "unit": unit,
+        "title": "weight" if of_weights else f"score of the {unit}",
+        "alt": alt,
+        "mirrored": of_weights,
+        "log": log,
+        "low": low,
+        "high": high,
+        "kept": count(parts.kept),
+        "removed": count(parts.removed),
+        "groups": groups,
+        "thresholds": _rounded(first) if are_common else None,
+        "values": _rounded(table.values, 9),
+        "value": float(step.value),
+        "label": rule.label,
+        "percent": rule.max_value == 1,
+        "parameters": pruned.masked.parameters,
+        "all_parameters": pruned.dense.parameters,
+        "parameter_counts": table.parameter_counts.tolist(),
+    }
+
+
+def _weights(pruned: PrunedNetwork, layer: str | None) -> _Values:
+    masks, start = pruned.masks.complete(pruned.model), trained_network(pruned.recipe).masks
+    removable, kept, removed = {}, [_NOTHING], [_NOTHING]
+    for name, module in prunable(pruned.model).items():
+        if layer not in (None, name):
+            continue
+        parameter = f"{name}.weight"
+        weights = module.weight.detach().numpy().ravel()
+        is_fixed = np.ones(len(weights), bool)
+        if name in pruned.ranking:
+            ranked = pruned.ranking[name]
+            chosen = ranked.order[: ranked.removable]
+            removable[name] = weights[chosen]
+            is_fixed[chosen] = False
+        if parameter in start:
+            is_fixed &= start[parameter].numpy().ravel()
+        is_kept = masks[parameter].numpy().ravel()
+        kept.append(weights[is_fixed & is_kept])
+        removed.append(weights[is_fixed & ~is_kept])
+    return _Values(removable, np.concatenate(kept), np.concatenate(removed))
+
+
+def _scores(pruned: PrunedNetwork, group: str | None) -> _Values:
+    removable, kept = {}, [_NOTHING]
+    for name, ranked in pruned.ranking.items():
+        if group in (None, name):
+            removable[name] = ranked.values[: ranked.removable]
+            kept.append(ranked.values[ranked.removable :])
+    return _Values(removable, np.concatenate(kept), _NOTHING)
+
+
+def _rounded(values: np.ndarray, digits: int = DIGITS) -> list[float]:
+    return [float(f"{value:.{digits}g}") for value in values]
