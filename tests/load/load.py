@@ -1,0 +1,123 @@
+"""Many visitors at once: ``python -m tests.load.load --visitors 30``; `make load` runs it."""
+
+import argparse
+import asyncio
+import statistics
+from collections.abc import Sequence
+
+import numpy as np
+
+from tests.benchmarks.memory import resident_megabytes, server_process
+from tests.browser.conftest import serving
+from tests.load.visitor import Visitor
+
+QUERY = "network=lenet5&dataset=mnist&sparsity=0.5"
+
+
+async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
+    """Let all visitors come within some seconds, and wait until they have left.
+
+    Parameters
+    ----------
+    address : str
+        Of the server.
+    options : argparse.Namespace
+        Of the command line.
+
+    Returns
+    -------
+    list of Visitor
+        With what they measured.
+    """
+    address = address.replace("http://", "ws://")
+    visitors = [Visitor(address, options.query, seed) for seed in range(options.visitors)]
+
+    async def come(index: int, visitor: Visitor) -> None:
+        await asyncio.sleep(options.arrival * index / len(visitors))
+        await visitor.visit(options.seconds, options.least_pause, options.most_pause)
+
+    coming = [come(index, visitor) for index, visitor in enumerate(visitors)]
+    for visitor, error in zip(
+        visitors, await asyncio.gather(*coming, return_exceptions=True), strict=True
+    ):
+        if error is not None:
+            visitor.errors.append(f"{type(error).__name__}: {error}")
+    return visitors
+
+
+def describe(seconds: Sequence[float]) -> str:
+    """Format durations.
+
+    Parameters
+    ----------
+    seconds : sequence of float
+        Any durations.
+
+    Returns
+    -------
+    str
+        Median, 95th percentile and worst.
+    """
+    if not seconds:
+        return "none"
+    percentile = float(np.percentile(seconds, 95))
+    return (
+        f"median {statistics.median(seconds):.2f} s, 95th percentile {percentile:.2f} s, "
+        f"worst {max(seconds):.2f} s ({len(seconds)})"
+    )
+
+
+def report(visitors: Sequence[Visitor], seconds: float) -> None:
+    """Print what the visitors measured.
+
+    Parameters
+    ----------
+    visitors : sequence of Visitor
+        All visitors.
+    seconds : float
+        How long they moved.
+    """
+    moves = [move for visitor in visitors for move in visitor.moves]
+    answered = [move for move in moves if move.first is not None]
+    print(f"opened: {describe([visitor.opened for visitor in visitors if visitor.opened])}")
+    print(f"moves a second: {len(moves) / seconds:.2f}, {len(moves)} in all")
+    print(f"first answer: {describe([move.first for move in answered])}")
+    complete = [move.complete for move in moves if move.complete is not None]
+    print(f"complete answer: {describe(complete)}")
+    print(f"superseded or unanswered moves: {len(moves) - len(answered)}")
+    last = [visitor.moves[-1] for visitor in visitors if visitor.moves]
+    resting = sum(move.complete is not None for move in last)
+    print(f"visitors whose last move has its complete accuracy: {resting} of {len(last)}")
+    medians = []
+    for visitor in visitors:
+        own = [move.first for move in visitor.moves if move.first is not None]
+        if own:
+            medians.append(statistics.median(own))
+    if medians:
+        ratio = max(medians) / statistics.median(medians)
+        print(f"slowest visitor's median / median of the visitors: {ratio:.2f}")
+    errors = [error for visitor in visitors for error in visitor.errors]
+    print(f"errors: {len(errors)} {sorted(set(errors))[:5]}")
+
+
+def main() -> None:
+    """Start a server, let the visitors come, and print what they measured."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--visitors", type=int, default=30)
+    parser.add_argument("--seconds", type=float, default=60, help="of moving")
+    parser.add_argument("--arrival", type=float, default=20, help="seconds in which all come")
+    parser.add_argument("--least-pause", type=float, default=3)
+    parser.add_argument("--most-pause", type=float, default=5)
+    parser.add_argument("--query", default=QUERY)
+    options = parser.parse_args()
+    with serving() as address:
+        process = server_process(address)
+        before = resident_megabytes(process)
+        visitors = asyncio.run(visit_all(address, options))
+        report(visitors, options.seconds)
+        after = resident_megabytes(process)
+        print(f"memory: {before:,.0f} MB before, {after:,.0f} MB after")
+
+
+if __name__ == "__main__":
+    main()
