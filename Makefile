@@ -2,15 +2,17 @@
 # make check  format, lint, types, layers and the quick tests
 # make test   run every test
 # make bench  measure what must be fast, beside the plain PyTorch way
+# make load   many visitors at once (VISITORS=30)
 # make shot   make the README's screenshot
 # Each sets up all it needs, once.
 
 PORT ?= 8501
+VISITORS ?= 30
 HOST ?= localhost
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 
-.PHONY: app check test bench shot
+.PHONY: app check test bench load shot
 app: .venv/app.done
 	$(BIN)/python serve.py --server.port $(PORT) --server.address $(HOST)
 
@@ -28,6 +30,9 @@ test: .venv/dev.done
 bench: .venv/dev.done
 	$(BIN)/python tests/browser/chromium.py
 	$(BIN)/python -m tests.benchmarks.bench $(ARGS)
+
+load: .venv/dev.done
+	$(BIN)/python -m tests.load.load --visitors $(VISITORS) $(ARGS)
 
 shot: .venv/dev.done
 	$(BIN)/python tests/browser/chromium.py

@@ -4,8 +4,9 @@
 const MARGIN = { left: 56, right: 10, top: 8, bottom: 40 };
 const SVG = "http://www.w3.org/2000/svg";
 const LEAST_KNOWN = 3;
+const PAGE_STEPS = 100;
 const KEY_COMMIT_MS = 350;
-const POINTER_WAITS = "prunescope-dragging";
+const DIMMED_CLASS = "prunescope-dragging";
 const states = new WeakMap();
 
 export default function (component) {
@@ -30,12 +31,12 @@ function create(root) {
   const state = {
     plot: find(".plot"), svg: find("svg"), handle: find(".handle"), mirror: find(".mirror"),
     summary: find(".summary"), layers: find(".layers"),
-    position: 0, dragging: false, frame: 0, timer: 0, data: null,
+    position: 0, pointer: null, frame: 0, timer: 0, data: null,
   };
   state.plot.addEventListener("pointerdown", (event) => startDrag(state, event));
-  state.plot.addEventListener("pointermove", (event) => state.dragging && drag(state, event));
-  state.plot.addEventListener("pointerup", (event) => endDrag(state, event));
-  state.plot.addEventListener("pointercancel", (event) => endDrag(state, event));
+  state.plot.addEventListener("pointermove", (event) => isDragging(state, event) && drag(state, event));
+  state.plot.addEventListener("pointerup", (event) => isDragging(state, event) && release(state));
+  state.plot.addEventListener("pointercancel", (event) => isDragging(state, event) && goBack(state));
   state.handle.addEventListener("keydown", (event) => pressKey(state, event));
   state.observer = new ResizeObserver(() => state.data && layOut(state));
   state.observer.observe(state.plot);
@@ -45,12 +46,12 @@ function create(root) {
 // ------------------------------------------------------------------ what Python says
 
 function accept(state, data) {
-  if (state.dragging || !data) return;
+  if (!data || state.pointer !== null || state.timer) return;
   state.data = data;
   state.reference = referenceThresholds(data);
-  state.totals = data.values.map((_, k) => sum(data.groups.map((group) => group.counts[k])));
-  const removed = sum(data.groups.map((group) => group.removed));
-  state.position = positionOf(state.totals, removed);
+  const sign = signOf(data);
+  state.signedValues = data.values.map((value) => sign * value);
+  state.position = positionOf(state.signedValues, sign * data.value);
   state.shown = {
     value: data.value,
     counts: data.groups.map((group) => group.removed),
@@ -59,9 +60,14 @@ function accept(state, data) {
     isExact: true,
   };
   state.line = lineOf(state, state.shown);
-  state.known = knownPoints(data);
+  state.known = knownPoints(state, data);
   setDimmed(false);
   layOut(state);
+}
+
+// Values of some rules fall while more is removed.
+function signOf(data) {
+  return data.values.at(-1) >= data.values[0] ? 1 : -1;
 }
 
 // The handle of several layers stands at the mean of their thresholds.
@@ -84,13 +90,11 @@ function lineOf(state, shown) {
   return units ? weighted / units : 0;
 }
 
-// Measured accuracies by position in the table; values of some rules fall while more is removed.
-function knownPoints(data) {
-  const last = data.values.length - 1;
-  const sign = data.values[last] >= data.values[0] ? 1 : -1;
-  const signed = data.values.map((value) => sign * value);
+// Measured accuracies by position in the table.
+function knownPoints(state, data) {
+  const sign = signOf(data);
   const points = data.known.map(([value, accuracy]) =>
-    [positionOf(signed, sign * value), accuracy]);
+    [positionOf(state.signedValues, sign * value), accuracy]);
   points.sort((one, other) => one[0] - other[0]);
   return points.length >= LEAST_KNOWN ? points : [];
 }
@@ -144,9 +148,9 @@ function moveTo(state, position) {
 // ------------------------------------------------------------------ pointer and keys
 
 function startDrag(state, event) {
-  if (!state.data || event.button > 0) return;
-  state.dragging = true;
-  clearTimeout(state.timer);
+  if (!state.data || event.button > 0 || state.pointer !== null) return;
+  state.pointer = event.pointerId;
+  stopTimer(state);
   state.plot.setPointerCapture(event.pointerId);
   state.handle.focus({ preventScroll: true });
   event.preventDefault();
@@ -161,40 +165,70 @@ function drag(state, event) {
   setDimmed(true);
   const threshold = mirrored ? Math.abs(x) : x;
   const isBeyond = x >= high || (mirrored && x <= low);
-  moveTo(state, isBeyond ? state.data.values.length - 1 : positionOf(state.reference, threshold));
+  const position = positionOf(state.reference, threshold);
+  moveTo(state, isBeyond ? Math.max(position, firstWithout(state.data)) : position);
 }
 
-function endDrag(state, event) {
-  if (!state.dragging) return;
-  state.dragging = false;
-  if (state.plot.hasPointerCapture(event.pointerId)) {
-    state.plot.releasePointerCapture(event.pointerId);
+function isDragging(state, event) {
+  return state.pointer !== null && state.pointer === event.pointerId;
+}
+
+// First index at which nothing of what is shown is left.
+function firstWithout(data) {
+  const groups = data.groups.filter((group) => group.bins);
+  return data.values.findIndex((_, k) =>
+    groups.every((group) => group.counts[k] >= group.counts.at(-1)));
+}
+
+function endDrag(state) {
+  if (state.plot.hasPointerCapture(state.pointer)) {
+    state.plot.releasePointerCapture(state.pointer);
   }
+  state.pointer = null;
+}
+
+function release(state) {
+  endDrag(state);
   commit(state);
+}
+
+// The browser has taken the pointer, to scroll: nothing was chosen.
+function goBack(state) {
+  endDrag(state);
+  accept(state, state.component.data);
+}
+
+function stopTimer(state) {
+  clearTimeout(state.timer);
+  state.timer = 0;
 }
 
 function pressKey(state, event) {
   if (!state.data) return;
-  const last = state.data.values.length - 1;
+  const { values, step } = state.data;
+  const page = step ? PAGE_STEPS : values.length / 20;
   const moves = {
     ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1,
-    PageUp: last / 20, PageDown: -last / 20, Home: -Infinity, End: Infinity,
+    PageUp: page, PageDown: -page, Home: -Infinity, End: Infinity,
   };
   if (!(event.key in moves)) return;
   event.preventDefault();
   setDimmed(true);
-  moveTo(state, state.position + moves[event.key]);
-  clearTimeout(state.timer);
+  const move = moves[event.key];
+  const isStep = step && Number.isFinite(move);
+  moveTo(state, isStep ? positionOf(values, state.shown.value + move * step) : state.position + move);
+  stopTimer(state);
   state.timer = setTimeout(() => commit(state), KEY_COMMIT_MS);
 }
 
 function commit(state) {
-  state.component.setStateValue("value", state.shown.value);
+  stopTimer(state);
+  state.component.setTriggerValue("released", state.shown.value);
 }
 
 // The accuracy that was measured last belongs to another threshold while this one moves.
 function setDimmed(isDimmed) {
-  document.body.classList.toggle(POINTER_WAITS, isDimmed);
+  document.body.classList.toggle(DIMMED_CLASS, isDimmed);
 }
 
 // ------------------------------------------------------------------ painting
@@ -315,7 +349,8 @@ function keptInBins(state) {
   const kept = data.kept.slice();
   data.groups.forEach((group, index) => {
     if (!group.bins) return;
-    const isEverything = shown.counts[index] >= group.counts[group.counts.length - 1];
+    const removable = sum(group.bins);
+    const isEverything = removable > 0 && shown.counts[index] >= removable;
     const threshold = isEverything ? Infinity : shown.thresholds[index];
     for (let bin = 0; bin < bins; bin += 1) {
       if (!group.bins[bin]) continue;
@@ -351,10 +386,11 @@ function paint(state) {
 
 function placeHandles(state) {
   const { data, handle, mirror } = state;
-  const clipped = (value) => Math.min(Math.max(value, data.low), data.high);
+  const least = data.mirrored ? 0 : data.low;  // no weight is below a negative threshold
+  const clipped = (value) => Math.min(Math.max(value, least), data.high);
   handle.style.left = `${state.x(clipped(state.line))}px`;
   mirror.style.display = data.mirrored ? "" : "none";
-  mirror.style.left = `${state.x(clipped(-state.line))}px`;
+  mirror.style.left = `${state.x(-clipped(state.line))}px`;
   const lines = data.thresholds ? [] : state.shown.thresholds;
   const bottom = state.plot.clientHeight - MARGIN.bottom;
   let path = "";

@@ -76,7 +76,7 @@ def draw_histogram(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
 
 def _draw_histogram_of_weights(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
     layer, log = _draw_histogram_controls(list(prunable(pruned.model)))
-    if can_be_dragged(pruned, of_weights=True):
+    if can_be_dragged(pruned, layer=layer, of_weights=True):
         draw_live_threshold(pruned, known, layer=layer, of_weights=True, log=log)
         return
     has_weight_threshold = scores_are_weights(pruned.recipe.last_step)
@@ -95,7 +95,7 @@ def _draw_histogram_of_weights(pruned: PrunedNetwork, known: KnownAccuracies) ->
 
 def _draw_histogram_of_scores(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
     layer, log = _draw_histogram_controls(list(pruned.ranking))
-    if can_be_dragged(pruned, of_weights=False):
+    if can_be_dragged(pruned, layer=layer, of_weights=False):
         draw_live_threshold(pruned, known, layer=layer, of_weights=False, log=log)
         return
     step = pruned.recipe.last_step

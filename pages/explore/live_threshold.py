@@ -1,6 +1,5 @@
 """The live threshold: a histogram whose threshold is dragged in the browser, without a rerun."""
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,11 +12,10 @@ from pages.state.url import show_recipe
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.experiments.threshold_table import has_threshold_table, threshold_table
 from pruning.figures.live_histogram import live_histogram
-from pruning.methods.rules import RULES
 
 KEY = "live_threshold"
 ASSETS = Path(__file__).parents[2] / "assets" / "live_threshold"
-PERCENT_DIGITS = 3
+SPARSITY_DIGITS = 3
 VALUE_DIGITS = 6
 
 _component = st.components.v2.component(
@@ -28,13 +26,15 @@ _component = st.components.v2.component(
 )
 
 
-def can_be_dragged(pruned: PrunedNetwork, *, of_weights: bool) -> bool:
+def can_be_dragged(pruned: PrunedNetwork, *, layer: str | None, of_weights: bool) -> bool:
     """Return whether the threshold of a histogram can be dragged.
 
     Parameters
     ----------
     pruned : PrunedNetwork
         The result of a recipe.
+    layer : str or None
+        The layer or group that is shown; None for all of them.
     of_weights : bool
         Whether weights are shown, else scores.
 
@@ -42,10 +42,12 @@ def can_be_dragged(pruned: PrunedNetwork, *, of_weights: bool) -> bool:
     -------
     bool
         True if one number decides what the last step removes, the sidebar shows that step, and its
-        scores are what the axis shows.
+        scores are what the axis shows; a layer that does not take part has no threshold.
     """
     recipe = pruned.recipe
     if of_weights and not scores_are_weights(recipe.last_step):
+        return False
+    if layer not in (None, *pruned.ranking):
         return False
     is_shown = session.active_step in (None, len(recipe.previous_steps))
     return is_shown and has_threshold_table(recipe)
@@ -77,20 +79,22 @@ def draw_live_threshold(
     table = threshold_table(pruned.recipe)
     data = live_histogram(pruned, table, layer=layer, of_weights=of_weights, log=log)
     data["known"] = [list(point) for point in known]
-    _component(key=KEY, data=data, on_value_change=_take_value)
+    data["release"] = session.live_releases  # so that every release is answered by new data
+    _component(key=KEY, data=data, on_released_change=_take_value)
 
 
 def _take_value() -> None:
     """Show the value that was chosen in the browser, in a callback."""
-    value, recipe = st.session_state[KEY].get("value"), session.recipe
-    if recipe is None or not isinstance(value, int | float) or not math.isfinite(value):
+    session.live_releases += 1
+    value, recipe = st.session_state[KEY].get("released"), session.recipe
+    if recipe is None or type(value) not in (int, float):
         return
-    rule = RULES[recipe.last_step.rule]
-    if rule.max_value == 1:
-        rounded = round(value, PERCENT_DIGITS)
-    else:
-        rounded = float(f"{value:.{VALUE_DIGITS}g}")
     try:
+        number = float(value)
+        if recipe.last_step.rule == "sparsity":
+            rounded = round(number, SPARSITY_DIGITS)
+        else:
+            rounded = float(f"{number:.{VALUE_DIGITS}g}")
         show_recipe(recipe.with_last_step(value=rounded))
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         session.message = escape_markdown(sentence(error))

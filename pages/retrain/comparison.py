@@ -179,7 +179,7 @@ def draw_map(recipe: Recipe, runs: Sequence[RunInfo]) -> None:
         return
     if len(members) > MAX_COMPARED:
         st.caption(f"The newest {MAX_COMPARED} of {len(members)} runs.")
-    nodes = run_map(members[:MAX_COMPARED], accuracies)
+    nodes = run_map(_with_ancestors(members[:MAX_COMPARED], members), accuracies)
     st.plotly_chart(
         run_map_figure(nodes),
         key="run_map",
@@ -188,6 +188,20 @@ def draw_map(recipe: Recipe, runs: Sequence[RunInfo]) -> None:
         selection_mode="points",
         **CHART,
     )
+
+
+def _with_ancestors(chosen: list[RunInfo], runs: list[RunInfo]) -> list[RunInfo]:
+    """Add the runs that the chosen ones were made from."""
+    by_name = {run.name: run for run in runs}
+    shown = {run.name: run for run in chosen}
+    waiting = list(chosen)
+    while waiting:
+        run = waiting.pop()
+        parent = by_name.get(run.spec.recipe.checkpoint) if run.spec else None
+        if parent is not None and parent.name not in shown:
+            shown[parent.name] = parent
+            waiting.append(parent)
+    return list(shown.values())
 
 
 def _select_clicked() -> None:

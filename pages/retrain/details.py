@@ -11,7 +11,6 @@ from pages.retrain.form import describe_seconds
 from pages.state.messages import describe_error, escape_markdown, sentence
 from pages.state.run_jobs import (
     cancel_run,
-    delete_if_cancelled,
     job_of,
     may_change,
     pause_run,
@@ -75,7 +74,6 @@ def _draw_heading(run: RunInfo) -> None:
 def _draw_progress(run: RunInfo, job: Job) -> None:
     """Draw a run in training; called every second."""
     if job.done:
-        delete_if_cancelled(run.name)  # it was still waiting for its turn
         if job.failed and not isinstance(job.error, Cancelled):
             session.message = escape_markdown(describe_error(job.error))
         st.rerun()

@@ -7,6 +7,7 @@ waits, such as the slider of another visitor.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 
 import streamlit as st
 
@@ -19,7 +20,7 @@ from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job
 from pruning.training.retrain import retrain
 from pruning.training.run import RunProgress
-from pruning.training.run_files import RunFiles, RunInfo, read_run
+from pruning.training.run_files import RunError, RunFiles, RunInfo, read_run
 from pruning.training.spec import RunSpec
 
 RUNS = "runs"
@@ -188,8 +189,10 @@ def start_run(spec: RunSpec) -> None:
         try:
             return retrain(spec, owner=owner, report=report)
         except Cancelled:
-            delete_if_cancelled(spec.name)
+            _delete_if_cancelled(spec.name)
             raise
+        finally:
+            _cancelled().discard(spec.name)
 
     key = (RUNS, spec.name)
     jobs().forget(key)  # of a run that was deleted since
@@ -217,16 +220,12 @@ def cancel_run(name: str) -> None:
     """
     _cancelled().add(name)
     pause_run(name)
+    with suppress(RunError):  # it is in training: it is deleted where it stops
+        _delete_if_cancelled(name)
 
 
-def delete_if_cancelled(name: str) -> None:
-    """Delete a run that was cancelled and has stopped.
-
-    Parameters
-    ----------
-    name : str
-        Name of the run.
-    """
-    if name in _cancelled():
+def _delete_if_cancelled(name: str) -> None:
+    files = RunFiles(name)
+    if name in _cancelled() and not files.is_finished:
+        files.delete()
         _cancelled().discard(name)
-        RunFiles(name).delete()

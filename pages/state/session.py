@@ -118,6 +118,7 @@ class SessionState:
     active_step: Field[int] = Field(int)
     """Index of the step that the sidebar shows."""
     visited: Field[list[Any]] = Field(list)
+    live_releases: Field[int] = Field(int)
     """Settings that were evaluated on Explore (`VisitedPoint`), for its curve."""
 
     # Widgets of the sidebar

@@ -11,9 +11,9 @@ from pruning.cost.macs import dense_cost
 from pruning.engine.prune import prune
 from pruning.models.cards import Card
 from pruning.recipe.labels import recipe_label
+from pruning.recipe.recipe import Recipe
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import PrunescopeError
-from pruning.training.retrain import recipe_of_run
 from pruning.training.run_files import list_runs
 from pruning.training.schedules import SCHEDULES
 from pruning.training.spec import RunSpec
@@ -164,8 +164,7 @@ def benchmark_result(benchmark: str, spec: RunSpec, card: Card) -> RetrainedNetw
 
 def _result_of_run(series: str, spec: RunSpec, card: Card) -> RetrainedNetwork:
     """Describe the network of a finished run on this machine."""
-    pruned = prune(recipe_of_run(spec))
-    dense = dense_cost(card.network, card.dataset)
+    cost = _cost_of_run(spec.name, card.network, card.dataset, card.weights_sha256)
     return RetrainedNetwork(
         benchmark="",
         series=series,
@@ -174,12 +173,31 @@ def _result_of_run(series: str, spec: RunSpec, card: Card) -> RetrainedNetwork:
         method=spec.recipe.last_step.method,
         seed=spec.seed,
         epochs=card.epochs,
-        sparsity=pruned.sparsity,
-        compression=dense.parameters / max(1, pruned.effective.parameters),
-        macs=pruned.effective.macs / dense.macs,
+        sparsity=cost.sparsity,
+        compression=cost.compression,
+        macs=cost.macs,
         correct=card.test_correct,
         images=card.test_images,
         run=spec.name,
+    )
+
+
+@dataclass(frozen=True)
+class _CostOfRun:
+    sparsity: float
+    compression: float
+    macs: float
+
+
+@lru_cache(maxsize=512)
+def _cost_of_run(name: str, network: str, dataset: str, weights_sha256: str) -> _CostOfRun:
+    """Count what a run has left; the criterion of the run need not be computed for it."""
+    nothing_removed = Recipe.one_step(network, dataset, value=0.0, checkpoint=name)
+    pruned, dense = prune(nothing_removed), dense_cost(network, dataset)
+    return _CostOfRun(
+        sparsity=pruned.sparsity,
+        compression=dense.parameters / max(1, pruned.effective.parameters),
+        macs=pruned.effective.macs / dense.macs,
     )
 
 

@@ -1,7 +1,9 @@
 """What every value of a rule removes, so that a browser can follow a slider by itself."""
 
+import heapq
 from collections.abc import Hashable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 
@@ -10,17 +12,25 @@ from pruning.engine.prune import prune, rank_units
 from pruning.engine.trained_network import cache_key
 from pruning.methods.ranking import Ranking
 from pruning.methods.rules import RULES
-from pruning.methods.selection import count_removed
+from pruning.methods.selection import Selection, count_removed
+from pruning.methods.units import METHODS
 from pruning.recipe.recipe import Recipe
 
-EVEN_VALUES = 101
-"""Values between those that remove nothing and everything, and once more between those that remove
-nothing and all but the highest scores, which are few and far away."""
+MAX_VALUES = 320
+FEWEST_VALUES = 9
+"""Values with which the refinement begins, even between those that remove nothing and the most."""
+COUNT_STEP = 0.005
+"""Share of the units by which neighbouring values may differ."""
+THRESHOLD_STEP = 1 / 160
+"""Share of the axis of a group, about a bin, by which its threshold may differ between them."""
 HIGHEST = 0.001
-"""Share of the units that have the highest scores."""
+"""Share of the units of a group that its axis leaves out."""
+SMALLEST_GAP = 1e-20
+"""Equal scores are removed together, however near two values are."""
 KNOTS = 17
-"""Values whose parameters are counted."""
-BISECTION_STEPS = 40
+KNOTS_OF_UNITS = 129
+"""Values whose parameters are counted: those of weights are proportional to the removed units."""
+LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,62 +97,88 @@ def threshold_table(recipe: Recipe) -> ThresholdTable:
     Returns
     -------
     ThresholdTable
-        A few hundred values.
+        A few hundred values. Between neighbours, counts and thresholds are nearly linear: the
+        intervals in which they change the most are halved until they change little.
     """
-    step, ranking = recipe.last_step, rank_units(recipe)
-    selections = []
-    for value in _values(recipe, ranking):
-        selection = RULES[step.rule].select(ranking, value, step.scope)
-        selections.append((count_removed(selection), value, selection))
-    none, most = RULES[step.rule].value_range(ranking)
-    rises = most >= none
-    selections.sort(key=lambda item: (item[0], item[1] if rises else -item[1]))
+    ranking = rank_units(recipe)
+    points = _refine(recipe, ranking)
     counts, thresholds = {}, {}
     for name in ranking:
-        counts[name] = np.array([selection[name].count for _, _, selection in selections])
-        lines = np.array([selection[name].threshold for _, _, selection in selections])
-        thresholds[name] = np.maximum.accumulate(lines)
-    values = np.array([value for _, value, _ in selections])
+        counts[name] = np.array([point.selection[name].count for point in points])
+        lines = np.array([point.selection[name].threshold for point in points])
+        thresholds[name] = np.maximum.accumulate(np.clip(lines, -LARGEST, LARGEST))
+    values = np.array([point.value for point in points])
     return ThresholdTable(values, counts, thresholds, _count_parameters(recipe, values))
 
 
-def _values(recipe: Recipe, ranking: Ranking) -> list[float]:
-    """Choose values that are dense where most scores are, and reach to both ends."""
-    rule = RULES[recipe.last_step.rule]
-    most_units = _share_that_removes(recipe, ranking, 1 - HIGHEST)
-    shares = {*np.linspace(0, 1, EVEN_VALUES), *np.linspace(0, most_units, EVEN_VALUES)}
-    values = {rule.interpolate(ranking, float(share)) for share in shares}
-    if recipe.last_step.rule == "sparsity":
-        values |= _shares_below_even_scores(ranking)
-    return sorted(values)
+@dataclass(frozen=True, eq=False)
+class _Point:
+    """What one value removes; ``share`` is how far it lies between the ends of its range."""
+
+    share: float
+    value: float
+    selection: Selection
+    removed: int
 
 
-def _share_that_removes(recipe: Recipe, ranking: Ranking, removed: float) -> float:
-    """Find how far between its ends the value of a rule is that removes a share of the units."""
+def _refine(recipe: Recipe, ranking: Ranking) -> list[_Point]:
+    """Halve the interval in which most changes, until little changes in each or they are many."""
     step, rule = recipe.last_step, RULES[recipe.last_step.rule]
-    low, high = 0.0, 1.0
-    for _ in range(BISECTION_STEPS):
-        middle = (low + high) / 2
-        selection = rule.select(ranking, rule.interpolate(ranking, middle), step.scope)
-        if count_removed(selection) <= removed * ranking.removable:
-            low = middle
-        else:
-            high = middle
-    return high
+    axes = {name: _axis(ranked.values) for name, ranked in ranking.items()}
+
+    def point_at(share: float) -> _Point:
+        value = rule.interpolate(ranking, share)
+        selection = rule.select(ranking, value, step.scope)
+        return _Point(share, value, selection, count_removed(selection))
+
+    def interval(left: _Point, right: _Point) -> tuple[float, float, _Point, _Point]:
+        return -_change(left, right, ranking.units, axes), left.share, left, right
+
+    points = [point_at(float(share)) for share in np.linspace(0, 1, FEWEST_VALUES)]
+    intervals = [interval(left, right) for left, right in pairwise(points)]
+    heapq.heapify(intervals)
+    while len(points) < MAX_VALUES and intervals:
+        change, _, left, right = heapq.heappop(intervals)
+        if -change <= 1:
+            break
+        share = (left.share + right.share) / 2
+        if right.share - left.share < SMALLEST_GAP or share in (left.share, right.share):
+            continue
+        middle = point_at(share)
+        points.append(middle)
+        heapq.heappush(intervals, interval(left, middle))
+        heapq.heappush(intervals, interval(middle, right))
+    return sorted(points, key=lambda point: point.share)
 
 
-def _shares_below_even_scores(ranking: Ranking) -> set[float]:
-    """Share of the units below scores that are even on the axis of a histogram."""
-    scores = ranking.sorted_removable
-    high = float(np.quantile(scores, 1 - HIGHEST))
-    lines = np.linspace(float(scores[0]), high, EVEN_VALUES)
-    below = np.searchsorted(scores, lines) / ranking.units
-    return {float(share) for share in below}
+def _axis(scores: np.ndarray) -> tuple[float, float]:
+    """Ends of the axis of a group."""
+    low, high = float(scores[0]), float(np.quantile(scores, 1 - HIGHEST))
+    return (low, high) if low < high else (low, low + 1)
+
+
+def _change(left: _Point, right: _Point, units: int, axes: dict[str, tuple[float, float]]) -> float:
+    """Change of counts and thresholds between two values, in steps that are allowed.
+
+    One unit more or less is a jump, which smaller intervals cannot divide.
+    """
+    removed, change = 0, 0.0
+    for name, (low, high) in axes.items():
+        before, after = left.selection[name], right.selection[name]
+        count = after.count - before.count
+        if count <= 1:
+            continue
+        removed += count
+        first = min(max(before.threshold, low), high)
+        last = min(max(after.threshold, low), high)
+        change = max(change, (last - first) / (high - low) / THRESHOLD_STEP)
+    return max(change, removed / (COUNT_STEP * units))
 
 
 def _count_parameters(recipe: Recipe, values: np.ndarray) -> np.ndarray:
+    are_weights = METHODS[recipe.last_step.method].units_are_weights
     knots = []
-    for index in np.linspace(0, len(values) - 1, KNOTS).astype(int):
-        pruned = prune(_without_value(recipe).with_last_step(value=float(values[index])))
+    for index in np.linspace(0, len(values) - 1, KNOTS if are_weights else KNOTS_OF_UNITS):
+        pruned = prune(_without_value(recipe).with_last_step(value=float(values[int(index)])))
         knots.append((pruned.removed_units, pruned.masked.parameters))
     return np.array(knots)

@@ -7,13 +7,15 @@ import numpy as np
 
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.trained_network import trained_network
-from pruning.experiments.threshold_table import ThresholdTable
+from pruning.experiments.threshold_table import LARGEST, ThresholdTable
 from pruning.figures.histogram import BINS, BINS_OF_FEW, FEW, value_range
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
 from pruning.models import prunable
 
 _NOTHING = np.empty(0, np.float32)
+SLIDER_STEP = 0.001
+"""Of the keys, where the value is a share of the units, as in the sidebar."""
 DIGITS = 5
 """Significant digits of thresholds and values in JSON."""
 
@@ -82,7 +84,7 @@ def live_histogram(
             "thresholds": None if are_common else _rounded(table.thresholds[name]),
             "bins": None if shown is None else count(shown),
             "removed": selected.count,
-            "threshold": float(f"{selected.threshold:.{DIGITS}g}"),
+            "threshold": _rounded(np.clip([selected.threshold], -LARGEST, LARGEST))[0],
         }
         groups.append(group)
     gone = len(parts.removed)
@@ -109,6 +111,7 @@ def live_histogram(
         "value": float(step.value),
         "label": rule.label,
         "percent": rule.max_value == 1,
+        "step": SLIDER_STEP if step.rule == "sparsity" else None,
         "parameters": pruned.masked.parameters,
         "all_parameters": pruned.dense.parameters,
         "parameter_counts": table.parameter_counts.tolist(),

@@ -95,9 +95,15 @@ def test_finished_runs_are_points_of_their_own():
     assert not curve.is_joined and all(point.deviation is None for point in curve.points)
     [newest] = curves_of_runs("lenet300", "digits", 1)
     assert len(newest.points) == 1
-    (RunFiles(specs[0].name).folder / "network.safetensors").write_bytes(b"damaged")
-    (RunFiles(specs[1].name).folder / "network.safetensors").write_bytes(b"damaged")
     assert curves_of_runs("lenet5", "digits", 10) == []
+
+
+@pytest.mark.usefixtures("own_folder")
+def test_a_damaged_run_is_left_out():
+    spec = default_spec(Recipe.one_step("lenet300", "digits"), "finetune", epochs=1, seed=8)
+    retrain(spec, device="cpu")
+    (RunFiles(spec.name).folder / "network.safetensors").write_bytes(b"damaged")
+    assert curves_of_runs("lenet300", "digits", 10) == []
 
 
 def test_shipped_results_are_those_of_the_benchmarks():

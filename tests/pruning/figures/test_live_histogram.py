@@ -78,3 +78,9 @@ def test_scores_of_filters():
     assert not data["mirrored"] and data["low"] >= 0
     bins = sum(sum(group["bins"]) for group in data["groups"])
     assert bins + sum(data["kept"]) == sum(group["units"] for group in data["groups"])
+
+
+def test_numbers_without_bound_stay_finite():
+    recipe = Recipe.one_step("lenet5", "digits", method="filter", rule="mean_std", value=-1.7e308)
+    data = data_of(recipe, of_weights=False)
+    json.dumps(data, allow_nan=False)
