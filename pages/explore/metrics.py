@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.state.background_task import Task, TaskProgress
+from pages.state.visitor import jobs
 from pages.state.widgets import NEUTRAL_DELTA
 from pruning.cost.macs import Cost, CostByLayer
 from pruning.engine.evaluate import EvaluationProgress, evaluate
@@ -16,7 +17,7 @@ from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 
 FIRST_ESTIMATE_IMAGES = 1_000
-"""Test images for the estimate that a slow network shows first."""
+"""Test images for the estimate that is shown first: of slow networks, and while others wait."""
 ACCURACY_TASK = "accuracy"
 RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
@@ -102,10 +103,11 @@ def is_estimate_ready(evaluation: Evaluation) -> bool:
     Returns
     -------
     bool
-        Always False for a fast network, whose result is awaited.
+        For a fast network only while others wait for theirs; else its result is awaited.
     """
-    is_slow = NETWORKS[evaluation.recipe.network].slow
-    return is_slow and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
+    if evaluation.tally.images < FIRST_ESTIMATE_IMAGES:
+        return False
+    return NETWORKS[evaluation.recipe.network].slow or jobs().waiting > 0
 
 
 def draw_metrics(

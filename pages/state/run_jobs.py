@@ -220,12 +220,12 @@ def cancel_run(name: str) -> None:
     """
     _cancelled().add(name)
     pause_run(name)
-    with suppress(RunError):  # it is in training: it is deleted where it stops
-        _delete_if_cancelled(name)
+    _delete_if_cancelled(name)
 
 
 def _delete_if_cancelled(name: str) -> None:
+    """Delete a run that was cancelled; one in training is deleted where it stops."""
     files = RunFiles(name)
     if name in _cancelled() and not files.is_finished:
-        files.delete()
-        _cancelled().discard(name)
+        with suppress(RunError):
+            files.delete()

@@ -219,6 +219,11 @@ class Jobs:
         self._subscriptions: dict[Hashable, Job] = {}
         self._finished: LRUCache = LRUCache(max_results, getsizeof=lambda job: job.size)
 
+    @property
+    def waiting(self) -> int:
+        """Number of jobs that wait for their turn."""
+        return self._compute_lock.waiting
+
     def subscribe(self, subscriber: Hashable, key: Hashable, work: Work) -> Job:
         """Return the job of a key: finished and cached, running, or started now.
 

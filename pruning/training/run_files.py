@@ -95,7 +95,7 @@ class RunFiles:
         Raises
         ------
         RunError
-            If another thread or process holds it.
+            If another thread or process holds it, or deletes the run at the same time.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = filelock.FileLock(self.folder / LOCK, thread_local=False)
@@ -105,6 +105,8 @@ class RunFiles:
             raise RunError(
                 f"the run {self.name} is being trained by another process: wait, or pause it there"
             ) from None
+        except FileNotFoundError:
+            raise RunError(f"the run {self.name} was deleted meanwhile") from None
         try:
             yield
         finally:

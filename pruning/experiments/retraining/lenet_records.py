@@ -25,7 +25,7 @@ from pruning.training.spec import RunSpec, default_spec
 
 @dataclass(frozen=True)
 class Chain:
-    """Runs of which each starts from the network of the one before.
+    """Runs of which each starts from the network of the one before, and runs that none starts from.
 
     Parameters
     ----------
@@ -35,12 +35,37 @@ class Chain:
         All weights / weights left after each run, rising.
     rounds, epochs : int
         Rounds of each run, and epochs of each round.
+    alone : tuple of float
+        Compressions whose runs start from the dense network, and that no other run starts from.
     """
 
     network: str
     compressions: tuple[float, ...]
     rounds: int
     epochs: int
+    alone: tuple[float, ...] = ()
+
+    @property
+    def all_compressions(self) -> tuple[float, ...]:
+        """Compressions in the order of `specs`."""
+        return (*self.alone, *self.compressions)
+
+    def total_epochs(self, compression: float) -> int:
+        """Count the epochs after the dense network.
+
+        Parameters
+        ----------
+        compression : float
+            One of `all_compressions`.
+
+        Returns
+        -------
+        int
+            Those of the runs before included.
+        """
+        is_alone = compression in self.alone
+        level = 1 if is_alone else self.compressions.index(compression) + 1
+        return level * self.rounds * self.epochs
 
     def specs(self, seed: int) -> list[RunSpec]:
         """Return the runs, in order.
@@ -55,25 +80,30 @@ class Chain:
         list of RunSpec
             One for each compression.
         """
-        result: list[RunSpec] = []
+        result = [self._spec(1 - 1 / compression, "", seed) for compression in self.alone]
         checkpoint, kept_before = "", 1.0
         for compression in self.compressions:
             kept = 1 / compression
-            share = round(1 - kept / kept_before, 6)  # of the weights that are left
-            recipe = Recipe.one_step(
-                self.network, "mnist", criterion="lamp", value=share, checkpoint=checkpoint
-            )
-            spec = default_spec(
-                recipe, "iterative", rounds=self.rounds, epochs=self.epochs, seed=seed
-            )
+            spec = self._spec(1 - kept / kept_before, checkpoint, seed)
             result.append(spec)
             checkpoint, kept_before = spec.name, kept
         return result
 
+    def _spec(self, share: float, checkpoint: str, seed: int) -> RunSpec:
+        """Return the run that removes a share of the weights that are left."""
+        recipe = Recipe.one_step(
+            self.network,
+            "mnist",
+            criterion="lamp",
+            value=round(share, 6),
+            checkpoint=checkpoint,
+        )
+        return default_spec(recipe, "iterative", rounds=self.rounds, epochs=self.epochs, seed=seed)
+
 
 CHAINS = (
-    Chain("lenet300", (4, 12, 20, 50, 60, 70), rounds=2, epochs=10),
-    Chain("lenet5-caffe", (4, 12, 50, 100, 200, 300), rounds=2, epochs=3),
+    Chain("lenet300", (4, 12, 20, 50, 60, 70, 100, 200, 300), rounds=2, epochs=10, alone=(2,)),
+    Chain("lenet5-caffe", (4, 12, 50, 100, 200, 300), rounds=2, epochs=3, alone=(2,)),
 )
 
 
@@ -132,8 +162,8 @@ FLOOR_RISE = 0.001
         "Weights are removed by LAMP, all layers together, in rounds that each remove the same "
         "share of the remaining weights, and trained after each (SGD with Nesterov momentum 0.9, "
         "learning rate from 0.05 to 0 along a cosine in each round, batch 128, weight decay 5e-4, "
-        "images shifted by up to 2 pixels). Each compression starts from the network of the one "
-        "above it, the first one from the dense network, and has 2 rounds of 10 epochs "
+        "images shifted by up to 2 pixels). Each compression from 4 on starts from the network of "
+        "the one above it, 2 and 4 from the dense network, and has 2 rounds of 10 epochs "
         "(LeNet-300-100) or of 3 (LeNet-5-Caffe); the column of epochs counts all epochs after the "
         "dense network. LAMP instead of magnitude (at 60x) and the epochs (at 12x) were "
         "chosen by validation images on LeNet-300-100. Its first setting of 4 epochs a round, with "
@@ -162,7 +192,7 @@ def lenet_records(runs: Runs, seeds: int) -> list[Part]:
 
 def _table(chain: Chain, runs: Runs, seeds: int) -> ResultTable:
     published = [entry for entry in LENET_RECORDS if entry.network == chain.network]
-    compressions = {entry.compression for entry in published} | set(chain.compressions)
+    compressions = {entry.compression for entry in published} | set(chain.all_compressions)
     rows = [_dense_row(chain)]
     for compression in sorted(compressions):
         rows.append(_row(chain, compression, runs, seeds))
@@ -188,10 +218,9 @@ def _dense_row(chain: Chain) -> dict[str, str]:
 def _row(chain: Chain, compression: float, runs: Runs, seeds: int) -> dict[str, str]:
     row = {"compression": f"{compression:g}", "epochs": "", "validation error": ""}
     row |= {"test error": "", "published": _published(chain.network, compression)}
-    if compression in chain.compressions:
+    if compression in chain.all_compressions:
         found = _found(chain, compression, runs, seeds)
-        level = chain.compressions.index(compression) + 1
-        row["epochs"] = str(level * chain.rounds * chain.epochs)
+        row["epochs"] = str(chain.total_epochs(compression))
         row["validation error"] = mean_and_deviation(
             [1 - r.card.validation_accuracy for r in found]
         )
@@ -208,8 +237,8 @@ def _published(network: str, compression: float) -> str:
 
 
 def _found(chain: Chain, compression: float, runs: Runs, seeds: int) -> list[FinishedRun]:
-    level = chain.compressions.index(compression)
-    return of_seeds(runs, [chain.specs(seed)[level] for seed in range(seeds)])
+    position = chain.all_compressions.index(compression)
+    return of_seeds(runs, [chain.specs(seed)[position] for seed in range(seeds)])
 
 
 def _judgements(chain: Chain, runs: Runs, seeds: int) -> list[str]:

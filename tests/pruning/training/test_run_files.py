@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import filelock
 import pytest
 from safetensors import SafetensorError
 
@@ -160,3 +161,14 @@ def test_a_run_that_is_killed_at_any_moment_goes_on(tmp_path):
         one.pop("seconds")
         other.pop("seconds")
         assert one == other
+
+
+def test_a_run_that_is_deleted_while_it_is_locked_is_said(tmp_path, monkeypatch):
+    files = RunFiles("lenet300-digits-finetune-0", tmp_path)
+
+    def vanish(self, **options):
+        raise FileNotFoundError
+
+    monkeypatch.setattr(filelock.FileLock, "acquire", vanish)
+    with pytest.raises(RunError, match="was deleted meanwhile"), files.locked():
+        pass

@@ -11,8 +11,12 @@ from tests.pruning.experiments.retraining.common import finished
 
 @pytest.mark.parametrize("chain", CHAINS, ids=lambda chain: chain.network)
 def test_each_run_starts_from_the_one_before_and_leaves_its_share(chain):
+    specs = chain.specs(0)
+    for spec, compression in zip(specs, chain.alone, strict=False):
+        assert spec.recipe.checkpoint == "" and chain.total_epochs(compression) == spec.total_epochs
+        assert 1 / (1 - spec.recipe.last_step.value) == pytest.approx(compression, rel=1e-4)
     kept, checkpoint = 1.0, ""
-    for spec, compression in zip(chain.specs(0), chain.compressions, strict=True):
+    for spec, compression in zip(specs[len(chain.alone) :], chain.compressions, strict=True):
         assert spec.recipe.checkpoint == checkpoint
         kept *= 1 - spec.recipe.last_step.value
         assert 1 / kept == pytest.approx(compression, rel=1e-4)
@@ -51,7 +55,8 @@ def test_published_and_measured_errors_stand_in_the_row_of_their_compression():
     assert table.loc["60", "published"] == "1.82 (GSM: Ding et al. 2019)"
     assert table.loc["56", ["epochs", "test error"]].tolist() == ["", ""]
     chain = CHAINS[0]
-    assert table.loc["70", "epochs"] == str(len(chain.compressions) * chain.rounds * chain.epochs)
+    assert table.loc["300", "epochs"] == str(len(chain.compressions) * chain.rounds * chain.epochs)
+    assert table.loc["2", "epochs"] == table.loc["4", "epochs"]
 
 
 def test_every_published_record_is_shown_once():
