@@ -1,5 +1,5 @@
-// A histogram whose threshold is dragged. While it is dragged everything follows from the table that
-// Python sent; on release the value goes to Python, which answers with exact numbers.
+// A histogram whose threshold can be dragged. During a drag, all numbers are interpolated in the table
+// of the component's data; on release, the value is sent to Python and replaced by exact numbers.
 
 const MARGIN = { left: 56, right: 10, top: 8, bottom: 40 };
 const SVG = "http://www.w3.org/2000/svg";
@@ -43,7 +43,7 @@ function create(root) {
   return state;
 }
 
-// ------------------------------------------------------------------ what Python says
+// ------------------------------------------------------------------ new data
 
 function accept(state, data) {
   if (!data || state.pointer !== null || state.timer) return;
@@ -192,7 +192,7 @@ function release(state) {
   commit(state);
 }
 
-// The browser has taken the pointer, to scroll: nothing was chosen.
+// The pointer is used for scrolling: the drag is undone.
 function goBack(state) {
   endDrag(state);
   accept(state, state.component.data);
@@ -226,7 +226,7 @@ function commit(state) {
   state.component.setTriggerValue("released", state.shown.value);
 }
 
-// The accuracy that was measured last belongs to another threshold while this one moves.
+// The measured accuracy is that of the threshold before the drag.
 function setDimmed(isDimmed) {
   document.body.classList.toggle(DIMMED_CLASS, isDimmed);
 }

@@ -56,7 +56,7 @@ class CurvesLink:
     x: str
     y: str
     published: bool
-    retrained: bool = False
+    retrained: bool
 
 
 def _parse_recipes(text: str) -> tuple[Recipe, ...]:

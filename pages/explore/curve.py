@@ -73,8 +73,7 @@ def draw_curve(
         The result of the task, if it has one.
     """
     st.markdown("##### Accuracy against sparsity")
-    family = without_value(recipe)
-    visited = [point.evaluation for point in session.visited if point.family == family]
+    visited = _visited_with(without_value(recipe))
     curve = points or ()
     if task is None:
         st.caption("A curve needs one value for all layers: choose another scope.")
@@ -91,6 +90,11 @@ def draw_curve(
         alt=alt_of_accuracy_curve([*curve, *visited, *currents]),
         **CHART,
     )
+
+
+def _visited_with(family: Recipe) -> list[Evaluation]:
+    """Evaluations of the visited settings that differ in the value of the last step only."""
+    return [point.evaluation for point in session.visited if point.family == family]
 
 
 def known_accuracies(recipe: Recipe, points: CurvePoints | None) -> list[tuple[float, float]]:
@@ -110,10 +114,8 @@ def known_accuracies(recipe: Recipe, points: CurvePoints | None) -> list[tuple[f
     """
     if isinstance(recipe.last_step.value, str):
         return []
-    family = without_value(recipe)
-    visited = [point.evaluation for point in session.visited if point.family == family]
     known = {}
-    for evaluation in [*(points or ()), *visited]:
+    for evaluation in [*(points or ()), *_visited_with(without_value(recipe))]:
         known[float(evaluation.recipe.last_step.value)] = evaluation.accuracy.value
     return sorted(known.items())
 

@@ -17,7 +17,7 @@ from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 
 FIRST_ESTIMATE_IMAGES = 1_000
-"""Test images for the estimate that is shown first: of slow networks, and while others wait."""
+"""Test images of the estimate shown first, for slow networks and while jobs are queued."""
 ACCURACY_TASK = "accuracy"
 RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
@@ -103,7 +103,7 @@ def is_estimate_ready(evaluation: Evaluation) -> bool:
     Returns
     -------
     bool
-        For a fast network only while others wait for theirs; else its result is awaited.
+        For a fast network, only while other jobs are queued.
     """
     if evaluation.tally.images < FIRST_ESTIMATE_IMAGES:
         return False

@@ -1,4 +1,4 @@
-"""What every value of a rule removes, so that a browser can follow a slider by itself."""
+"""Units removed at every value of a rule, tabulated for a threshold that is moved in a browser."""
 
 import heapq
 from collections.abc import Hashable
@@ -122,7 +122,7 @@ class _Point:
 
 
 def _refine(recipe: Recipe, ranking: Ranking) -> list[_Point]:
-    """Halve the interval in which most changes, until little changes in each or they are many."""
+    """Halve the interval with the largest change until all are small or the table is full."""
     step, rule = recipe.last_step, RULES[recipe.last_step.rule]
     axes = {name: _axis(ranked.values) for name, ranked in ranking.items()}
 

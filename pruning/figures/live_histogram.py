@@ -1,4 +1,4 @@
-"""Histogram of weights or scores whose threshold the browser moves by itself: its data as JSON."""
+"""Data of a histogram of weights or scores whose threshold is moved in the browser, as JSON."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -40,14 +40,14 @@ class _Values:
 def live_histogram(
     pruned: PrunedNetwork, table: ThresholdTable, *, layer: str | None, of_weights: bool, log: bool
 ) -> dict[str, Any]:
-    """Return what the browser needs to draw a histogram at any threshold.
+    """Return the data for a histogram at any threshold.
 
     Parameters
     ----------
     pruned : PrunedNetwork
-        What the recipe removes; the browser begins with it.
+        The result of the recipe, which is shown first.
     table : ThresholdTable
-        What other values remove.
+        Units removed at other values.
     layer : str or None
         The layer or group that is shown; None for all of them.
     of_weights : bool

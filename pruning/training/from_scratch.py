@@ -21,7 +21,7 @@ from pruning.runtime.json_reader import parse_json
 from pruning.training.batches import Augmentation, Batches
 from pruning.training.device import describe_precision
 from pruning.training.learning_rates import one_cycle
-from pruning.training.loop import train_epoch
+from pruning.training.loop import make_optimizer, train_epoch
 from pruning.training.losses import cross_entropy
 from pruning.training.plans import TrainingPlan, default_plan
 
@@ -97,12 +97,8 @@ class _Training:
             classes=len(self.data.classes),
             seed=plan.seed,
         ).to(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.SGD(
-            self.model.parameters(),
-            lr=plan.learning_rate,
-            momentum=0.9,
-            nesterov=True,
-            weight_decay=plan.weight_decay,
+        self.optimizer = make_optimizer(
+            self.model, learning_rate=plan.learning_rate, weight_decay=plan.weight_decay
         )
         self.device = torch.device("cpu")
         self.augmentation = Augmentation(plan.max_shift, plan.flip)

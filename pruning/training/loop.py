@@ -25,7 +25,7 @@ class TrainingDiverged(PrunescopeError):
 def make_optimizer(
     model: nn.Module, *, learning_rate: float, weight_decay: float
 ) -> torch.optim.SGD:
-    """Make the optimizer of all retraining: SGD with Nesterov momentum.
+    """Make the optimizer of all training: SGD with Nesterov momentum.
 
     Parameters
     ----------

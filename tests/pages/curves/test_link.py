@@ -20,7 +20,7 @@ def recipes_text() -> str:
 
 
 def test_a_link_is_written_in_the_order_of_the_table_without_defaults():
-    link = CurvesLink(CurveRequest(TWO, points=7, seeds=2), "sparsity", "accuracy", False)
+    link = CurvesLink(CurveRequest(TWO, points=7, seeds=2), "sparsity", "accuracy", False, False)
     assert list(format_query(FIELDS, link).items()) == [
         ("recipes", recipes_text()),
         ("points", "7"),

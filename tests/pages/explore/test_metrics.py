@@ -1,9 +1,11 @@
 """The row of numbers on Explore, on built-in data."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 
+from pages.explore import metrics
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_query
@@ -59,3 +61,23 @@ def test_the_table_says_which_counts_are_of_the_masks():
 def test_the_number_to_prune_shows_both_numbers():
     at = opened(**LENET, method="filter", max_over_n="5")
     assert any("Asked to prune 5, removed 9" in caption.value for caption in at.main.caption)
+
+
+@pytest.mark.parametrize(
+    "network, images, queued, expected",
+    [
+        ("lenet5", 2_000, 0, False),
+        ("lenet5", 2_000, 1, True),
+        ("lenet5", 500, 1, False),
+        ("resnet20", 2_000, 0, True),
+        ("resnet20", 500, 0, False),
+    ],
+)
+def test_an_estimate_is_shown_for_slow_networks_and_while_jobs_are_queued(
+    monkeypatch, network, images, queued, expected
+):
+    monkeypatch.setattr(metrics, "jobs", lambda: SimpleNamespace(waiting=queued))
+    evaluation = SimpleNamespace(
+        recipe=Recipe.one_step(network, "digits"), tally=SimpleNamespace(images=images)
+    )
+    assert metrics.is_estimate_ready(evaluation) is expected

@@ -190,3 +190,23 @@ def test_the_remaining_time_is_estimated_from_the_speed_since_the_first_call(mon
     now = 104.0
     assert job.seconds_left(0.51) is None  # too little progress
     assert job.seconds_left(0.6) == pytest.approx(4 * 0.4 / 0.1)
+
+
+def test_jobs_that_wait_for_their_turn_are_counted():
+    jobs, go_on, started = Jobs(), threading.Event(), threading.Event()
+
+    def work(report):
+        started.set()
+        go_on.wait(10)
+        return 1
+
+    first = jobs.subscribe("one", "first", work)
+    assert started.wait(10) and jobs.waiting == 0
+    second = jobs.subscribe("two", "second", lambda report: 2)
+    deadline = time.monotonic() + 10
+    while jobs.waiting != 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    go_on.set()
+    assert first.wait(timeout=10) and second.wait(timeout=10)
+    assert jobs.waiting == 0
