@@ -2,8 +2,12 @@
 
 import argparse
 import asyncio
+import os
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -100,6 +104,14 @@ def report(visitors: Sequence[Visitor], seconds: float) -> None:
     print(f"errors: {len(errors)} {sorted(set(errors))[:5]}")
 
 
+@contextmanager
+def empty_store() -> Iterator[None]:
+    """Let the server begin without results: those of an earlier load would be answers at once."""
+    with TemporaryDirectory() as folder:
+        os.environ["PRUNESCOPE_STORE"] = str(Path(folder) / "store.sqlite")
+        yield
+
+
 def main() -> None:
     """Start a server, let the visitors come, and print what they measured."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -110,7 +122,7 @@ def main() -> None:
     parser.add_argument("--most-pause", type=float, default=5)
     parser.add_argument("--query", default=QUERY)
     options = parser.parse_args()
-    with serving() as address:
+    with empty_store(), serving() as address:
         process = server_process(address)
         before = resident_megabytes(process)
         visitors = asyncio.run(visit_all(address, options))
