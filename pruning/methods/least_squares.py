@@ -11,7 +11,7 @@ from pruning.inference.thread_pool import run_in_threads
 # images are few.
 RIDGE = 1e-2
 MIN_PENALTY = 1e-12  # weights of inputs that are all zero are those of the prior
-ROWS_PER_TASK = 8
+ROWS_PER_TASK = 64
 FEW_SUPPORTS = 4
 """Up to so many different supports, each is factorised once for all outputs that have it."""
 
@@ -225,7 +225,7 @@ class _RowSystems:
             if len(removed) < len(inputs):
                 row[inputs] = self._solve_by_complement(output, inputs, removed)
             else:
-                matrix = self._system[inputs][:, inputs]
+                matrix = _principal(self._system.index_select(0, inputs), inputs)
                 row[inputs] = _solve(matrix, self._targets[inputs, output, None])[:, 0]
         yield _SolvedRows(outputs, values)
 
@@ -240,9 +240,17 @@ class _RowSystems:
         full = self._full_solution[:, output]
         if not len(removed):
             return full
-        columns = self._inverse[:, removed]
-        multipliers = _solve(columns[removed], full[removed, None])
-        return (full - (columns @ multipliers)[:, 0])[inputs]
+        rows = self._inverse.index_select(0, removed)
+        multipliers = _solve(_principal(rows, removed), full[removed, None])
+        return (full - multipliers[:, 0] @ rows)[inputs]
+
+
+def _principal(rows: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+    """Select the columns of some rows of a symmetric matrix that have the same indices.
+
+    The transpose is selected from, whose result is the same by symmetry: LAPACK needs no copy.
+    """
+    return rows.T.index_select(0, indices)
 
 
 def _solve(matrix: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
