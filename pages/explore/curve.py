@@ -1,4 +1,4 @@
-"""Accuracy against sparsity: the settings that were visited, and the whole curve on request."""
+"""Accuracy against sparsity: the settings that were visited, and the curve of the recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from pages.explore.metrics import FIRST_ESTIMATE_IMAGES
-from pages.state.background_task import Task, TaskProgress, draw_task, partial_result
+from pages.state.background_task import Task, TaskProgress, draw_task
 from pages.state.session import session
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
@@ -21,6 +21,8 @@ from pruning.recipe.recipe import Recipe
 
 MAX_VISITED = 200
 BAR_HEIGHT = 40
+PATIENCE_S = 5.0
+"""Whatever comes so much later goes before a curve that has begun by itself."""
 
 CurvePoints = tuple[Evaluation, ...]
 
@@ -74,22 +76,31 @@ def draw_curve(
     """
     st.markdown("##### Accuracy against sparsity")
     visited = _visited_with(without_value(recipe))
-    curve = points or ()
-    if task is None:
-        st.caption("A curve needs one value for all layers: choose another scope.")
-    else:
-        slot = st.container(height=BAR_HEIGHT, border=False)
-        if points is None:
-            with slot:
-                draw_task(task)
-            curve = partial_result(task) or ()
     currents = [] if current is None else [current]
-    st.plotly_chart(
-        accuracy_curve(curve=curve, visited=visited, current=current),
-        key="curve",
-        alt=alt_of_accuracy_curve([*curve, *visited, *currents]),
-        **CHART,
-    )
+
+    def draw_chart(curve: CurvePoints) -> None:
+        st.plotly_chart(
+            accuracy_curve(curve=curve, visited=visited, current=current),
+            key="curve",
+            alt=alt_of_accuracy_curve([*curve, *visited, *currents]),
+            **CHART,
+        )
+
+    if task is not None and points is None:
+        draw_task(replace(task, draw_partial=draw_chart, first_partial=()))
+        return
+    with st.container(height=BAR_HEIGHT, border=False):
+        st.caption(_curve_text(points))
+    draw_chart(points or ())
+
+
+def _curve_text(points: CurvePoints | None) -> str:
+    """Describe how a curve was measured; one line, in the place of the progress bar."""
+    if not points:
+        return "A curve needs one value for all layers: choose another scope."
+    accuracy = points[0].accuracy
+    images = f"all {accuracy.images:,}" if accuracy.complete else f"the first {accuracy.images:,}"
+    return f"{len(points)} settings, each measured on {images} test images."
 
 
 def _visited_with(family: Recipe) -> list[Evaluation]:
@@ -157,4 +168,6 @@ def curve_task(recipe: Recipe) -> Task | None:
         label="Compute the curve",
         interval=0.5,
         subject="The curve",
+        starts_itself=not family.recovery,  # which would take long for each point
+        patience=lambda progress: PATIENCE_S,
     )

@@ -5,7 +5,6 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.state.background_task import Task, TaskProgress
-from pages.state.visitor import jobs
 from pages.state.widgets import NEUTRAL_DELTA
 from pruning.cost.macs import Cost, CostByLayer
 from pruning.engine.evaluate import EvaluationProgress, evaluate
@@ -17,10 +16,12 @@ from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 
 FIRST_ESTIMATE_IMAGES = 1_000
-"""Test images of the estimate shown first, for slow networks and while jobs are queued."""
+"""Test images of the estimate shown first, for slow networks and while others wait."""
 ACCURACY_TASK = "accuracy"
 RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
+REST_PATIENCE_S = 2.0
+"""Estimates that come so much later go before the other images of an accuracy."""
 UNCHANGED_POINTS = 0.005
 """Percentage points below which an accuracy is shown as unchanged."""
 
@@ -51,7 +52,14 @@ def accuracy_task(pruned: PrunedNetwork) -> Task:
         draw_partial=draw_partial,
         subject="The accuracy",
         bar_first=False,
+        patience=_patience,
     )
+
+
+def _patience(progress: TaskProgress | None) -> float:
+    """Seconds by which other work may come later, once there is an estimate."""
+    has_estimate = progress is not None and _is_estimate(progress.partial)
+    return REST_PATIENCE_S if has_estimate else 0.0
 
 
 def recovery_task(pruned: PrunedNetwork) -> Task | None:
@@ -92,22 +100,27 @@ def _evaluation_of(recipe: Recipe) -> Callable[[Callable[[TaskProgress], None]],
     return work
 
 
-def is_estimate_ready(evaluation: Evaluation) -> bool:
+def is_estimate_ready(evaluation: Evaluation, must_wait: bool) -> bool:
     """Return whether an estimate can be shown before all images are classified.
 
     Parameters
     ----------
     evaluation : Evaluation
         Of the first images.
+    must_wait : bool
+        Whether other work goes before the rest of the images.
 
     Returns
     -------
     bool
-        For a fast network, only while other jobs are queued.
+        For a fast network, only if it must wait.
     """
-    if evaluation.tally.images < FIRST_ESTIMATE_IMAGES:
-        return False
-    return NETWORKS[evaluation.recipe.network].slow or jobs().waiting > 0
+    is_slow = NETWORKS[evaluation.recipe.network].slow
+    return _is_estimate(evaluation) and (is_slow or must_wait)
+
+
+def _is_estimate(evaluation: Evaluation | None) -> bool:
+    return evaluation is not None and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
 
 
 def draw_metrics(

@@ -16,6 +16,8 @@ from pages.state.visitor import downloads, is_disconnected, jobs, subscriber
 from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job, Jobs
 
+Enough = Callable[[Any, bool], bool]
+QUEUE_AFTER_S = 2.0
 DEFAULT_INTERVAL_S = 1.0
 LONG_S = 90
 
@@ -40,6 +42,10 @@ def _draw_nothing(partial: Any) -> None:
     """Draw nothing of a partial result."""
 
 
+def _not_patient(progress: TaskProgress | None) -> float:
+    return 0.0
+
+
 @dataclass(frozen=True)
 class Task:
     """Work in the background.
@@ -58,6 +64,8 @@ class Task:
         Whether the work begins without a click, unless it was cancelled or has failed.
     draw_partial : callable
         Draws a partial result.
+    first_partial : object
+        Partial result to draw while there is none; nothing is drawn by default.
     interval : float
         Seconds between two updates of the progress.
     subject : str
@@ -72,6 +80,9 @@ class Task:
         Whether the work belongs to all visitors, such as a download: it does not wait for
         measurements, everyone sees its progress, and nobody can cancel it. A failure is shown
         below the button to the visitor who began it. Shared work begins with a click.
+    patience : callable
+        ``patience(progress)`` gives the seconds by which other work may come later and go first;
+        the progress is None at first.
     """
 
     name: str
@@ -80,12 +91,14 @@ class Task:
     label: str
     starts_itself: bool = False
     draw_partial: Callable[[Any], None] = _draw_nothing
+    first_partial: Any = None
     interval: float = DEFAULT_INTERVAL_S
     subject: str = "The result"
     bar_first: bool = True
     icon: str = ":material/play_arrow:"
     progress_text: str = ""
     shared: bool = False
+    patience: Callable[[TaskProgress | None], float] = _not_patient
 
     @property
     def is_stopped(self) -> bool:
@@ -134,7 +147,7 @@ def start(task: Task) -> Job | None:
 def wait_for(
     task: Task,
     seconds: float | None = 0.0,
-    enough: Callable[[Any], bool] | None = None,
+    enough: Enough | None = None,
 ) -> Any | None:
     """Return the result of a task, begun if it starts by itself.
 
@@ -143,9 +156,11 @@ def wait_for(
     task : Task
         The task.
     seconds : float or None
-        Time to wait for a result that is not there yet; None for no limit.
+        Time to wait for a result that is not there yet; None for no limit, but work that is in the
+        queue after some seconds is not waited for: `draw_task` says how many are before it.
     enough : callable, optional
-        ``enough(partial)`` is whether a partial result ends the wait.
+        ``enough(partial, must_wait)`` is whether a partial result ends the wait;
+        ``must_wait`` is whether other work goes first.
 
     Returns
     -------
@@ -170,11 +185,18 @@ def wait_for(
     return None
 
 
-def _wait(job: Job, seconds: float | None, enough: Callable[[Any], bool] | None) -> None:
+def _wait(job: Job, seconds: float | None, enough: Enough | None) -> None:
     def is_enough(progress: TaskProgress) -> bool:
-        return enough is not None and progress.partial is not None and enough(progress.partial)
+        if enough is None or progress.partial is None:
+            return False
+        return enough(progress.partial, job.must_wait)
 
-    job.wait(is_enough, timeout=seconds)
+    if seconds is not None:
+        job.wait(is_enough, timeout=seconds)
+        return
+    while not job.wait(is_enough, timeout=QUEUE_AFTER_S):
+        if job.position:
+            return
 
 
 def draw_task(task: Task, *, width: Literal["content", "stretch"] = "content") -> None:
@@ -228,8 +250,9 @@ def partial_result(task: Task) -> Any | None:
 
 
 def _draw_partial(task: Task, partial: Any | None) -> None:
-    if partial is not None:
-        task.draw_partial(partial)
+    shown = task.first_partial if partial is None else partial
+    if shown is not None:
+        task.draw_partial(shown)
 
 
 def _followed_job(task: Task) -> Job | None:
@@ -247,7 +270,7 @@ def _job_in_progress(task: Task) -> Job | None:
 
 
 def _follow(task: Task) -> Job:
-    job = task.queue.subscribe(task.subscriber, task.key, task.work)
+    job = task.queue.subscribe(task.subscriber, task.key, task.work, task.patience)
     session.followed_jobs[task.name] = job
     return job
 
@@ -305,6 +328,10 @@ def _rerun_after(task: Task, job: Job) -> None:
 
 
 def _progress_text(job: Job, share: float) -> str:
+    before = job.position
+    if before:
+        others = "1 other computation is" if before == 1 else f"{before} other computations are"
+        return f"Waiting: {others} before this one"
     text = f"{share:.0%}"
     seconds = job.seconds_left(share)
     if seconds is None:

@@ -4,18 +4,33 @@ import heapq
 import itertools
 import threading
 import time
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache
+
+
+@dataclass(order=True)
+class _Ticket:
+    """A place in the queue; the lowest is next."""
+
+    time: float
+    number: int
+    owner: Hashable = field(compare=False)
+    turn: threading.Event = field(compare=False, default_factory=threading.Event)
 
 
 class FairLock:
     """A mutual exclusion lock that is passed to the waiting thread of the highest priority.
 
-    Priority = wait time minus time held, so that long work also proceeds among many short jobs.
+    Each call states a delay: a thread that has come so many seconds later, and has none, goes
+    first. Nobody waits forever, because the delay is finite.
     """
 
     def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._waiting: list[tuple[float, int]] = []
-        self._tickets = itertools.count()
+        self._mutex = threading.Lock()
+        self._waiting: list[_Ticket] = []  # a heap
+        self._numbers = itertools.count()
         self._is_held = False
 
     @property
@@ -23,23 +38,135 @@ class FairLock:
         """Number of threads that wait for the lock."""
         return len(self._waiting)
 
-    def acquire(self, held: float) -> None:
+    def acquire(self, delay: float, owner: Hashable = None) -> None:
         """Wait for the lock.
 
         Parameters
         ----------
-        held : float
-            Seconds for which this work has held the lock before.
+        delay : float
+            Seconds by which others may come later and go first.
+        owner : hashable, optional
+            Identifies the place in the queue, see `position`.
         """
-        with self._changed:
-            ticket = (time.monotonic() + held, next(self._tickets))  # the lowest is next
+        with self._mutex:
+            if not self._is_held:
+                self._is_held = True
+                return
+            ticket = self._new_ticket(delay, owner)
             heapq.heappush(self._waiting, ticket)
-            self._changed.wait_for(lambda: not self._is_held and self._waiting[0] == ticket)
-            heapq.heappop(self._waiting)
-            self._is_held = True
+        ticket.turn.wait()
 
     def release(self) -> None:
         """Pass the lock on."""
-        with self._changed:
-            self._is_held = False
-            self._changed.notify_all()
+        with self._mutex:
+            if self._waiting:
+                heapq.heappop(self._waiting).turn.set()
+            else:
+                self._is_held = False
+
+    def pass_on(self, delay: float, owner: Hashable = None) -> None:
+        """Release the lock and wait for it again, unless the caller is next anyway.
+
+        Parameters
+        ----------
+        delay : float
+            Seconds by which others may come later and go first.
+        owner : hashable, optional
+            Identifies the place in the queue.
+        """
+        with self._mutex:
+            ticket = self._new_ticket(delay, owner)
+            if not self._waiting or ticket < self._waiting[0]:
+                return
+            heapq.heapreplace(self._waiting, ticket).turn.set()
+        ticket.turn.wait()
+
+    def is_before(self, delay: float) -> bool:
+        """Return whether a waiting thread would go before a caller with some delay.
+
+        Parameters
+        ----------
+        delay : float
+            As of `pass_on`.
+
+        Returns
+        -------
+        bool
+            Whether `pass_on` would wait.
+        """
+        with self._mutex:
+            return bool(self._waiting) and self._waiting[0].time < time.monotonic() + delay
+
+    def position(self, owner: Hashable) -> int | None:
+        """Return how many threads are before a waiting one.
+
+        Parameters
+        ----------
+        owner : hashable
+            As given to `acquire` or `pass_on`.
+
+        Returns
+        -------
+        int or None
+            None if it does not wait.
+        """
+        with self._mutex:
+            queue = sorted(self._waiting)
+        for place, ticket in enumerate(queue):
+            if ticket.owner == owner:
+                return place
+        return None
+
+    def _new_ticket(self, delay: float, owner: Hashable) -> _Ticket:
+        return _Ticket(time.monotonic() + delay, next(self._numbers), owner)
+
+
+class RecentUse:
+    """Seconds for which each owner has held a lock recently: halved every `half_life` seconds.
+
+    Parameters
+    ----------
+    half_life : float
+        In seconds.
+    max_owners : int
+        The owners that were least recently active are forgotten.
+    """
+
+    def __init__(self, half_life: float, max_owners: int = 10_000) -> None:
+        self._half_life = half_life
+        self._lock = threading.Lock()
+        self._uses: LRUCache = LRUCache(max_owners)  # owner -> (seconds, time)
+
+    def of(self, owner: Hashable) -> float:
+        """Return the recent use of an owner.
+
+        Parameters
+        ----------
+        owner : hashable
+            Any owner.
+
+        Returns
+        -------
+        float
+            Seconds; 0 for one that is not known.
+        """
+        with self._lock:
+            return self._decayed(owner, time.monotonic())
+
+    def add(self, owner: Hashable, seconds: float) -> None:
+        """Add a use that ends now.
+
+        Parameters
+        ----------
+        owner : hashable
+            Any owner.
+        seconds : float
+            For which the lock was held.
+        """
+        with self._lock:
+            now = time.monotonic()
+            self._uses[owner] = (self._decayed(owner, now) + seconds, now)
+
+    def _decayed(self, owner: Hashable, now: float) -> float:
+        seconds, since = self._uses.get(owner, (0.0, now))
+        return seconds * 0.5 ** ((now - since) / self._half_life)

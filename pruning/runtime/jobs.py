@@ -2,8 +2,11 @@
 
 A computation is ``work(report) -> result``. It calls ``report(progress)`` often, which publishes
 the progress, raises `Cancelled` if the job has no subscribers, and passes the lock on. Only one
-job computes at a time, because eight at once would each take eight times as long; `FairLock`
-decides which is next, so that a slider's short job does not wait for another visitor's long one.
+job computes at a time, because eight at once would each take eight times as long. `FairLock`
+decides which is next: the one that came first, after a delay for what its subscribers have used
+recently, so that a slider's short job does not wait for another visitor's long one, and that
+somebody who asks often does not slow down the others. A job whose first results are known can be
+patient: what has none yet goes first.
 """
 
 import logging
@@ -15,12 +18,16 @@ from typing import Any
 from cachetools import LRUCache
 
 from pruning.runtime.errors import Cancelled, PrunescopeError
-from pruning.runtime.fair_lock import FairLock
+from pruning.runtime.fair_lock import FairLock, RecentUse
 from pruning.runtime.malloc import ALLOCATOR
 
 Work = Callable[[Callable[[Any], None]], Any]
+Patience = Callable[[Any], float]
+"""From the progress, None at first, to the seconds by which other jobs may come later."""
 
-MAX_WAIT_CREDIT_S = 2.0  # the most that the time held counts against a job when it waits again
+MAX_USE_DELAY_S = 2.0  # the longest delay of a job for what its subscribers have used
+USE_HALF_LIFE_S = 5.0
+MAX_PATIENT_S = 10.0  # a job that is older is not patient any more
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
 
@@ -29,6 +36,10 @@ _logger = logging.getLogger(__name__)
 
 def _never(progress: Any) -> bool:
     return False
+
+
+def _not_patient(progress: Any) -> float:
+    return 0.0
 
 
 class Job:
@@ -42,6 +53,10 @@ class Job:
         The computation, which gets the method `report`.
     lock : FairLock
         Held while the job computes; shared with other jobs.
+    use : RecentUse
+        Of the lock by each subscriber.
+    patience : callable
+        By how many seconds other jobs may come later and go first, given the progress.
 
     Attributes
     ----------
@@ -51,21 +66,33 @@ class Job:
         Those that wait for the result; the job is cancelled when there are none.
     progress : object
         The last argument of `report`; None before.
+    must_wait : bool
+        Whether another job went first after the last report.
     done : bool
         Whether the job has ended, with a result or an error.
     """
 
-    def __init__(self, key: Hashable, work: Work, lock: FairLock):
+    def __init__(
+        self,
+        key: Hashable,
+        work: Work,
+        lock: FairLock,
+        use: RecentUse,
+        patience: Patience = _not_patient,
+    ) -> None:
         self.key = key
         self.subscribers: set[Hashable] = set()
         self.progress: Any = None
+        self.must_wait = False
         self.done = False
         self._work: Work | None = work
         self._lock = lock
+        self._use = use
+        self._patience = patience
+        self._created = time.monotonic()
         self._result: Any = None
         self._error: BaseException | None = None
         self._changed = threading.Condition()
-        self._held = 0.0
         self._acquired_at = 0.0
         self._first_estimate: tuple[float, float] | None = None
 
@@ -137,6 +164,11 @@ class Job:
         with self._changed:
             return self._changed.wait_for(finished, timeout)
 
+    @property
+    def position(self) -> int | None:
+        """Number of jobs before this one in the queue; None if it does not wait."""
+        return self._lock.position(self)
+
     def report(self, progress: Any) -> None:
         """Publish the progress and pass the lock on; called by the work, in its thread.
 
@@ -151,12 +183,14 @@ class Job:
             If the job has no subscribers.
         """
         self._check_subscribers()
+        self._count_use()
         with self._changed:
             self.progress = progress
+            self.must_wait = self._lock.is_before(self._delay)
             self._changed.notify_all()
-        self._release()
         ALLOCATOR.trim()
-        self._acquire()
+        self._lock.pass_on(self._delay, self)
+        self._acquired_at = time.perf_counter()
         self._check_subscribers()  # they may have left during the wait for the lock
 
     def run(self) -> None:
@@ -186,12 +220,27 @@ class Job:
             raise Cancelled("cancelled: the job has no subscribers")
 
     def _acquire(self) -> None:
-        self._lock.acquire(min(self._held, MAX_WAIT_CREDIT_S))
+        self._lock.acquire(self._delay, self)
         self._acquired_at = time.perf_counter()
 
     def _release(self) -> None:
-        self._held += time.perf_counter() - self._acquired_at
+        self._count_use()
         self._lock.release()
+
+    def _count_use(self) -> None:
+        """Divide the time held among the subscribers."""
+        held = time.perf_counter() - self._acquired_at
+        subscribers = tuple(self.subscribers)
+        for subscriber in subscribers:
+            self._use.add(subscriber, held / len(subscribers))
+
+    @property
+    def _delay(self) -> float:
+        """Seconds by which other jobs may come later and go first."""
+        uses = [self._use.of(subscriber) for subscriber in tuple(self.subscribers)]
+        delay = min(MAX_USE_DELAY_S, min(uses, default=0.0))
+        age = time.monotonic() - self._created
+        return delay if age > MAX_PATIENT_S else delay + self._patience(self.progress)
 
 
 class Busy(PrunescopeError):
@@ -215,16 +264,18 @@ class Jobs:
         self._max_jobs = max_jobs
         self._lock = threading.RLock()
         self._compute_lock = FairLock()
+        self._use = RecentUse(USE_HALF_LIFE_S)
         self._running: dict[Hashable, Job] = {}
         self._subscriptions: dict[Hashable, Job] = {}
         self._finished: LRUCache = LRUCache(max_results, getsizeof=lambda job: job.size)
 
-    @property
-    def waiting(self) -> int:
-        """Number of jobs that wait for their turn."""
-        return self._compute_lock.waiting
-
-    def subscribe(self, subscriber: Hashable, key: Hashable, work: Work) -> Job:
+    def subscribe(
+        self,
+        subscriber: Hashable,
+        key: Hashable,
+        work: Work,
+        patience: Patience = _not_patient,
+    ) -> Job:
         """Return the job of a key: finished and cached, running, or started now.
 
         Parameters
@@ -235,6 +286,9 @@ class Jobs:
             Identifies the result.
         work : callable
             ``work(report) -> result``, called if the key has no job.
+        patience : callable
+            ``patience(progress)`` gives the seconds by which other jobs may come later and go
+            first; the progress is None at first. A job is patient for ten seconds at most.
 
         Returns
         -------
@@ -255,7 +309,7 @@ class Jobs:
                 job = None  # cancelled, and about to end
             is_new = job is None
             if job is None:
-                job = self._new_job(key, work)
+                job = self._new_job(key, work, patience)
             if self._subscriptions.get(subscriber) is not job:
                 self.unsubscribe(subscriber)
                 self._subscriptions[subscriber] = job
@@ -264,13 +318,13 @@ class Jobs:
                 threading.Thread(target=self._run, args=[job], daemon=True).start()
             return job
 
-    def _new_job(self, key: Hashable, work: Work) -> Job:
+    def _new_job(self, key: Hashable, work: Work, patience: Patience) -> Job:
         if len(self._running) >= self._max_jobs:
             raise Busy(
                 f"{len(self._running)} computations are running or waiting on this server: "
                 "try again in a moment"
             )
-        job = Job(key, work, self._compute_lock)
+        job = Job(key, work, self._compute_lock, self._use, patience)
         self._running[key] = job
         return job
 

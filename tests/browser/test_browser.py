@@ -128,9 +128,8 @@ def test_a_layer_without_weights_has_a_warning_beside_the_accuracy(visit):
     assert "have lost all their weights" in page.locator("[data-testid=stAlert]").first.inner_text()
 
 
-def test_the_curve_can_be_computed(visit):
+def test_the_curve_begins_by_itself(visit):
     page = visit(f"{DIGITS}&sparsity=0.45&scope=layer")
-    page.get_by_role("button", name="Compute the curve").click()
     page.locator("[data-testid=stMain] .legendtext", has_text="curve").wait_for(timeout=60_000)
     page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=60_000)
 

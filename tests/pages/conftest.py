@@ -1,9 +1,27 @@
 """Fixtures of the tests of pages."""
 
+from dataclasses import replace
+
 import pytest
+
+from pages.explore import curve
+from pages.explore.curve import curve_task
+from pages.state.background_task import Task
+from pruning.recipe.recipe import Recipe
 
 
 @pytest.fixture
 def no_downloads(tmp_path, monkeypatch):
     """Only the built-in data are on this machine."""
     monkeypatch.setenv("PRUNESCOPE_DATA", str(tmp_path))
+
+
+@pytest.fixture
+def no_curve(monkeypatch):
+    """The curve on Explore does not begin by itself."""
+
+    def waiting_task(recipe: Recipe) -> Task | None:
+        task = curve_task(recipe)
+        return None if task is None else replace(task, starts_itself=False)
+
+    monkeypatch.setattr(curve, "curve_task", waiting_task)  # the page imports it in each run

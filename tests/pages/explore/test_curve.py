@@ -31,15 +31,22 @@ def test_settings_visited_are_points_of_the_curve():
     assert [round(x, 3) for x in trace(at, "visited")["x"]] == [0.4]
 
 
-def test_the_curve_is_computed_on_request():
+def test_the_curve_begins_by_itself():
     at = opened(**LENET, scope="layer", sparsity="0.5")
-    button(at, "Compute the curve").click().run()
     run_until(at, lambda: has_curve(at) and not at.main.button)
+    assert any("settings, each measured on all" in text.value for text in at.main.caption)
     assert not at.exception
     line = trace(at, "curve")
     assert len(line["x"]) >= 15
     assert line["x"][0] == 0
     assert line["x"][-1] == 1
+
+
+def test_the_curve_of_a_recipe_with_recovery_is_computed_on_request():
+    at = opened(**LENET, sparsity="0.5", recovery="reconstruct")
+    button(at, "Compute the curve").click().run()
+    run_until(at, lambda: has_curve(at) and not at.main.button)
+    assert not at.exception
 
 
 def test_values_of_single_layers_have_no_curve():
@@ -59,10 +66,8 @@ def test_every_shipped_network_opens_and_its_curve_can_be_cancelled(network, dat
             time.sleep(0.01)
             report(EvaluationProgress(points, 0.1))
 
-    at = opened(network=network, dataset=dataset, sparsity="0.9")
-    assert numbers(at)["Sparsity"] == "90.00%"
     monkeypatch.setattr(curve, "evaluate", slow)
-    button(at, "Compute the curve").click().run()
+    at = opened(network=network, dataset=dataset, scope="erk", sparsity="0.9")
     run_until(at, lambda: has_curve(at))
     assert not at.exception
     assert not at.error

@@ -64,20 +64,19 @@ def test_the_number_to_prune_shows_both_numbers():
 
 
 @pytest.mark.parametrize(
-    "network, images, queued, expected",
+    "network, images, must_wait, expected",
     [
-        ("lenet5", 2_000, 0, False),
-        ("lenet5", 2_000, 1, True),
-        ("lenet5", 500, 1, False),
-        ("resnet20", 2_000, 0, True),
-        ("resnet20", 500, 0, False),
+        ("lenet5", 2_000, False, False),
+        ("lenet5", 2_000, True, True),
+        ("lenet5", 500, True, False),
+        ("resnet20", 2_000, False, True),
+        ("resnet20", 500, False, False),
     ],
 )
-def test_an_estimate_is_shown_for_slow_networks_and_while_jobs_are_queued(
-    monkeypatch, network, images, queued, expected
+def test_an_estimate_is_shown_for_slow_networks_and_while_others_wait(
+    network, images, must_wait, expected
 ):
-    monkeypatch.setattr(metrics, "jobs", lambda: SimpleNamespace(waiting=queued))
     evaluation = SimpleNamespace(
         recipe=Recipe.one_step(network, "digits"), tally=SimpleNamespace(images=images)
     )
-    assert metrics.is_estimate_ready(evaluation) is expected
+    assert metrics.is_estimate_ready(evaluation, must_wait) is expected

@@ -71,6 +71,7 @@ def test_a_link_opens_the_same_page(rule, value):
     assert at.sidebar.multiselect[0].value == ["fc1", "fc3"]
 
 
+@pytest.mark.usefixtures("no_curve")
 def test_the_rule_selects_once_a_move(monkeypatch):
     at = opened(**LENET)
     expected = shown(Recipe.one_step("lenet300", "digits", value=0.8))  # in the store from now on
@@ -86,6 +87,7 @@ def test_the_rule_selects_once_a_move(monkeypatch):
     assert numbers(at) == expected
 
 
+@pytest.mark.usefixtures("no_curve")
 @pytest.mark.parametrize("active", [0, 1])
 def test_the_page_prunes_once_a_move(monkeypatch, active):
     recipe = Recipe("lenet300", "digits", (Step(value=0.2), Step(value=0.5)))

@@ -1,12 +1,15 @@
 import threading
 import time
 
-from pruning.runtime.fair_lock import FairLock
+import pytest
+
+from pruning.runtime import fair_lock
+from pruning.runtime.fair_lock import FairLock, RecentUse
 
 
-def start_waiting(lock: FairLock, name: str, held: float, order: list[str]) -> threading.Thread:
+def start_waiting(lock: FairLock, name: str, delay: float, order: list[str]) -> threading.Thread:
     def wait():
-        lock.acquire(held)
+        lock.acquire(delay, name)
         order.append(name)
         lock.release()
 
@@ -18,12 +21,12 @@ def start_waiting(lock: FairLock, name: str, held: float, order: list[str]) -> t
     return thread
 
 
-def test_the_lock_is_passed_to_the_thread_with_the_least_time_held():
+def test_the_lock_is_passed_to_the_thread_with_the_least_delay():
     lock, order = FairLock(), []
     lock.acquire(0)
     threads = [
-        start_waiting(lock, name, held, order)
-        for name, held in (("long", 60.0), ("short", 0.0), ("middle", 30.0))
+        start_waiting(lock, name, delay, order)
+        for name, delay in (("long", 60.0), ("short", 0.0), ("middle", 30.0))
     ]
     lock.release()
     for thread in threads:
@@ -31,7 +34,7 @@ def test_the_lock_is_passed_to_the_thread_with_the_least_time_held():
     assert order == ["short", "middle", "long"]
 
 
-def test_wait_time_counts_against_the_time_held():
+def test_wait_time_counts_against_the_delay():
     lock, order = FairLock(), []
     lock.acquire(0)
     threads = [start_waiting(lock, "long", 0.1, order)]
@@ -49,9 +52,11 @@ def test_the_lock_has_one_holder_at_a_time():
     def work():
         for _ in range(50):
             lock.acquire(0)
-            inside.append(1)
-            most.append(len(inside))
-            inside.pop()
+            for _ in range(2):
+                inside.append(1)
+                most.append(len(inside))
+                inside.pop()
+                lock.pass_on(0)
             lock.release()
 
     threads = [threading.Thread(target=work) for _ in range(8)]
@@ -59,5 +64,47 @@ def test_the_lock_has_one_holder_at_a_time():
         thread.start()
     for thread in threads:
         thread.join(10)
-    assert len(most) == 400
+    assert len(most) == 800
     assert max(most) == 1
+
+
+def test_the_holder_passes_on_only_to_those_before_it():
+    lock, order = FairLock(), []
+    lock.acquire(0)
+    thread = start_waiting(lock, "patient", 60.0, order)
+    assert lock.is_before(120.0) and not lock.is_before(1.0)
+    lock.pass_on(1.0)
+    assert order == []
+    lock.pass_on(120.0)  # comes back when the other thread has released it
+    assert order == ["patient"]
+    lock.release()
+    thread.join(5)
+
+
+def test_the_position_is_the_number_of_threads_before():
+    lock, order = FairLock(), []
+    lock.acquire(0, "holder")
+    delays = {"second": 20.0, "first": 10.0, "third": 30.0}
+    threads = [start_waiting(lock, name, delay, order) for name, delay in delays.items()]
+    positions = [lock.position(name) for name in ("first", "second", "third", "holder")]
+    assert positions == [0, 1, 2, None]
+    lock.release()
+    for thread in threads:
+        thread.join(5)
+    assert lock.waiting == 0
+
+
+def test_recent_use_is_halved_every_half_life(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(fair_lock.time, "monotonic", lambda: now[0])
+    use = RecentUse(half_life=5.0, max_owners=2)
+    use.add("one", 8.0)
+    now[0] = 10.0
+    assert use.of("one") == pytest.approx(2.0)
+    use.add("one", 1.0)
+    now[0] = 15.0
+    assert use.of("one") == pytest.approx(1.5)
+    assert use.of("other") == 0.0
+    for owner in ("two", "three"):
+        use.add(owner, 1.0)
+    assert use.of("one") == 0.0  # forgotten: the least recently active of three

@@ -1,5 +1,6 @@
 import threading
 import time
+from functools import partial
 
 import pytest
 
@@ -192,21 +193,95 @@ def test_the_remaining_time_is_estimated_from_the_speed_since_the_first_call(mon
     assert job.seconds_left(0.6) == pytest.approx(4 * 0.4 / 0.1)
 
 
-def test_jobs_that_wait_for_their_turn_are_counted():
-    jobs, go_on, started = Jobs(), threading.Event(), threading.Event()
+def wait_until(condition):
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+
+
+def blocked(jobs: Jobs) -> threading.Event:
+    """Start a job of another subscriber that computes until the event is set."""
+    go_on, started = threading.Event(), threading.Event()
 
     def work(report):
         started.set()
         go_on.wait(10)
         return 1
 
-    first = jobs.subscribe("one", "first", work)
-    assert started.wait(10) and jobs.waiting == 0
-    second = jobs.subscribe("two", "second", lambda report: 2)
-    deadline = time.monotonic() + 10
-    while jobs.waiting != 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    jobs.subscribe("blocking", "blocking", work)
+    assert started.wait(10)
+    return go_on
+
+
+def test_a_waiting_job_has_a_position():
+    jobs = Jobs()
+    go_on = blocked(jobs)
+    waiting = []
+    for name in ("one", "two"):
+        job = jobs.subscribe(name, name, lambda report: 2)
+        wait_until(lambda job=job: job.position is not None)
+        waiting.append(job)
+    assert [job.position for job in waiting] == [0, 1]
     go_on.set()
-    assert first.wait(timeout=10) and second.wait(timeout=10)
-    assert jobs.waiting == 0
+    assert all(job.wait(timeout=10) for job in waiting)
+    assert [job.position for job in waiting] == [None, None]
+
+
+def test_a_first_result_goes_before_the_rest_of_a_patient_job():
+    jobs, order = Jobs(), []
+    go_on = blocked(jobs)
+
+    def work(report):
+        report("estimate")
+        order.append("rest")
+        return 1
+
+    def estimate(report):
+        order.append("estimate")
+        return 2
+
+    patient = jobs.subscribe("one", "patient", work, lambda progress: 9.0 if progress else 0.0)
+    wait_until(lambda: patient.position == 0)
+    later = jobs.subscribe("two", "later", estimate)
+    wait_until(lambda: later.position == 1)
+    go_on.set()
+    assert patient.wait(timeout=10) and later.wait(timeout=10)
+    assert patient.must_wait
+    assert order == ["estimate", "rest"]
+
+
+def test_a_job_is_not_patient_for_long(monkeypatch):
+    monkeypatch.setattr("pruning.runtime.jobs.MAX_PATIENT_S", -1.0)
+    jobs, order = Jobs(), []
+    go_on = blocked(jobs)
+    names = ("patient", "later")
+    made = []
+    for name, patience in zip(names, (60.0, 0.0), strict=True):
+        work = partial(lambda name, report: order.append(name) or True, name)
+        job = jobs.subscribe(name, name, work, lambda progress, patience=patience: patience)
+        wait_until(lambda job=job: job.position is not None)
+        made.append(job)
+    go_on.set()
+    assert all(job.wait(timeout=10) for job in made)
+    assert order == ["patient", "later"]
+
+
+def test_who_has_used_much_goes_after_who_has_used_little():
+    jobs, order = Jobs(), []
+
+    def busy(report):
+        time.sleep(0.4)
+        return 1
+
+    assert jobs.subscribe("greedy", "before", busy).wait(timeout=10)
+    go_on = blocked(jobs)
+    made = []
+    for name in ("greedy", "modest"):
+        work = partial(lambda name, report: order.append(name) or True, name)
+        job = jobs.subscribe(name, f"work of {name}", work)
+        wait_until(lambda job=job: job.position is not None)
+        made.append(job)
+    go_on.set()
+    assert all(job.wait(timeout=10) for job in made)
+    assert order == ["modest", "greedy"]
