@@ -3,13 +3,25 @@
 Until the first visitor has run ``app.py``, Streamlit takes a folder named ``pages`` for its older
 kind of multipage application and answers a direct link to a page with "Page not found". The flag
 that ``st.navigation`` clears in that first run is cleared here before the server starts.
+
+What the first visitor would wait for is loaded before the server answers, and classification gets
+a process of its own.
 """
 
+import gc
 import sys
 from pathlib import Path
 
-from streamlit.runtime.pages_manager import PagesManager
-from streamlit.web import cli
+from pruning.runtime.process import configure_process
+
+configure_process()  # before torch is imported
+
+from streamlit.runtime.pages_manager import PagesManager  # noqa: E402
+from streamlit.web import cli  # noqa: E402
+
+import pruning.engine.evaluate  # noqa: E402
+import pruning.figures.accuracy_curve  # noqa: E402, F401
+from pruning.inference.classification_process import start_process  # noqa: E402
 
 APP = Path(__file__).with_name("app.py")
 
@@ -22,6 +34,9 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
+    start_process()
+    gc.collect()
+    gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
     PagesManager.uses_pages_directory = False
     cli.main(["run", str(APP), *options])
 

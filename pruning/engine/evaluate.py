@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from pruning.data import datasets
-from pruning.data.datasets import DATASETS, Images
+from pruning.data.datasets import DATASETS
 from pruning.engine import store
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.masked_network import MaskedNetwork
@@ -20,7 +20,9 @@ from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.recover import recover
 from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
-from pruning.inference.classify import BatchTally, classify, default_batch_size
+from pruning.inference.classification_messages import SplitImages
+from pruning.inference.classification_process import classify_split
+from pruning.inference.classify import BatchTally, default_batch_size
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
@@ -295,12 +297,10 @@ class _EvaluationState:
     def _classify_group(self, group: Sequence["_Member"], image_count: int) -> None:
         recipes = [member.recipe for member in group]
         data = DATASETS[recipes[0].dataset]
-        images = self.images[data.name]
-        events = classify(
+        events = classify_split(
             group[0].network.model,
             [member.network.masked_parameters() for member in group],
-            Images(images.pixels[:image_count], images.labels[:image_count]),
-            data,
+            SplitImages(data.name, self.split, image_count),
             skip=[self.evaluations[recipe].tally.images for recipe in recipes],
             is_done=lambda member: self._is_done(recipes[member]),
         )

@@ -16,7 +16,7 @@ from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
 
 # Images per batch, by the first of these modules that a network has. Near the fastest for each kind
 # of network on two cores: the outputs of its layers should stay in the processor's cache.
-BATCH_SIZE: dict[type[nn.Module], int] = {nn.BatchNorm2d: 100, nn.Conv2d: 250, nn.Linear: 1000}
+BATCH_SIZE: dict[type[nn.Module], int] = {nn.BatchNorm2d: 100, nn.Conv2d: 500, nn.Linear: 1000}
 
 Replacements = Mapping[str, torch.Tensor]
 _Run = Callable[[torch.Tensor, Collection[int]], Iterator[Logits | SuspensionPoint]]

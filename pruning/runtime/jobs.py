@@ -27,6 +27,7 @@ Patience = Callable[[Any], float]
 
 MAX_USE_DELAY_S = 2.0  # the longest delay of a job for what its subscribers have used
 USE_HALF_LIFE_S = 5.0
+UNDIVIDED_S = 0.3  # a job is not interrupted in its first turn before this, unless it is patient
 MAX_PATIENT_S = 10.0  # a job that is older is not patient any more
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
@@ -93,6 +94,7 @@ class Job:
         self._result: Any = None
         self._error: BaseException | None = None
         self._changed = threading.Condition()
+        self._held = 0.0
         self._acquired_at = 0.0
         self._first_estimate: tuple[float, float] | None = None
 
@@ -184,14 +186,16 @@ class Job:
         """
         self._check_subscribers()
         self._count_use()
+        is_undivided = self._held < UNDIVIDED_S and not self._patience(progress)
         with self._changed:
             self.progress = progress
-            self.must_wait = self._lock.is_before(self._delay)
+            self.must_wait = not is_undivided and self._lock.is_before(self._delay)
             self._changed.notify_all()
-        ALLOCATOR.trim()
-        self._lock.pass_on(self._delay, self)
-        self._acquired_at = time.perf_counter()
-        self._check_subscribers()  # they may have left during the wait for the lock
+        if not is_undivided:
+            ALLOCATOR.trim()
+            self._lock.pass_on(self._delay, self)
+            self._acquired_at = time.perf_counter()
+            self._check_subscribers()  # they may have left during the wait for the lock
 
     def run(self) -> None:
         """Do the work in the calling thread, and keep its result or exception."""
@@ -228,8 +232,11 @@ class Job:
         self._lock.release()
 
     def _count_use(self) -> None:
-        """Divide the time held among the subscribers."""
-        held = time.perf_counter() - self._acquired_at
+        """Count the time held since the last call, divided among the subscribers."""
+        now = time.perf_counter()
+        held = now - self._acquired_at
+        self._acquired_at = now
+        self._held += held
         subscribers = tuple(self.subscribers)
         for subscriber in subscribers:
             self._use.add(subscriber, held / len(subscribers))

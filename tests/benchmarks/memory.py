@@ -2,8 +2,8 @@
 
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
+import psutil
 from playwright.sync_api import Page
 
 from tests.browser import conftest
@@ -19,12 +19,12 @@ def main(report_after: Sequence[int] = REPORT_AFTER) -> None:
         page = browser.new_page(viewport={"width": 1400, "height": 1000})
         page.goto(f"{address}/{LINK}")
         conftest.settle(page)
-        process = server_process(address)
+        processes = server_processes(address)
         for move in range(max(report_after) + 1):
             if move:
                 move_slider(page, "ArrowRight" if move % 500 < 250 else "ArrowLeft")
             if move in report_after:
-                print(f"{move:4d} moves: {resident_megabytes(process):,.0f} MB", flush=True)
+                print(f"{move:4d} moves: {resident_megabytes(processes):,.0f} MB", flush=True)
 
 
 def move_slider(page: Page, key: str) -> None:
@@ -45,8 +45,8 @@ def move_slider(page: Page, key: str) -> None:
     page.wait_for_selector(conftest.QUIET, timeout=MOVE_TIMEOUT_MS)
 
 
-def server_process(address: str) -> int:
-    """Return the id of the server's process.
+def server_processes(address: str) -> list[psutil.Process]:
+    """Return the server's processes.
 
     Parameters
     ----------
@@ -55,33 +55,31 @@ def server_process(address: str) -> int:
 
     Returns
     -------
-    int
-        Found by its command line, which has the port.
+    list of psutil.Process
+        The one whose command line has the port, and its children.
     """
-    port = address.rpartition(":")[2].encode()
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if port in path.read_bytes().split(b"\0"):
-            return int(path.parent.name)
+    port = address.rpartition(":")[2]
+    for process in psutil.process_iter(["cmdline"]):
+        if port in (process.info["cmdline"] or []):
+            return [process, *process.children(recursive=True)]
     sys.exit("the server has no process")
 
 
-def resident_megabytes(process: int) -> float:
-    """Return the resident memory of a process.
+def resident_megabytes(processes: Sequence[psutil.Process]) -> float:
+    """Return the resident memory of processes, without what they share with each other.
 
     Parameters
     ----------
-    process : int
-        Its id.
+    processes : sequence of psutil.Process
+        The processes.
 
     Returns
     -------
     float
-        In megabytes.
+        Proportional set sizes, in megabytes.
     """
-    for line in Path(f"/proc/{process}/status").read_text().splitlines():
-        if line.startswith("VmRSS"):
-            return int(line.split()[1]) / 1000
-    sys.exit(f"process {process} has ended")
+    sizes = [process.memory_full_info().pss for process in processes]
+    return sum(sizes) / 1e6
 
 
 if __name__ == "__main__":

@@ -4,14 +4,16 @@ import argparse
 import asyncio
 import os
 import statistics
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
+import psutil
 
-from tests.benchmarks.memory import resident_megabytes, server_process
+from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import serving
 from tests.load.visitor import Visitor
 
@@ -36,9 +38,11 @@ async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
     address = address.replace("http://", "ws://")
     visitors = [Visitor(address, options.query, seed) for seed in range(options.visitors)]
 
+    end = time.monotonic() + options.arrival + options.seconds
+
     async def come(index: int, visitor: Visitor) -> None:
         await asyncio.sleep(options.arrival * index / len(visitors))
-        await visitor.visit(options.seconds, options.least_pause, options.most_pause)
+        await visitor.visit(end, options.least_pause, options.most_pause)
 
     coming = [come(index, visitor) for index, visitor in enumerate(visitors)]
     for visitor, error in zip(
@@ -79,12 +83,14 @@ def report(visitors: Sequence[Visitor], seconds: float) -> None:
     visitors : sequence of Visitor
         All visitors.
     seconds : float
-        How long they moved.
+        How long they moved after all had come.
     """
     moves = [move for visitor in visitors for move in visitor.moves]
     answered = [move for move in moves if move.first is not None]
     print(f"opened: {describe([visitor.opened for visitor in visitors if visitor.opened])}")
-    print(f"moves a second: {len(moves) / seconds:.2f}, {len(moves)} in all")
+    end = max((move.sent for move in moves), default=0.0)
+    recent = [move for move in moves if move.sent > end - seconds]
+    print(f"moves a second, all there: {len(recent) / seconds:.2f}; {len(moves)} in all")
     print(f"first answer: {describe([move.first for move in answered])}")
     complete = [move.complete for move in moves if move.complete is not None]
     print(f"complete answer: {describe(complete)}")
@@ -116,19 +122,27 @@ def main() -> None:
     """Start a server, let the visitors come, and print what they measured."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--visitors", type=int, default=30)
-    parser.add_argument("--seconds", type=float, default=60, help="of moving")
+    parser.add_argument("--seconds", type=float, default=60, help="of moving, after all have come")
     parser.add_argument("--arrival", type=float, default=20, help="seconds in which all come")
     parser.add_argument("--least-pause", type=float, default=3)
     parser.add_argument("--most-pause", type=float, default=5)
     parser.add_argument("--query", default=QUERY)
     options = parser.parse_args()
     with empty_store(), serving() as address:
-        process = server_process(address)
-        before = resident_megabytes(process)
+        processes = server_processes(address)
+        memory, used = resident_megabytes(processes), processor_seconds(processes)
         visitors = asyncio.run(visit_all(address, options))
         report(visitors, options.seconds)
-        after = resident_megabytes(process)
-        print(f"memory: {before:,.0f} MB before, {after:,.0f} MB after")
+        moves = sum(len(visitor.moves) for visitor in visitors)
+        per_move = (processor_seconds(processes) - used) / max(1, moves)
+        print(f"processor seconds a move, everything included: {per_move:.3f}")
+        print(f"memory: {memory:,.0f} MB before, {resident_megabytes(processes):,.0f} MB after")
+
+
+def processor_seconds(processes: Sequence[psutil.Process]) -> float:
+    """Return the time that processes have computed, in seconds."""
+    times = [process.cpu_times() for process in processes]
+    return sum(time.user + time.system for time in times)
 
 
 if __name__ == "__main__":

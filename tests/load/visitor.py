@@ -5,6 +5,7 @@ import contextlib
 import random
 import re
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs
 
@@ -66,13 +67,13 @@ class Visitor:
     _has_accuracy: asyncio.Event = field(default_factory=asyncio.Event)
     _fragments: dict[str, asyncio.Task] = field(default_factory=dict)
 
-    async def visit(self, seconds: float, least_pause: float, most_pause: float) -> None:
-        """Open the page, and move the slider until the time is over.
+    async def visit(self, end: float, least_pause: float, most_pause: float) -> None:
+        """Open the page, move the slider until the time is over, and rest.
 
         Parameters
         ----------
-        seconds : float
-            How long to move the slider.
+        end : float
+            When to stop moving, `time.monotonic`; the same for all.
         least_pause, most_pause : float
             Limits of the pause between two moves.
         """
@@ -87,11 +88,12 @@ class Visitor:
                 await self._rerun()
                 await asyncio.wait_for(self._has_accuracy.wait(), OPEN_TIMEOUT_S)
                 self.opened = time.monotonic() - began
-                end = time.monotonic() + seconds
-                while time.monotonic() < end:
-                    await asyncio.sleep(chance.uniform(least_pause, most_pause))
+                pause = chance.uniform(least_pause, most_pause)
+                while time.monotonic() + pause < end:
+                    await asyncio.sleep(pause)
                     await self._move(round(chance.uniform(10, 98), 1))
-                await asyncio.sleep(REST_S)
+                    pause = chance.uniform(least_pause, most_pause)
+                await asyncio.sleep(end + REST_S - time.monotonic())
             except TimeoutError:
                 self.errors.append(f"no accuracy within {OPEN_TIMEOUT_S} s")
             finally:
@@ -129,15 +131,15 @@ class Visitor:
         kind = message.WhichOneof("type")
         if kind == "new_session":
             self._page = message.new_session.page_script_hash
+            if not message.metadata.run.fragment_ids:
+                self._stop_fragments(list(self._fragments))  # those of the run before
         elif kind == "page_info_changed":
             self._query_string = message.page_info_changed.query_string
             self._link = parse_qs(self._query_string)
         elif kind == "auto_rerun":
             self._repeat(message.auto_rerun.fragment_id, message.auto_rerun.interval)
         elif kind == "stop_auto_rerun":
-            self._stop_fragments()
-        elif kind == "script_finished":
-            pass
+            self._stop_fragments(message.stop_auto_rerun.fragment_ids)
         elif kind == "delta" and message.delta.WhichOneof("type") == "new_element":
             self._take_element(message.delta.new_element)
 
@@ -172,15 +174,14 @@ class Visitor:
                 await asyncio.sleep(interval)
                 await self._rerun(fragment)
 
-        old = self._fragments.pop(fragment, None)
-        if old is not None:
-            old.cancel()
+        self._stop_fragments([fragment])
         self._fragments[fragment] = asyncio.create_task(repeat())
 
-    def _stop_fragments(self) -> None:
-        for task in self._fragments.values():
-            task.cancel()
-        self._fragments.clear()
+    def _stop_fragments(self, fragments: Iterable[str]) -> None:
+        for fragment in fragments:
+            task = self._fragments.pop(fragment, None)
+            if task is not None:
+                task.cancel()
 
 
 REST_S = 10

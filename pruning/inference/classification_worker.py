@@ -1,0 +1,144 @@
+"""The classification process: ``python -m pruning.inference.classification_worker DESCRIPTOR``.
+
+It answers the messages that it reads from a pipe, and ends when its parent has ended.
+"""
+
+import pickle
+import sys
+import time
+from collections.abc import Collection, Iterator
+from multiprocessing.connection import Connection
+
+from pruning.runtime.process import configure_process
+
+configure_process()  # before torch is imported
+
+from cachetools import LRUCache  # noqa: E402
+
+from pruning.data.datasets import DATASETS  # noqa: E402
+from pruning.inference.classification_messages import (  # noqa: E402
+    MAX_MODELS,
+    READY,
+    Advance,
+    Begin,
+    End,
+    Tallies,
+)
+from pruning.inference.classify import BatchTally, classify  # noqa: E402
+from pruning.inference.thread_pool import SuspensionPoint  # noqa: E402
+
+TURN_S = 0.02
+"""Seconds of computation after which the process reports."""
+
+
+class Classifications:
+    """The classifications in progress, in the process itself."""
+
+    def __init__(self) -> None:
+        self._models: LRUCache = LRUCache(MAX_MODELS)
+        self._running: dict[int, Iterator[BatchTally | SuspensionPoint]] = {}
+        self._done: dict[int, Collection[int]] = {}
+
+    def begin(self, message: Begin) -> None:
+        """Begin a classification.
+
+        Parameters
+        ----------
+        message : Begin
+            What to classify.
+        """
+        model = message.model
+        if model is None:
+            model = self._models[message.model_number]
+        self._models[message.model_number] = model
+        self._done[message.number] = frozenset()
+        self._running[message.number] = classify(
+            model,
+            message.replacements,
+            message.images.load(),
+            DATASETS[message.images.dataset],
+            skip=message.skip,
+            is_done=lambda member: member in self._done[message.number],
+        )
+
+    def advance(self, message: Advance) -> Tallies:
+        """Continue a classification for `TURN_S`.
+
+        Parameters
+        ----------
+        message : Advance
+            Which one.
+
+        Returns
+        -------
+        Tallies
+            What is new.
+        """
+        self._done[message.number] = message.done
+        end = time.perf_counter() + TURN_S
+        items = []
+        for item in self._running[message.number]:
+            if isinstance(item, BatchTally):
+                items.append(item)
+            if time.perf_counter() >= end:
+                return Tallies(tuple(items), is_finished=False)
+        return Tallies(tuple(items), is_finished=True)
+
+    def end(self, message: End) -> None:
+        """End a classification; what is being computed ends first.
+
+        Parameters
+        ----------
+        message : End
+            Which one.
+        """
+        running = self._running.pop(message.number, None)
+        if running is not None:
+            running.close()  # type: ignore[attr-defined]
+        self._done.pop(message.number, None)
+
+
+def serve(parent: Connection) -> None:
+    """Answer messages until the parent ends.
+
+    Parameters
+    ----------
+    parent : Connection
+        The pipe to the parent.
+    """
+    classifications = Classifications()
+    failed: dict[int, Exception] = {}
+    parent.send_bytes(READY)
+    while True:
+        try:
+            message = pickle.loads(parent.recv_bytes())
+        except EOFError:
+            return
+        try:
+            reply = _answer(classifications, message, failed)
+        except Exception as error:  # raised again in the parent, when it asks for tallies
+            failed[message.number] = error
+            reply = error
+        if isinstance(message, Advance):
+            parent.send_bytes(pickle.dumps(reply, pickle.HIGHEST_PROTOCOL))
+
+
+def _answer(
+    classifications: Classifications,
+    message: Begin | Advance | End,
+    failed: dict[int, Exception],
+) -> Tallies | Exception | None:
+    if isinstance(message, Begin):
+        classifications.begin(message)
+        return None
+    if isinstance(message, End):
+        failed.pop(message.number, None)
+        classifications.end(message)
+        return None
+    if message.number in failed:
+        return failed[message.number]
+    return classifications.advance(message)
+
+
+if __name__ == "__main__":
+    serve(Connection(int(sys.argv[1])))
