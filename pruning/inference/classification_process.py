@@ -63,12 +63,15 @@ class ClassificationProcess:
         return self._process.pid
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    @property
     def is_ready(self) -> bool:
-        """Whether the process has started and not ended."""
-        if self._process.poll() is not None:
-            return False
+        """Whether the process has started; what it loads first takes seconds."""
         with self._lock:
-            if not self._is_ready and self._connection.poll():
+            if not self._is_ready and not self.has_ended and self._connection.poll():
                 self._is_ready = self._connection.recv_bytes() == READY
             return self._is_ready
 
@@ -151,6 +154,7 @@ class ClassificationProcess:
 
 
 _process: ClassificationProcess | None = None
+_replacing = threading.Lock()
 
 
 def start_process() -> ClassificationProcess | None:
@@ -205,7 +209,9 @@ def classify_split(
     """
     skip = list(skip)
     process = _process
-    if process is not None and process.is_ready:
+    if process is not None and process.has_ended:
+        _replace(process)
+    elif process is not None and process.is_ready:
         try:
             for item in process.classify(model, replacements, images, tuple(skip), is_done):
                 if isinstance(item, BatchTally):
@@ -213,7 +219,6 @@ def classify_split(
                 yield item
             return
         except _ProcessLostError:
-            _logger.warning("the classification process has ended: another one is started")
             _replace(process)
     data = DATASETS[images.dataset]
     yield from classify(model, replacements, images.load(), data, skip=skip, is_done=is_done)
@@ -221,6 +226,8 @@ def classify_split(
 
 def _replace(lost: ClassificationProcess) -> None:
     """Start another process in the place of one that has ended, once."""
-    if _process is lost:
-        lost.stop()
-        start_process()
+    with _replacing:
+        if _process is lost:
+            _logger.warning("the classification process has ended: another one is started")
+            lost.stop()
+            start_process()
