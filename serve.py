@@ -34,9 +34,9 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
-    start_process()
     gc.collect()
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
+    start_process(fork=True)
     PagesManager.uses_pages_directory = False
     cli.main(["run", str(APP), *options])
 

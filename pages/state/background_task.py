@@ -14,7 +14,7 @@ from pages.state.messages import describe_error, escape_markdown, rerun_keeping_
 from pages.state.session import session
 from pages.state.visitor import downloads, is_disconnected, jobs, subscriber
 from pruning.runtime.errors import Cancelled
-from pruning.runtime.jobs import Job, Jobs
+from pruning.runtime.jobs import Job, Jobs, not_patient
 
 Enough = Callable[[Any, bool], bool]
 QUEUE_AFTER_S = 2.0
@@ -40,10 +40,6 @@ class TaskProgress:
 
 def _draw_nothing(partial: Any) -> None:
     """Draw nothing of a partial result."""
-
-
-def _not_patient(progress: TaskProgress | None) -> float:
-    return 0.0
 
 
 @dataclass(frozen=True)
@@ -98,7 +94,7 @@ class Task:
     icon: str = ":material/play_arrow:"
     progress_text: str = ""
     shared: bool = False
-    patience: Callable[[TaskProgress | None], float] = _not_patient
+    patience: Callable[[TaskProgress | None], float] = not_patient
 
     @property
     def is_stopped(self) -> bool:

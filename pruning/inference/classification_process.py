@@ -11,13 +11,10 @@ no such process, or it has ended, the caller computes by itself.
 
 import itertools
 import logging
-import os
+import multiprocessing
 import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import connection
 
 from cachetools import LRUCache
 from torch import nn
@@ -32,10 +29,9 @@ from pruning.inference.classification_messages import (
     SplitImages,
     Tallies,
 )
+from pruning.inference.classification_worker import work
 from pruning.inference.classify import BatchTally, Replacements, classify
 from pruning.inference.thread_pool import SuspensionPoint
-
-WORKER = "pruning.inference.classification_worker"
 
 _logger = logging.getLogger(__name__)
 
@@ -47,14 +43,17 @@ class _ProcessLostError(Exception):
 class ClassificationProcess:
     """The process, as its parent has it."""
 
-    def __init__(self) -> None:
+    def __init__(self, start_method: str) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._known_models: LRUCache = LRUCache(MAX_MODELS)  # as the process keeps them
         self._is_ready = False
-        self._connection, child = connection.Pipe()
-        command = [sys.executable, "-m", WORKER, str(child.fileno())]
-        self._process = subprocess.Popen(command, pass_fds=[child.fileno()])
+        self._connection, child = multiprocessing.Pipe()
+        context = multiprocessing.get_context(start_method)
+        self._process = context.Process(  # type: ignore[attr-defined]
+            target=work, args=[child, self._connection], name="classification", daemon=True
+        )
+        self._process.start()
         child.close()
 
     @property
@@ -65,7 +64,7 @@ class ClassificationProcess:
     @property
     def has_ended(self) -> bool:
         """Whether the process has ended."""
-        return self._process.poll() is not None
+        return not self._process.is_alive()
 
     @property
     def is_ready(self) -> bool:
@@ -79,7 +78,7 @@ class ClassificationProcess:
         """End the process."""
         self._connection.close()
         self._process.terminate()
-        self._process.wait()
+        self._process.join()
 
     def classify(
         self,
@@ -157,17 +156,23 @@ _process: ClassificationProcess | None = None
 _replacing = threading.Lock()
 
 
-def start_process() -> ClassificationProcess | None:
+def start_process(*, fork: bool = False) -> ClassificationProcess:
     """Start the process, from now on used by `classify_split` of this program.
+
+    Parameters
+    ----------
+    fork : bool
+        Whether it is a copy of this process, which shares the memory of what is imported and is
+        ready at once: only before there are other threads, and not on Windows.
 
     Returns
     -------
-    ClassificationProcess or None
-        None where file descriptors cannot be inherited (Windows).
+    ClassificationProcess
+        It may take seconds until it is ready; until then `classify_split` computes in the caller.
     """
     global _process
-    if os.name == "posix":
-        _process = ClassificationProcess()
+    can_fork = "fork" in multiprocessing.get_all_start_methods()
+    _process = ClassificationProcess("fork" if fork and can_fork else "spawn")
     return _process
 
 

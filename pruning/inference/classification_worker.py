@@ -1,22 +1,15 @@
-"""The classification process: ``python -m pruning.inference.classification_worker DESCRIPTOR``.
-
-It answers the messages that it reads from a pipe, and ends when its parent has ended.
-"""
+"""The classification process: it answers the messages of its parent, and ends with it."""
 
 import pickle
-import sys
+import signal
 import time
 from collections.abc import Collection, Iterator
 from multiprocessing.connection import Connection
 
-from pruning.runtime.process import configure_process
+from cachetools import LRUCache
 
-configure_process()  # before torch is imported
-
-from cachetools import LRUCache  # noqa: E402
-
-from pruning.data.datasets import DATASETS  # noqa: E402
-from pruning.inference.classification_messages import (  # noqa: E402
+from pruning.data.datasets import DATASETS
+from pruning.inference.classification_messages import (
     MAX_MODELS,
     READY,
     Advance,
@@ -24,8 +17,9 @@ from pruning.inference.classification_messages import (  # noqa: E402
     End,
     Tallies,
 )
-from pruning.inference.classify import BatchTally, classify  # noqa: E402
-from pruning.inference.thread_pool import SuspensionPoint  # noqa: E402
+from pruning.inference.classify import BatchTally, classify
+from pruning.inference.thread_pool import SuspensionPoint
+from pruning.runtime.malloc import ALLOCATOR
 
 TURN_S = 0.02
 """Seconds of computation after which the process reports."""
@@ -96,6 +90,24 @@ class Classifications:
         if running is not None:
             running.close()  # type: ignore[attr-defined]
         self._done.pop(message.number, None)
+        ALLOCATOR.trim()
+
+
+def work(parent: Connection, end_of_parent: Connection) -> None:
+    """Be the classification process.
+
+    Parameters
+    ----------
+    parent : Connection
+        The pipe to the parent.
+    end_of_parent : Connection
+        The parent's end of it, which a copy of the parent has too: it must be closed here, or the
+        end of the parent would not be noticed.
+    """
+    end_of_parent.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is sent to both
+    ALLOCATOR.limit_arenas()
+    serve(parent)
 
 
 def serve(parent: Connection) -> None:
@@ -138,7 +150,3 @@ def _answer(
     if message.number in failed:
         return failed[message.number]
     return classifications.advance(message)
-
-
-if __name__ == "__main__":
-    serve(Connection(int(sys.argv[1])))

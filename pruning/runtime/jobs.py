@@ -27,7 +27,7 @@ Patience = Callable[[Any], float]
 
 MAX_USE_DELAY_S = 2.0  # the longest delay of a job for what its subscribers have used
 USE_HALF_LIFE_S = 5.0
-UNDIVIDED_S = 0.3  # a job is not interrupted in its first turn before this, unless it is patient
+UNDIVIDED_S = 0.3  # the longest first turn of a job that will be patient, with its first result
 MAX_PATIENT_S = 10.0  # a job that is older is not patient any more
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
@@ -39,7 +39,19 @@ def _never(progress: Any) -> bool:
     return False
 
 
-def _not_patient(progress: Any) -> float:
+def not_patient(progress: Any) -> float:
+    """Return 0: no other job may come later and go first.
+
+    Parameters
+    ----------
+    progress : object
+        Of a job.
+
+    Returns
+    -------
+    float
+        0.0
+    """
     return 0.0
 
 
@@ -79,7 +91,7 @@ class Job:
         work: Work,
         lock: FairLock,
         use: RecentUse,
-        patience: Patience = _not_patient,
+        patience: Patience = not_patient,
     ) -> None:
         self.key = key
         self.subscribers: set[Hashable] = set()
@@ -186,7 +198,7 @@ class Job:
         """
         self._check_subscribers()
         self._count_use()
-        is_undivided = self._held < UNDIVIDED_S and not self._patience(progress)
+        is_undivided = self._is_first_turn and not self._patience(progress)
         with self._changed:
             self.progress = progress
             self.must_wait = not is_undivided and self._lock.is_before(self._delay)
@@ -242,6 +254,10 @@ class Job:
             self._use.add(subscriber, held / len(subscribers))
 
     @property
+    def _is_first_turn(self) -> bool:
+        return self._patience is not not_patient and self._held < UNDIVIDED_S
+
+    @property
     def _delay(self) -> float:
         """Seconds by which other jobs may come later and go first."""
         uses = [self._use.of(subscriber) for subscriber in tuple(self.subscribers)]
@@ -281,7 +297,7 @@ class Jobs:
         subscriber: Hashable,
         key: Hashable,
         work: Work,
-        patience: Patience = _not_patient,
+        patience: Patience = not_patient,
     ) -> Job:
         """Return the job of a key: finished and cached, running, or started now.
 

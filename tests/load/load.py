@@ -7,6 +7,7 @@ import statistics
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,9 +16,41 @@ import psutil
 
 from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import serving
-from tests.load.visitor import Visitor
+from tests.load.visitor import Kind, Visitor
 
-QUERY = "network=lenet5&dataset=mnist&sparsity=0.5"
+LENET = "network=lenet5&dataset=mnist&sparsity=0.5"
+RESNET = "network=resnet20&dataset=cifar10&sparsity=0.5"
+EXPLORE = Kind("Explore", LENET)
+COMPARE = Kind("Compare", LENET, "compare", "Effective MACs", key="budget", pauses=2)
+CURVES = Kind("Curves", LENET, "curves", "Number of points", (3, 25), "points", pauses=3)
+RETRAIN = Kind("Retrain", LENET, "retrain", button="Start")
+SLOW = Kind("ResNet-20", RESNET)
+
+
+def kinds_of(visitors: int, query: str, *, mixed: bool) -> list[Kind]:
+    """Return what each visitor does.
+
+    Parameters
+    ----------
+    visitors : int
+        Number of visitors.
+    query : str
+        Of the link to Explore.
+    mixed : bool
+        Whether a fifth is on Compare and a tenth on Curves, one retrains, and one has a ResNet-20.
+
+    Returns
+    -------
+    list of Kind
+        In the order in which they come.
+    """
+    kinds = [replace(EXPLORE, query=query)] * visitors
+    if mixed:
+        others = [RETRAIN, SLOW, *[COMPARE] * (visitors // 5), *[CURVES] * (visitors // 10)]
+        step = visitors // len(others)
+        for index, kind in enumerate(others):
+            kinds[index * step] = kind
+    return kinds
 
 
 async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
@@ -36,7 +69,8 @@ async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
         With what they measured.
     """
     address = address.replace("http://", "ws://")
-    visitors = [Visitor(address, options.query, seed) for seed in range(options.visitors)]
+    kinds = kinds_of(options.visitors, options.query, mixed=options.mixed)
+    visitors = [Visitor(address, kind, seed) for seed, kind in enumerate(kinds)]
 
     end = time.monotonic() + options.arrival + options.seconds
 
@@ -126,13 +160,16 @@ def main() -> None:
     parser.add_argument("--arrival", type=float, default=20, help="seconds in which all come")
     parser.add_argument("--least-pause", type=float, default=3)
     parser.add_argument("--most-pause", type=float, default=5)
-    parser.add_argument("--query", default=QUERY)
+    parser.add_argument("--query", default=LENET, help="of the link to Explore")
+    parser.add_argument("--mixed", action="store_true", help="also other pages and networks")
     options = parser.parse_args()
     with empty_store(), serving() as address:
         processes = server_processes(address)
         memory, used = resident_megabytes(processes), processor_seconds(processes)
         visitors = asyncio.run(visit_all(address, options))
-        report(visitors, options.seconds)
+        for kind in dict.fromkeys(visitor.kind for visitor in visitors):
+            print(f"-- {kind.name}")
+            report([visitor for visitor in visitors if visitor.kind == kind], options.seconds)
         moves = sum(len(visitor.moves) for visitor in visitors)
         per_move = (processor_seconds(processes) - used) / max(1, moves)
         print(f"processor seconds a move, everything included: {per_move:.3f}")

@@ -1,7 +1,8 @@
-"""One visitor of Explore, who speaks Streamlit's protocol without a browser."""
+"""One visitor, who speaks Streamlit's protocol without a browser."""
 
 import asyncio
 import contextlib
+import math
 import random
 import re
 import time
@@ -19,6 +20,49 @@ OPEN_TIMEOUT_S = 120
 MAX_MESSAGE = 2**27
 
 
+@dataclass(frozen=True)
+class Kind:
+    """What a visitor does.
+
+    Parameters
+    ----------
+    name : str
+        For the report.
+    query : str
+        Of the link that they open.
+    page : str
+        Path of the page; Explore by default.
+    slider : str
+        Begin of the label of the slider that they move.
+    values : tuple of (float, float)
+        The lowest and the highest value.
+    key : str
+        Where the link has the value, in percent or as it is: what the page shows belongs to it.
+    button : str
+        Label of a button that is clicked once instead.
+    pauses : float
+        How many times as long they wait between two moves as visitors of Explore do.
+    """
+
+    name: str
+    query: str
+    page: str = ""
+    slider: str = "Sparsity"
+    values: tuple[float, float] = (10.0, 98.0)
+    key: str = "sparsity"
+    button: str = ""
+    pauses: float = 1.0
+
+    def value_of(self, link: dict[str, list[str]]) -> float:
+        """Return the value of the slider that a link has; NaN without one."""
+        text = link.get(self.key, ["nan"])[0].rpartition("=")[2]
+        try:
+            value = float(text)
+        except ValueError:
+            return math.nan
+        return value if self.key == "points" else 100 * value
+
+
 @dataclass
 class Move:
     """A move of the slider.
@@ -26,11 +70,11 @@ class Move:
     Parameters
     ----------
     value : float
-        The new sparsity in percent.
+        The new value.
     sent : float
         When it was sent, `time.monotonic`.
     first, complete : float or None
-        Seconds until an accuracy of this sparsity was shown, and until one of all images was.
+        Seconds until an accuracy of this value was shown, and until one of all images was.
     """
 
     value: float
@@ -47,14 +91,14 @@ class Visitor:
     ----------
     address : str
         Of the server, with ``ws://``.
-    query : str
-        Of the link that they open.
+    kind : Kind
+        What they do.
     seed : int
         Of the positions of the slider.
     """
 
     address: str
-    query: str
+    kind: Kind
     seed: int
     opened: float | None = None
     moves: list[Move] = field(default_factory=list)
@@ -63,8 +107,9 @@ class Visitor:
     _link: dict[str, list[str]] = field(default_factory=dict)
     _query_string: str = ""
     _slider: str = ""
+    _button: str = ""
     _page: str = ""
-    _has_accuracy: asyncio.Event = field(default_factory=asyncio.Event)
+    _is_open: asyncio.Event = field(default_factory=asyncio.Event)
     _fragments: dict[str, asyncio.Task] = field(default_factory=dict)
 
     async def visit(self, end: float, least_pause: float, most_pause: float) -> None:
@@ -78,24 +123,26 @@ class Visitor:
             Limits of the pause between two moves.
         """
         chance = random.Random(self.seed)
-        self._query_string = self.query
+        self._query_string = self.kind.query
         address = f"{self.address}/_stcore/stream"
         began = time.monotonic()
         async with connect(address, subprotocols=["streamlit"], max_size=MAX_MESSAGE) as connection:
             self._connection = connection
             reader = asyncio.create_task(self._read())
             try:
-                await self._rerun()
-                await asyncio.wait_for(self._has_accuracy.wait(), OPEN_TIMEOUT_S)
+                await self._rerun(page=self.kind.page)
+                await asyncio.wait_for(self._is_open.wait(), OPEN_TIMEOUT_S)
                 self.opened = time.monotonic() - began
-                pause = chance.uniform(least_pause, most_pause)
-                while time.monotonic() + pause < end:
+                if self._button:
+                    await self._rerun(click=True)
+                pause = self.kind.pauses * chance.uniform(least_pause, most_pause)
+                while not self.kind.button and time.monotonic() + pause < end:
                     await asyncio.sleep(pause)
-                    await self._move(round(chance.uniform(10, 98), 1))
-                    pause = chance.uniform(least_pause, most_pause)
+                    await self._move(round(chance.uniform(*self.kind.values), 1))
+                    pause = self.kind.pauses * chance.uniform(least_pause, most_pause)
                 await asyncio.sleep(end + REST_S - time.monotonic())
             except TimeoutError:
-                self.errors.append(f"no accuracy within {OPEN_TIMEOUT_S} s")
+                self.errors.append(f"{self.kind.name}: not open within {OPEN_TIMEOUT_S} s")
             finally:
                 for task in [reader, *self._fragments.values()]:
                     task.cancel()
@@ -106,17 +153,21 @@ class Visitor:
         self.moves.append(Move(value, time.monotonic()))
         await self._rerun()
 
-    async def _rerun(self, fragment: str = "") -> None:
+    async def _rerun(self, fragment: str = "", page: str = "", *, click: bool = False) -> None:
         message = BackMsg()
         state = message.rerun_script
         state.query_string = self._query_string
         state.page_script_hash = self._page
+        state.page_name = page
         if fragment:
             state.fragment_id, state.is_auto_rerun = fragment, True
         if self._slider and self.moves:
             widget = state.widget_states.widgets.add()
             widget.id = self._slider
             widget.double_array_value.data.append(self.moves[-1].value)
+        if click:
+            widget = state.widget_states.widgets.add()
+            widget.id, widget.trigger_value = self._button, True
         assert self._connection is not None
         await self._connection.send(message.SerializeToString())
 
@@ -130,9 +181,10 @@ class Visitor:
     def _take(self, message: ForwardMsg) -> None:
         kind = message.WhichOneof("type")
         if kind == "new_session":
-            self._page = message.new_session.page_script_hash
             if not message.metadata.run.fragment_ids:
                 self._stop_fragments(list(self._fragments))  # those of the run before
+        elif kind == "navigation":
+            self._page = message.navigation.page_script_hash
         elif kind == "page_info_changed":
             self._query_string = message.page_info_changed.query_string
             self._link = parse_qs(self._query_string)
@@ -145,25 +197,31 @@ class Visitor:
 
     def _take_element(self, element) -> None:
         kind = element.WhichOneof("type")
-        if kind == "slider" and element.slider.label.startswith("Sparsity"):
+        if kind == "slider" and element.slider.label.startswith(self.kind.slider):
             self._slider = element.slider.id
+        elif kind == "button" and self.kind.button and element.button.label == self.kind.button:
+            self._button = element.button.id
+            self._is_open.set()
+        elif kind == "plotly_chart" and self.kind.key == "points":
+            self._take_answer(is_complete=False)
         elif kind == "exception":
             self.errors.append(element.exception.message)
         elif kind == "metric" and element.metric.label == "Test accuracy":
             self._take_accuracy(element.metric.body)
 
     def _take_accuracy(self, text: str) -> None:
-        if not re.search(r"\d", text):
-            return
-        self._has_accuracy.set()
-        shown = 100 * float(self._link.get("sparsity", ["nan"])[0])
+        if re.search(r"\d", text):
+            self._take_answer(is_complete=ESTIMATE not in text)
+
+    def _take_answer(self, *, is_complete: bool) -> None:
+        self._is_open.set()
         now = time.monotonic()
         for move in self.moves[-1:]:
-            if abs(shown - move.value) > 0.01:
+            if not abs(self.kind.value_of(self._link) - move.value) < 0.01:
                 return
             if move.first is None:
                 move.first = now - move.sent
-            if ESTIMATE not in text and move.complete is None:
+            if is_complete and move.complete is None:
                 move.complete = now - move.sent
 
     def _repeat(self, fragment: str, interval: float) -> None:

@@ -131,7 +131,7 @@ def test_a_killed_process_is_replaced_and_its_work_is_done_here(process, caplog)
 
 
 def test_a_process_that_ends_in_the_middle_loses_nothing(monkeypatch):
-    class Ending:
+    class Ending:  # of the interface of ClassificationProcess
         has_ended, is_ready = False, True
 
         def classify(self, model, replacements, images, skip, is_done):
