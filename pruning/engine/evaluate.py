@@ -6,6 +6,7 @@ result is stored.
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 from torch import nn
@@ -304,12 +305,13 @@ class _EvaluationState:
             skip=[self.evaluations[recipe].tally.images for recipe in recipes],
             is_done=lambda member: self._is_done(recipes[member]),
         )
-        for event in events:
-            if isinstance(event, BatchTally):
-                evaluation = self.evaluations[recipes[event.member]]
-                tally = evaluation.tally + event.tally
-                self.evaluations[evaluation.recipe] = replace(evaluation, tally=tally)
-            self._report_sometimes()
+        with closing(events):  # at once where a report raises an exception
+            for event in events:
+                if isinstance(event, BatchTally):
+                    evaluation = self.evaluations[recipes[event.member]]
+                    tally = evaluation.tally + event.tally
+                    self.evaluations[evaluation.recipe] = replace(evaluation, tally=tally)
+                self._report_sometimes()
 
     def _report_sometimes(self) -> None:
         now = time.perf_counter()

@@ -14,7 +14,8 @@ import logging
 import multiprocessing
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Sequence
 
 from cachetools import LRUCache
 from torch import nn
@@ -41,12 +42,19 @@ class _ProcessLostError(Exception):
 
 
 class ClassificationProcess:
-    """The process, as its parent has it."""
+    """The process, as its parent has it.
+
+    Parameters
+    ----------
+    start_method : str
+        ``"fork"`` or ``"spawn"``, as of `multiprocessing.get_context`.
+    """
 
     def __init__(self, start_method: str) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._known_models: LRUCache = LRUCache(MAX_MODELS)  # as the process keeps them
+        self._ended: deque[int] = deque()
         self._is_ready = False
         self._connection, child = multiprocessing.Pipe()
         context = multiprocessing.get_context(start_method)
@@ -87,8 +95,26 @@ class ClassificationProcess:
         images: SplitImages,
         skip: Sequence[int],
         is_done: Callable[[int], bool],
-    ) -> Iterator[BatchTally | SuspensionPoint]:
+    ) -> Generator[BatchTally | SuspensionPoint]:
         """Classify as `classify_split` does.
+
+        Parameters
+        ----------
+        model : nn.Sequential
+            A network in eval mode.
+        replacements : sequence of mappings from str to torch.Tensor
+            For each member.
+        images : SplitImages
+            The images.
+        skip : sequence of int
+            For each member, the number of first images to leave out.
+        is_done : callable
+            Whether a member needs no more images.
+
+        Yields
+        ------
+        BatchTally or SuspensionPoint
+            A suspension point at the end of each turn.
 
         Raises
         ------
@@ -111,7 +137,8 @@ class ClassificationProcess:
                     return
                 yield SuspensionPoint()
         finally:
-            self._end(number)
+            # Sent later: a generator can be finalised anywhere, also while its thread has the lock.
+            self._ended.append(number)
 
     def _begin(
         self,
@@ -138,15 +165,11 @@ class ClassificationProcess:
             raise reply
         return reply
 
-    def _end(self, number: int) -> None:
+    def _send(self, message: Begin | Advance) -> None:
+        """Send a message, and before it the ends of what has ended."""
         try:
-            with self._lock:
-                self._send(End(number))
-        except _ProcessLostError:
-            pass  # it has forgotten the classification, too
-
-    def _send(self, message: Begin | Advance | End) -> None:
-        try:
+            while self._ended:
+                self._connection.send_bytes(pickle.dumps(End(self._ended.popleft())))
             self._connection.send_bytes(pickle.dumps(message, pickle.HIGHEST_PROTOCOL))
         except OSError as error:
             raise _ProcessLostError from error
@@ -191,7 +214,7 @@ def classify_split(
     *,
     skip: Sequence[int],
     is_done: Callable[[int], bool],
-) -> Iterator[BatchTally | SuspensionPoint]:
+) -> Generator[BatchTally | SuspensionPoint]:
     """Classify images of a split, as `classify` does: in the process if there is one, else here.
 
     Parameters

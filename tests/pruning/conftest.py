@@ -14,7 +14,7 @@ def empty_store(tmp_path, monkeypatch):
 def classified(monkeypatch) -> list[int]:
     """Number of images of every batch that `evaluate` classifies."""
     batches: list[int] = []
-    classify = evaluate_module.classify
+    classify = evaluate_module.classify_split
 
     def recording(*args, **options):
         for event in classify(*args, **options):
@@ -22,5 +22,5 @@ def classified(monkeypatch) -> list[int]:
                 batches.append(event.tally.images)
             yield event
 
-    monkeypatch.setattr(evaluate_module, "classify", recording)
+    monkeypatch.setattr(evaluate_module, "classify_split", recording)
     return batches

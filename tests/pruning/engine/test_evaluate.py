@@ -9,6 +9,7 @@ from pruning.engine import prune as prune_module
 from pruning.engine import store
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.prune import prune, trained_model
+from pruning.inference import classification_process
 from pruning.inference.accuracy import Accuracy, Tally
 from pruning.inference.classify import BatchTally, accuracy_of, classify, default_batch_size
 from pruning.methods.rules import Rule
@@ -153,7 +154,7 @@ def in_batches_of(size: int) -> Callable:
 def small_batches(monkeypatch) -> None:
     """Batches of 100 images, and a report after each."""
     monkeypatch.setattr(evaluate_module, "REPORT_INTERVAL_S", 0.0)
-    monkeypatch.setattr(evaluate_module, "classify", in_batches_of(100))
+    monkeypatch.setattr(classification_process, "classify", in_batches_of(100))
     monkeypatch.setattr(evaluate_module, "default_batch_size", lambda model: 100)
 
 

@@ -87,6 +87,18 @@ def test_a_classification_can_be_left_while_others_go_on(process):
     assert process.is_ready
 
 
+def test_a_classification_can_be_left_where_its_thread_has_the_lock(process):
+    model = checkpoints.shared_model("lenet5", "digits")
+    left = process.classify(model, [scaled(0.9)], IMAGES, [0], never)
+    next(left)
+    with process._lock:  # as when the garbage collector finds it during a message
+        left.close()
+    ended = list(process._ended)
+    events = process.classify(model, [scaled(0.8)], IMAGES, [0], never)
+    assert totals(tallies(events))[0].images == 300
+    assert ended and not set(ended) & set(process._ended)
+
+
 def test_a_member_that_is_done_gets_no_more_tallies(process):
     model = checkpoints.shared_model("lenet5", "digits")
     events = process.classify(model, [scaled(1.0)] * 2, IMAGES, [0, 0], lambda member: member == 0)
