@@ -23,7 +23,7 @@ import pruning.engine.evaluate  # noqa: E402
 import pruning.figures.accuracy_curve  # noqa: E402, F401
 from pruning.inference.classification_process import start_process  # noqa: E402
 
-APP = Path(__file__).with_name("app.py")
+APP = Path(__file__).with_name("asgi.py")
 
 
 def main(options: list[str]) -> None:

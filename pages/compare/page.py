@@ -282,4 +282,4 @@ def _draw_accuracy(evaluation: Evaluation) -> None:
     )
 
 
-render_page(page)
+render_page(page, has_uploader=True)

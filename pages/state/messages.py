@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection
 import streamlit as st
 
 from pages.state.session import session
+from pages.state.visitor import set_uploads
 from pruning.runtime.errors import Cancelled, PrunescopeError
 
 MAX_MESSAGE = 600
@@ -21,7 +22,7 @@ UNEXPECTED = "an unexpected error, which the server has logged"
 logger = logging.getLogger(__name__)
 
 
-def render_page(page: Callable[[], None]) -> None:
+def render_page(page: Callable[[], None], *, has_uploader: bool = False) -> None:
     """Run a page; an error that it raises is shown as a sentence.
 
     What a visitor can get wrong is reported where it is read. A ValueError that comes here may
@@ -32,7 +33,10 @@ def render_page(page: Callable[[], None]) -> None:
     ----------
     page : callable
         Draws the page.
+    has_uploader : bool
+        Whether it takes files; otherwise the server refuses them.
     """
+    set_uploads(allowed=has_uploader)
     try:
         page()
     except Cancelled:

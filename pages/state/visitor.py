@@ -12,6 +12,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.state.session import session
 from pruning.runtime.jobs import Jobs
+from pruning.runtime.upload_limits import UPLOADS
 
 ABANDON_AFTER_S = 120.0
 """Work for a browser that was closed ends after this time."""
@@ -64,9 +65,7 @@ def subscriber(task: str) -> Subscriber:
     """
     if not session.visitor:
         session.visitor = uuid.uuid4().hex
-    context = get_script_run_ctx()
-    assert context is not None
-    connections()[session.visitor] = Connection(context.session_id, time.monotonic())
+    connections()[session.visitor] = Connection(_session_id(), time.monotonic())
     return session.visitor, task
 
 
@@ -86,6 +85,26 @@ def set_active_work(*tasks: str) -> None:
         return name == visitor and task not in (*tasks, *BACKGROUND_WORK)
 
     jobs().unsubscribe_where(is_other_work)
+
+
+def set_uploads(*, allowed: bool) -> None:
+    """Let the current visitor upload files, or not.
+
+    Parameters
+    ----------
+    allowed : bool
+        Whether the page has an uploader.
+    """
+    if allowed:
+        UPLOADS.open(_session_id())
+    else:
+        UPLOADS.close(_session_id())
+
+
+def _session_id() -> str:
+    context = get_script_run_ctx()
+    assert context is not None
+    return context.session_id
 
 
 def is_abandoned(known: Any) -> bool:

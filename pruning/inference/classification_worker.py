@@ -124,7 +124,7 @@ def serve(parent: Connection) -> None:
     while True:
         try:
             message = pickle.loads(parent.recv_bytes())
-        except EOFError:
+        except (EOFError, ConnectionError):
             return
         try:
             reply = _answer(classifications, message, failed)
