@@ -38,7 +38,8 @@ from pruning.recipe.step import Step
 COLUMN_TASKS = tuple(f"column {index}" for index in range(MAX_COLUMNS))
 # Comments, not docstrings: Streamlit shows a text that stands alone in the script of a page.
 COLUMNS_PER_ROW = 3  # narrower columns cut off their numbers
-FIRST_ESTIMATE_IMAGES = 250  # test images after which a slow network's column is shown first
+FIRST_ESTIMATE_IMAGES = 250  # test images after which a column is shown that takes longer
+REST_PATIENCE_S = 2.0  # what comes so much later goes before the other images
 SLOW_WAIT_S, FAST_WAIT_S = 6.0, 20.0
 UPDATE_INTERVAL_S = 0.7
 MATCHING_SHARE = 0.3  # approximate share of a column's work that scoring and matching take
@@ -182,6 +183,7 @@ def _column_task(index: int, recipe: Recipe, budget: Budget, prune_once: Prune) 
         interval=UPDATE_INTERVAL_S,
         subject=f"Column {index + 1}",
         bar_first=False,
+        patience=_patience,
     )
 
 
@@ -194,15 +196,26 @@ def _share(progress: ColumnProgress) -> float:
 
 
 def _wait_for_column(task: Task, recipe: Recipe, budget: Budget) -> ColumnProgress | None:
-    """Wait for the result, of a slow network for its first estimate."""
-    if NETWORKS[recipe.network].slow:
-        return wait_for(task, SLOW_WAIT_S, _is_first_estimate)
-    return wait_for(task, SLOW_WAIT_S if budget.kind == "accuracy" else FAST_WAIT_S)
+    """Wait for the result, or for an estimate where the rest takes longer."""
+    is_long = NETWORKS[recipe.network].slow or budget.kind == "accuracy"
+    return wait_for(task, SLOW_WAIT_S if is_long else FAST_WAIT_S, _is_estimate_ready)
 
 
-def _is_first_estimate(progress: ColumnProgress) -> bool:
+def _is_estimate_ready(progress: ColumnProgress, must_wait: bool) -> bool:
+    if progress.evaluation is None or not _is_estimate(progress):
+        return False
+    return NETWORKS[progress.evaluation.recipe.network].slow or must_wait
+
+
+def _is_estimate(progress: ColumnProgress) -> bool:
     evaluation = progress.evaluation
     return evaluation is not None and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
+
+
+def _patience(progress: TaskProgress | None) -> float:
+    """Seconds by which other work may come later, once there is an estimate."""
+    has_estimate = progress and progress.partial and _is_estimate(progress.partial)
+    return REST_PATIENCE_S if has_estimate else 0.0
 
 
 def _column_result(
