@@ -9,6 +9,8 @@ a process of its own.
 """
 
 import gc
+import logging
+import os
 import sys
 from pathlib import Path
 
@@ -38,7 +40,13 @@ def main(options: list[str]) -> None:
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
     start_process(fork=True)
     PagesManager.uses_pages_directory = False
-    cli.main(["run", str(APP), *options])
+    try:
+        cli.main(["run", str(APP), *options])
+    finally:
+        # Not through the interpreter's end, which would wait for computations, or abort in one:
+        # whatever must not be lost has been written whole.
+        logging.shutdown()
+        os._exit(0)
 
 
 if __name__ == "__main__":
