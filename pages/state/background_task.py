@@ -19,6 +19,8 @@ from pruning.runtime.jobs import Job, Jobs, not_patient
 Enough = Callable[[Any, bool], bool]
 QUEUE_AFTER_S = 2.0
 DEFAULT_INTERVAL_S = 1.0
+INTERVAL_IN_QUEUE_S, MAX_INTERVAL_S = 0.15, 5.0
+"""Between two updates of waiting work, for each of those before it, and at most."""
 LONG_S = 90
 
 
@@ -207,7 +209,7 @@ def draw_task(task: Task, *, width: Literal["content", "stretch"] = "content") -
     """
     job = _job_in_progress(task)
     if job is not None:
-        st.fragment(_draw_progress, run_every=task.interval)(task, job)
+        st.fragment(_draw_progress, run_every=_interval(task, job))(task, job)
         return
     if not task.bar_first:
         _draw_partial(task, partial_result(task))
@@ -307,6 +309,12 @@ def _draw_progress(task: Task, job: Job) -> None:
         st.rerun()
     if task.bar_first:
         _draw_partial(task, progress.partial)
+
+
+def _interval(task: Task, job: Job) -> float:
+    """Seconds between two updates: longer where many are before it, whose pages update, too."""
+    before = job.position or 0
+    return max(task.interval, min(MAX_INTERVAL_S, INTERVAL_IN_QUEUE_S * before))
 
 
 def _draw_failure(task: Task) -> None:

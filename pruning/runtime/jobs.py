@@ -28,7 +28,7 @@ Patience = Callable[[Any], float]
 MAX_USE_DELAY_S = 2.0  # the longest delay of a job for what its subscribers have used
 USE_HALF_LIFE_S = 5.0
 UNDIVIDED_S = 0.2  # the longest first turn of a job that will be patient, with its first result
-MAX_PATIENT_S = 10.0  # a job that is older is not patient any more
+MAX_PATIENT_S = 30.0  # a job that is older is not patient any more
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
 
@@ -311,7 +311,7 @@ class Jobs:
             ``work(report) -> result``, called if the key has no job.
         patience : callable
             ``patience(progress)`` gives the seconds by which other jobs may come later and go
-            first; the progress is None at first. A job is patient for ten seconds at most.
+            first; the progress is None at first. A job is patient for half a minute at most.
 
         Returns
         -------
