@@ -8,6 +8,9 @@ from typing import Any
 MAX_DEPTH = 50
 """Nested levels of lists and objects. A comparison has seven; Python cannot print a thousand."""
 
+MAX_CHARACTERS = 5_000_000
+"""A comparison of a hundred columns has fifty thousand."""
+
 
 def parse_json(text: str, subject: str) -> Any:
     """Parse JSON that comes from outside.
@@ -27,8 +30,11 @@ def parse_json(text: str, subject: str) -> Any:
     Raises
     ------
     ValueError
-        The text is not JSON or has more than ``MAX_DEPTH`` nested levels.
+        The text is not JSON, has more than ``MAX_DEPTH`` nested levels or more than
+        ``MAX_CHARACTERS`` characters.
     """
+    if len(text) > MAX_CHARACTERS:
+        raise ValueError(f"{subject} is longer than {MAX_CHARACTERS:,} characters")
     too_deep = f"{subject} is nested too deeply"
     try:
         content = _DECODER.decode(text)

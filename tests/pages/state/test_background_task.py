@@ -2,9 +2,13 @@
 
 import time
 import uuid
+from types import SimpleNamespace
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
+from pages.state import background_task
+from pages.state.background_task import Task
 from pages.state.messages import UNEXPECTED, escape_markdown
 
 
@@ -61,3 +65,38 @@ def test_a_failure_is_told_and_the_work_waits_for_a_click():
         f"The work could not be computed: {escape_markdown(UNEXPECTED)}"
     ]
     assert at.button[0].label == "Begin"
+
+
+def waiting(before: int | None) -> SimpleNamespace:
+    return SimpleNamespace(position=before, seconds_left=lambda share: None)
+
+
+@pytest.mark.parametrize(
+    "before, text",
+    [
+        (None, "25%"),
+        (0, "25%"),
+        (1, "Waiting: 1 other computation is before this one"),
+        (12, "Waiting: 12 other computations are before this one"),
+    ],
+)
+def test_the_queue_is_shown(before, text):
+    assert background_task._progress_text(waiting(before), 0.25) == text
+
+
+@pytest.mark.parametrize("before, seconds", [(None, 1.0), (2, 1.0), (20, 3.0), (400, 5.0)])
+def test_a_page_whose_work_waits_long_updates_less_often(before, seconds):
+    task = Task("name", "key", lambda report: None, "Begin", interval=1.0)
+    assert background_task._interval(task, waiting(before)) == pytest.approx(seconds)
+
+
+def test_a_page_does_not_wait_for_work_in_the_queue():
+    calls = []
+
+    def wait(enough, timeout):
+        calls.append(timeout)
+        return False
+
+    job = SimpleNamespace(wait=wait, position=3)
+    background_task._wait(job, None, None)
+    assert calls == [background_task.QUEUE_AFTER_S]

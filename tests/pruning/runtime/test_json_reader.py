@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pruning.runtime import json_reader
 from pruning.runtime.json_reader import parse_json, read_json
 
 JSON = st.recursive(
@@ -102,3 +103,9 @@ def test_files(tmp_path):
         read_json(path)
     with pytest.raises(OSError, match=r"missing.json"):
         read_json(tmp_path / "missing.json")
+
+
+def test_a_text_that_is_too_long_is_not_parsed(monkeypatch):
+    monkeypatch.setattr(json_reader, "_DECODER", None)  # would be asked
+    with pytest.raises(ValueError, match="it is longer than 5,000,000 characters"):
+        parse_json("1" * 5_000_001, "it")

@@ -1,0 +1,60 @@
+"""The end of the server: expected, and not."""
+
+import asyncio
+import signal
+import time
+
+import psutil
+import pytest
+
+from tests.benchmarks.memory import server_processes
+from tests.browser.conftest import serving
+from tests.load import visitor as visitor_module
+from tests.load.visitor import Kind, Visitor
+
+TIMEOUT_S = 20
+SLOW = Kind("ResNet-20", "network=resnet20&dataset=digits&sparsity=0.5")
+
+
+def wait_for_end(process: psutil.Process) -> None:
+    deadline = time.monotonic() + TIMEOUT_S
+    while process.is_running() and process.status() != psutil.STATUS_ZOMBIE:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def visit(address: str, monkeypatch) -> Visitor:
+    """Open Explore, whose curve is still computed when the visitor leaves."""
+    monkeypatch.setattr(visitor_module, "REST_S", 0)
+    visitor = Visitor(address.replace("http://", "ws://"), SLOW, seed=0)
+    asyncio.run(visitor.visit(time.monotonic(), 1, 1))
+    return visitor
+
+
+def test_a_normal_stop_is_no_failure_also_during_a_computation(monkeypatch):
+    with serving() as address:
+        server, classification = server_processes(address)
+        visit(address, monkeypatch)
+        server.terminate()
+        assert server.wait(TIMEOUT_S) == 0
+        wait_for_end(classification)
+
+
+def test_the_classification_process_ends_with_a_killed_server():
+    with serving() as address:
+        server, classification = server_processes(address)
+        server.send_signal(signal.SIGKILL)
+        wait_for_end(classification)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_the_server_goes_on_without_its_classification_process(when, monkeypatch):
+    with serving() as address:
+        _, classification = server_processes(address)
+        if when == "after":
+            visit(address, monkeypatch)
+        classification.kill()
+        wait_for_end(classification)
+        visitor = visit(address, monkeypatch)
+        assert visitor.opened is not None
+        assert not visitor.errors
