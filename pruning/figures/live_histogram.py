@@ -84,7 +84,7 @@ def live_histogram(
             "thresholds": None if are_common else _rounded(table.thresholds[name]),
             "bins": None if shown is None else count(shown),
             "removed": selected.count,
-            "threshold": _rounded(np.clip([selected.threshold], -LARGEST, LARGEST))[0],
+            "threshold": float(np.clip(selected.threshold, -LARGEST, LARGEST)),  # as exact as shown
         }
         groups.append(group)
     gone = len(parts.removed)
