@@ -1,4 +1,4 @@
-"""The server's application: Streamlit's, behind a check of uploads and of the metrics."""
+"""The server's application: Streamlit's, with limits on uploads and on who reads the metrics."""
 
 from http import HTTPStatus
 from pathlib import Path
@@ -15,10 +15,10 @@ from pruning.runtime.upload_limits import UPLOADS
 APP = Path(__file__).with_name("app.py")
 UPLOAD = "/_stcore/upload_file/"
 METRICS = "/_stcore/metrics"
-LOCAL_HOSTS = ("127.0.0.1", "::1")
+LOCAL_HOSTS = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
-class Doors:
+class RequestLimits:
     """Refuses uploads that no page has asked for, and the metrics to other machines.
 
     Streamlit by itself accepts any number of files for every session, on every page, and keeps them
@@ -27,7 +27,7 @@ class Doors:
     Parameters
     ----------
     app : ASGIApp
-        What is behind it.
+        The application.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -35,31 +35,53 @@ class Doors:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or pass it on."""
-        status = _status_of(scope) if scope["type"] == "http" else HTTPStatus.OK
-        if status is HTTPStatus.OK:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path.endswith(METRICS) and not _is_local(scope):
+            await _refuse(HTTPStatus.NOT_FOUND, scope, receive, send)
+        elif scope["type"] == "http" and UPLOAD in path and scope["method"] == "PUT":
+            await self._upload(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
+
+    async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
+        session = scope["path"].partition(UPLOAD)[2].partition("/")[0]
+        size = _content_length(Headers(scope=scope))
+        status = UPLOADS.admit(session, size, _stored_sizes())
+        if status is not HTTPStatus.OK:
+            await _refuse(status, scope, receive, send)
             return
-        response = PlainTextResponse(status.phrase, status, {"Connection": "close"})
-        await response(scope, receive, send)
+        assert size is not None
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            UPLOADS.finish(session, size)
 
 
-def _status_of(scope: Scope) -> HTTPStatus:
-    path = scope["path"]
-    if path.endswith(METRICS):
-        host, _ = scope["client"] or ("", 0)
-        return HTTPStatus.OK if host in LOCAL_HOSTS else HTTPStatus.NOT_FOUND
-    _, is_upload, rest = path.partition(UPLOAD)
-    if not is_upload or scope["method"] != "PUT":
-        return HTTPStatus.OK
-    session = rest.partition("/")[0]
-    if runtime.exists():
-        UPLOADS.forget(runtime.get_instance().is_active_session)
-    return UPLOADS.admit(session, _content_length(Headers(scope=scope)))
+async def _refuse(status: HTTPStatus, scope: Scope, receive: Receive, send: Send) -> None:
+    response = PlainTextResponse(status.phrase, status, {"Connection": "close"})
+    await response(scope, receive, send)
+
+
+def _is_local(scope: Scope) -> bool:
+    host, _ = scope["client"] or ("", 0)
+    return host in LOCAL_HOSTS
 
 
 def _content_length(headers: Headers) -> int | None:
+    """Size of the body; None if it is not said, or not binding because the body is chunked."""
     text = headers.get("content-length", "")
-    return int(text) if text.isascii() and text.isdigit() else None
+    is_number = text.isascii() and text.isdigit()
+    return int(text) if is_number and "transfer-encoding" not in headers else None
 
 
-app = st.App(APP, middleware=[Middleware(Doors)])
+def _stored_sizes() -> dict[str, list[int]]:
+    """Sizes of the uploaded files in memory, of each session."""
+    if not runtime.exists():
+        return {}
+    sizes = {}
+    for session, files in list(runtime.get_instance().uploaded_file_mgr.file_storage.items()):
+        sizes[session] = [len(file.data) for file in list(files.values())]
+    return sizes
+
+
+app = st.App(APP, middleware=[Middleware(RequestLimits)])

@@ -12,6 +12,7 @@ import gc
 import logging
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from pruning.runtime.process import configure_process
@@ -42,11 +43,27 @@ def main(options: list[str]) -> None:
     PagesManager.uses_pages_directory = False
     try:
         cli.main(["run", str(APP), *options])
-    finally:
-        # Not through the interpreter's end, which would wait for computations, or abort in one:
-        # whatever must not be lost has been written whole.
-        logging.shutdown()
-        os._exit(0)
+    except SystemExit as end:
+        _exit(end.code)
+    except BaseException:
+        traceback.print_exc()
+        _exit(1)
+    _exit(0)
+
+
+def _exit(code: int | str | None) -> None:
+    """End at once.
+
+    The interpreter's own end would wait for computations, or abort in one. Whatever must not be
+    lost has been written whole.
+    """
+    if isinstance(code, str):
+        print(code, file=sys.stderr)
+        code = 1
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code or 0)
 
 
 if __name__ == "__main__":

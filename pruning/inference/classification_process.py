@@ -12,10 +12,16 @@ no such process, or it has ended, the caller computes by itself.
 import itertools
 import logging
 import multiprocessing
+import os
 import pickle
+import subprocess
+import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from multiprocessing.connection import Connection
+from typing import Any
 
 from cachetools import LRUCache
 from torch import nn
@@ -34,6 +40,12 @@ from pruning.inference.classification_worker import work
 from pruning.inference.classify import BatchTally, Replacements, classify
 from pruning.inference.thread_pool import SuspensionPoint
 
+WORKER = "pruning.inference.classification_worker"
+MAX_TURN_S = 60.0
+"""A process that has not answered for so long is ended."""
+MIN_AGE_S = 10.0
+"""One that has ended earlier is not replaced before."""
+
 _logger = logging.getLogger(__name__)
 
 
@@ -41,27 +53,58 @@ class _ProcessLostError(Exception):
     """The process has ended."""
 
 
+class _Program:
+    """A new Python that runs the worker, with the interface of `multiprocessing.Process`.
+
+    The start methods of `multiprocessing` other than fork run the main module again, which on a
+    server is a page.
+    """
+
+    def __init__(self, pipe: Connection) -> None:
+        descriptor = pipe.fileno()
+        command = [sys.executable, "-m", WORKER, str(descriptor)]
+        self._process = subprocess.Popen(command, pass_fds=[descriptor])
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def is_alive(self) -> bool:
+        return self._process.poll() is None
+
+    def kill(self) -> None:
+        self._process.kill()
+
+    def join(self) -> None:
+        self._process.wait()
+
+
 class ClassificationProcess:
     """The process, as its parent has it.
 
     Parameters
     ----------
-    start_method : str
-        ``"fork"`` or ``"spawn"``, as of `multiprocessing.get_context`.
+    fork : bool
+        Whether it is a copy of this process.
     """
 
-    def __init__(self, start_method: str) -> None:
+    def __init__(self, *, fork: bool) -> None:
         self._lock = threading.Lock()
         self._numbers = itertools.count()
         self._known_models: LRUCache = LRUCache(MAX_MODELS)  # as the process keeps them
         self._ended: deque[int] = deque()
         self._is_ready = False
+        self._started = time.monotonic()
         self._connection, child = multiprocessing.Pipe()
-        context = multiprocessing.get_context(start_method)
-        self._process = context.Process(  # type: ignore[attr-defined]
-            target=work, args=[child, self._connection], name="classification", daemon=True
-        )
-        self._process.start()
+        self._process: Any
+        if fork:
+            context = multiprocessing.get_context("fork")
+            self._process = context.Process(
+                target=work, args=[child, self._connection], daemon=True
+            )
+            self._process.start()
+        else:
+            self._process = _Program(child)
         child.close()
 
     @property
@@ -75,18 +118,27 @@ class ClassificationProcess:
         return not self._process.is_alive()
 
     @property
+    def age(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._started
+
+    @property
     def is_ready(self) -> bool:
         """Whether the process has started; what it loads first takes seconds."""
         with self._lock:
-            if not self._is_ready and not self.has_ended and self._connection.poll():
-                self._is_ready = self._connection.recv_bytes() == READY
+            try:
+                if not self._is_ready and self._connection.poll():
+                    self._is_ready = self._connection.recv_bytes() == READY
+            except (EOFError, OSError):  # it has ended meanwhile
+                return False
             return self._is_ready
 
     def stop(self) -> None:
         """End the process."""
-        self._connection.close()
-        self._process.terminate()
+        self._process.kill()
         self._process.join()
+        with self._lock:
+            self._connection.close()
 
     def classify(
         self,
@@ -150,14 +202,16 @@ class ClassificationProcess:
     ) -> None:
         with self._lock:
             is_known = self._known_models.get(id(model)) is model
-            self._known_models[id(model)] = model
             sent = None if is_known else model
             self._send(Begin(number, id(model), sent, replacements, images, skip))
+            self._known_models[id(model)] = model
 
     def _advance(self, message: Advance) -> Tallies:
         with self._lock:
             self._send(message)
             try:
+                if not self._connection.poll(MAX_TURN_S):
+                    self._process.kill()
                 reply = pickle.loads(self._connection.recv_bytes())
             except (EOFError, OSError) as error:
                 raise _ProcessLostError from error
@@ -179,23 +233,23 @@ _process: ClassificationProcess | None = None
 _replacing = threading.Lock()
 
 
-def start_process(*, fork: bool = False) -> ClassificationProcess:
+def start_process(*, fork: bool = False) -> ClassificationProcess | None:
     """Start the process, from now on used by `classify_split` of this program.
 
     Parameters
     ----------
     fork : bool
         Whether it is a copy of this process, which shares the memory of what is imported and is
-        ready at once: only before there are other threads, and not on Windows.
+        ready at once: only before there are other threads.
 
     Returns
     -------
-    ClassificationProcess
-        It may take seconds until it is ready; until then `classify_split` computes in the caller.
+    ClassificationProcess or None
+        It may take seconds until it is ready; until then `classify_split` computes in the caller,
+        as it does on Windows, where there is none.
     """
     global _process
-    can_fork = "fork" in multiprocessing.get_all_start_methods()
-    _process = ClassificationProcess("fork" if fork and can_fork else "spawn")
+    _process = ClassificationProcess(fork=fork) if os.name == "posix" else None
     return _process
 
 
@@ -253,9 +307,9 @@ def classify_split(
 
 
 def _replace(lost: ClassificationProcess) -> None:
-    """Start another process in the place of one that has ended, once."""
+    """Start another process in the place of one that has ended, once and not too often."""
     with _replacing:
-        if _process is lost:
+        if _process is lost and lost.age > MIN_AGE_S:
             _logger.warning("the classification process has ended: another one is started")
             lost.stop()
             start_process()

@@ -1,9 +1,14 @@
-"""The classification process: it answers the messages of its parent, and ends with it."""
+"""The classification process: it answers the messages of its parent, and ends with it.
+
+``python -m pruning.inference.classification_worker DESCRIPTOR`` runs it with an inherited pipe.
+"""
 
 import pickle
 import signal
+import sys
 import time
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from multiprocessing.connection import Connection
 
 from cachetools import LRUCache
@@ -94,7 +99,7 @@ class Classifications:
 
 
 def work(parent: Connection, end_of_parent: Connection) -> None:
-    """Be the classification process.
+    """Run as the classification process, a copy of the parent.
 
     Parameters
     ----------
@@ -105,9 +110,14 @@ def work(parent: Connection, end_of_parent: Connection) -> None:
         end of the parent would not be noticed.
     """
     end_of_parent.close()
+    _run(parent)
+
+
+def _run(parent: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C in a terminal is sent to both
     ALLOCATOR.limit_arenas()
-    serve(parent)
+    with suppress(ConnectionError):  # the parent has ended during a turn
+        serve(parent)
 
 
 def serve(parent: Connection) -> None:
@@ -129,10 +139,17 @@ def serve(parent: Connection) -> None:
         try:
             reply = _answer(classifications, message, failed)
         except Exception as error:  # raised again in the parent, when it asks for tallies
-            failed[message.number] = error
-            reply = error
+            reply = failed[message.number] = _sendable(error)
         if isinstance(message, Advance):
             parent.send_bytes(pickle.dumps(reply, pickle.HIGHEST_PROTOCOL))
+
+
+def _sendable(error: Exception) -> Exception:
+    try:
+        pickle.dumps(error)
+    except Exception:  # whatever its attributes raise
+        return RuntimeError(repr(error))
+    return error
 
 
 def _answer(
@@ -150,3 +167,7 @@ def _answer(
     if message.number in failed:
         return failed[message.number]
     return classifications.advance(message)
+
+
+if __name__ == "__main__":
+    _run(Connection(int(sys.argv[1])))

@@ -1,24 +1,18 @@
 """Which sessions may upload files, and how much: uploaded files stay in the server's memory."""
 
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 
+from cachetools import LRUCache
+
 MEGABYTE = 2**20
-
-
-@dataclass
-class _Use:
-    """What a session has uploaded."""
-
-    is_open: bool = False
-    files: int = 0
-    size: int = 0
+MAX_SESSIONS = 10_000
 
 
 class UploadLimits:
-    """Decides about each upload.
+    """Decides about each upload, by what is stored and what is on its way.
 
     Parameters
     ----------
@@ -38,7 +32,9 @@ class UploadLimits:
         self._max_session_bytes = max_session_bytes
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._uses: dict[str, _Use] = {}
+        self._open: LRUCache = LRUCache(MAX_SESSIONS)  # used as a set
+        self._coming_files: Counter[str] = Counter()
+        self._coming_bytes: Counter[str] = Counter()
 
     def open(self, session: str) -> None:
         """Let a session upload, because its page has an uploader.
@@ -49,7 +45,7 @@ class UploadLimits:
             Id of the session.
         """
         with self._lock:
-            self._uses.setdefault(session, _Use()).is_open = True
+            self._open[session] = True
 
     def close(self, session: str) -> None:
         """Let a session upload nothing more until `open` is called.
@@ -60,23 +56,12 @@ class UploadLimits:
             Id of the session.
         """
         with self._lock:
-            if session in self._uses:
-                self._uses[session].is_open = False
+            self._open.pop(session, None)
 
-    def forget(self, is_active: Callable[[str], bool]) -> None:
-        """Forget the sessions that have ended, whose files are deleted.
-
-        Parameters
-        ----------
-        is_active : callable
-            Whether a session has not ended.
-        """
-        with self._lock:
-            for session in [name for name in self._uses if not is_active(name)]:
-                del self._uses[session]
-
-    def admit(self, session: str, size: int | None) -> HTTPStatus:
-        """Decide about an upload, and count it if it is admitted.
+    def admit(
+        self, session: str, size: int | None, stored: Mapping[str, Sequence[int]]
+    ) -> HTTPStatus:
+        """Decide about an upload; `finish` must be called after one that is admitted.
 
         Parameters
         ----------
@@ -84,6 +69,8 @@ class UploadLimits:
             Id of the session.
         size : int or None
             Bytes of the request; None if it does not say.
+        stored : mapping of str to sequence of int
+            Sizes of the stored files of each session.
 
         Returns
         -------
@@ -94,24 +81,35 @@ class UploadLimits:
             that of all sessions.
         """
         with self._lock:
-            use = self._uses.get(session)
-            if use is None or not use.is_open:
+            if session not in self._open:
                 return HTTPStatus.FORBIDDEN
-            if size is None or size < 0:
+            if size is None:
                 return HTTPStatus.LENGTH_REQUIRED
-            if use.files >= self._max_files:
+            own = stored.get(session, ())
+            if len(own) + self._coming_files[session] >= self._max_files:
                 return HTTPStatus.TOO_MANY_REQUESTS
-            if use.size + size > self._max_session_bytes:
+            if sum(own) + self._coming_bytes[session] + size > self._max_session_bytes:
                 return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            if self._total + size > self._max_bytes:
+            total = sum(map(sum, stored.values())) + self._coming_bytes.total()
+            if total + size > self._max_bytes:
                 return HTTPStatus.INSUFFICIENT_STORAGE
-            use.files += 1
-            use.size += size
+            self._coming_files[session] += 1
+            self._coming_bytes[session] += size
             return HTTPStatus.OK
 
-    @property
-    def _total(self) -> int:
-        return sum(use.size for use in self._uses.values())
+    def finish(self, session: str, size: int) -> None:
+        """End an upload that was admitted; it is stored now, or has failed.
+
+        Parameters
+        ----------
+        session : str
+            Id of the session.
+        size : int
+            As given to `admit`.
+        """
+        with self._lock:
+            self._coming_files -= Counter({session: 1})  # entries that become 0 are deleted
+            self._coming_bytes -= Counter({session: size})
 
 
 UPLOADS = UploadLimits()

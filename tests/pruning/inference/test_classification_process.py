@@ -126,8 +126,9 @@ def test_an_error_in_the_process_is_raised_here_and_does_not_end_it(process):
 
 
 @pytest.mark.slow
-def test_a_killed_process_is_replaced_and_its_work_is_done_here(process, caplog):
+def test_a_killed_process_is_replaced_and_its_work_is_done_here(process, caplog, monkeypatch):
     model = checkpoints.shared_model("lenet5", "digits")
+    monkeypatch.setattr(classification_process, "MIN_AGE_S", 0.0)
     os.kill(process.id, signal.SIGKILL)
     while not process.has_ended:
         time.sleep(0.01)
@@ -144,7 +145,7 @@ def test_a_killed_process_is_replaced_and_its_work_is_done_here(process, caplog)
 
 def test_a_process_that_ends_in_the_middle_loses_nothing(monkeypatch):
     class Ending:  # of the interface of ClassificationProcess
-        has_ended, is_ready = False, True
+        has_ended, is_ready, age = False, True, 60.0
 
         def classify(self, model, replacements, images, skip, is_done):
             first = next(iter(in_this_process(model, replacements, skip)))
