@@ -22,7 +22,7 @@ from pruning.recipe.recipe import Recipe
 MAX_VISITED = 200
 BAR_HEIGHT = 40
 PATIENCE_S = 5.0
-"""Whatever comes so much later goes before a curve that has begun by itself."""
+"""Whatever comes so much later goes before a curve, in its first half minute."""
 
 CurvePoints = tuple[Evaluation, ...]
 

@@ -312,7 +312,7 @@ def _draw_progress(task: Task, job: Job) -> None:
 
 
 def _interval(task: Task, job: Job) -> float:
-    """Seconds between two updates: longer where many are before it, whose pages update, too."""
+    """Seconds between two updates: longer where many are before it when the page is drawn."""
     before = job.position or 0
     return max(task.interval, min(MAX_INTERVAL_S, INTERVAL_IN_QUEUE_S * before))
 

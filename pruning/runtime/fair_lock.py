@@ -4,7 +4,7 @@ import heapq
 import itertools
 import threading
 import time
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
@@ -18,6 +18,10 @@ class _Ticket:
     number: int
     owner: Hashable = field(compare=False)
     turn: threading.Event = field(compare=False, default_factory=threading.Event)
+
+
+def _nothing() -> None:
+    pass
 
 
 class FairLock:
@@ -64,7 +68,9 @@ class FairLock:
             else:
                 self._is_held = False
 
-    def pass_on(self, delay: float, owner: Hashable = None) -> None:
+    def pass_on(
+        self, delay: float, owner: Hashable = None, on_wait: Callable[[], None] = _nothing
+    ) -> None:
         """Release the lock and wait for it again, unless the caller is next anyway.
 
         Parameters
@@ -73,29 +79,16 @@ class FairLock:
             Seconds by which others may come later and go first.
         owner : hashable, optional
             Identifies the place in the queue.
+        on_wait : callable
+            Called before the wait if another thread goes first.
         """
         with self._mutex:
             ticket = self._new_ticket(delay, owner)
             if not self._waiting or ticket < self._waiting[0]:
                 return
+            on_wait()
             heapq.heapreplace(self._waiting, ticket).turn.set()
         ticket.turn.wait()
-
-    def is_before(self, delay: float) -> bool:
-        """Return whether a waiting thread would go before a caller with some delay.
-
-        Parameters
-        ----------
-        delay : float
-            As of `pass_on`.
-
-        Returns
-        -------
-        bool
-            Whether `pass_on` would wait.
-        """
-        with self._mutex:
-            return bool(self._waiting) and self._waiting[0].time < time.monotonic() + delay
 
     def position(self, owner: Hashable) -> int | None:
         """Return how many threads are before a waiting one.

@@ -5,8 +5,8 @@ the progress, raises `Cancelled` if the job has no subscribers, and passes the l
 job computes at a time, because eight at once would each take eight times as long. `FairLock`
 decides which is next: the one that came first, after a delay for what its subscribers have used
 recently, so that a slider's short job does not wait for another visitor's long one, and that
-somebody who asks often does not slow down the others. A job whose first results are known can be
-patient: what has none yet goes first.
+somebody who asks often does not slow down the others. A job whose first results are known can give
+way for its first half minute: what has none yet goes first.
 """
 
 import logging
@@ -107,6 +107,7 @@ class Job:
         self._error: BaseException | None = None
         self._changed = threading.Condition()
         self._held = 0.0
+        self._users: tuple[Hashable, ...] = ()
         self._acquired_at = 0.0
         self._first_estimate: tuple[float, float] | None = None
 
@@ -196,18 +197,23 @@ class Job:
         Cancelled
             If the job has no subscribers.
         """
-        self._check_subscribers()
         self._count_use()
-        is_undivided = self._is_first_turn and not self._patience(progress)
+        self._check_subscribers()
         with self._changed:
             self.progress = progress
-            self.must_wait = not is_undivided and self._lock.is_before(self._delay)
+            self.must_wait = False
             self._changed.notify_all()
+        is_undivided = self._is_first_turn and not self._patience(progress)
         if not is_undivided:
             ALLOCATOR.trim()
-            self._lock.pass_on(self._delay, self)
+            self._lock.pass_on(self._delay, self, self._publish_that_it_waits)
             self._acquired_at = time.perf_counter()
             self._check_subscribers()  # they may have left during the wait for the lock
+
+    def _publish_that_it_waits(self) -> None:
+        with self._changed:
+            self.must_wait = True
+            self._changed.notify_all()
 
     def run(self) -> None:
         """Do the work in the calling thread, and keep its result or exception."""
@@ -232,8 +238,10 @@ class Job:
             self._changed.notify_all()
 
     def _check_subscribers(self) -> None:
-        if not self.subscribers:
+        subscribers = tuple(self.subscribers)
+        if not subscribers:
             raise Cancelled("cancelled: the job has no subscribers")
+        self._users = subscribers  # also of what follows, if they leave before it ends
 
     def _acquire(self) -> None:
         self._lock.acquire(self._delay, self)
@@ -249,9 +257,8 @@ class Job:
         held = now - self._acquired_at
         self._acquired_at = now
         self._held += held
-        subscribers = tuple(self.subscribers)
-        for subscriber in subscribers:
-            self._use.add(subscriber, held / len(subscribers))
+        for user in self._users:
+            self._use.add(user, held / len(self._users))
 
     @property
     def _is_first_turn(self) -> bool:

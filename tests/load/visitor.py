@@ -33,7 +33,7 @@ class Kind:
     page : str
         Path of the page; Explore by default.
     slider : str
-        Begin of the label of the slider that they move.
+        Beginning of the label of the slider that they move.
     values : tuple of (float, float)
         The lowest and the highest value.
     key : str

@@ -72,11 +72,10 @@ def test_the_holder_passes_on_only_to_those_before_it():
     lock, order = FairLock(), []
     lock.acquire(0)
     thread = start_waiting(lock, "patient", 60.0, order)
-    assert lock.is_before(120.0) and not lock.is_before(1.0)
-    lock.pass_on(1.0)
+    lock.pass_on(1.0, on_wait=lambda: order.append("waits"))
     assert order == []
-    lock.pass_on(120.0)  # comes back when the other thread has released it
-    assert order == ["patient"]
+    lock.pass_on(120.0, on_wait=lambda: order.append("waits"))
+    assert order == ["waits", "patient"]  # it comes back when the other thread has released it
     lock.release()
     thread.join(5)
 

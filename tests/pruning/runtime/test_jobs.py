@@ -285,3 +285,28 @@ def test_who_has_used_much_goes_after_who_has_used_little():
     go_on.set()
     assert all(job.wait(timeout=10) for job in made)
     assert order == ["modest", "greedy"]
+
+
+def test_who_leaves_a_job_has_used_it():
+    jobs, order, leave = Jobs(), [], threading.Event()
+
+    def long(report):
+        time.sleep(0.4)
+        leave.wait(10)
+        report("progress")
+
+    left = jobs.subscribe("greedy", "before", long)
+    time.sleep(0.1)
+    jobs.unsubscribe("greedy")
+    leave.set()
+    assert left.wait(timeout=10)
+    go_on = blocked(jobs)
+    made = []
+    for name in ("greedy", "modest"):
+        work = partial(lambda name, report: order.append(name) or True, name)
+        job = jobs.subscribe(name, f"work of {name}", work)
+        wait_until(lambda job=job: job.position is not None)
+        made.append(job)
+    go_on.set()
+    assert all(job.wait(timeout=10) for job in made)
+    assert order == ["modest", "greedy"]
