@@ -1,11 +1,13 @@
 """A server on a free port and a Chromium; both are started here and only these are stopped."""
 
+import asyncio
 import os
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,11 +20,18 @@ ARTEFACTS = ROOT / "tests" / "artefacts"
 QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
 
 
+def run_async(coroutine):
+    """Run a coroutine in a thread of its own: a running browser has an event loop in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, coroutine).result()
+
+
 @contextmanager
-def serving():
-    """Start the application on a free port, and give its address."""
+def serving(port: int = 0):
+    """Start the application, on a free port by default, and give its address."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", port))
         port = probe.getsockname()[1]
     ARTEFACTS.mkdir(exist_ok=True)
     with (ARTEFACTS / "server.log").open("wb") as log:

@@ -205,8 +205,9 @@ def test_measured_accuracies_are_interpolated_while_dragging(visit_counted):
     assert not line.get_attribute("d")
     page.locator(".live .handle[role=slider]").focus()
     page.keyboard.press("PageDown")
-    assert "interpolated between 3 measured points" in summary(page)
-    assert line.get_attribute("d").count("L") == 2
+    [points] = re.findall(r"interpolated between (\d+) measured points", summary(page))
+    assert int(points) >= 3
+    assert line.get_attribute("d").count("L") == int(points) - 1
     page.wait_for_timeout(2000)
     settle(page)
     assert "interpolated" not in summary(page) and not line.get_attribute("d")

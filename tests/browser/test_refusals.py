@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from tests.benchmarks.memory import resident_megabytes, server_processes
-from tests.browser.conftest import ARTEFACTS
+from tests.browser.conftest import ARTEFACTS, run_async
 
 MEGABYTE = 2**20
 BOUNDARY = "part"
@@ -97,7 +97,7 @@ def test_a_connection_from_another_site_is_refused(address):
             pass
 
     with pytest.raises(InvalidStatus) as refused:
-        asyncio.run(come())
+        run_async(come())
     assert refused.value.response.status_code == 403
 
 
@@ -110,7 +110,7 @@ def test_a_frame_that_is_no_message_closes_the_connection(address, frame, code):
                 await asyncio.wait_for(connection.recv(), 20)
 
     with pytest.raises(ConnectionClosed) as closed:
-        asyncio.run(send())
+        run_async(send())
     assert closed.value.rcvd.code == code
     assert request(address, "GET", "/_stcore/health").status == 200
 
@@ -143,7 +143,7 @@ def test_a_page_without_an_uploader_takes_no_file(address):
             assert resident_megabytes([server, *others]) - before < 30  # of 100 MB
             return statuses
 
-    assert asyncio.run(flood()) == {403}
+    assert run_async(flood()) == {403}
 
 
 def test_a_page_with_an_uploader_takes_a_limited_number_of_files(address):
@@ -158,7 +158,7 @@ def test_a_page_with_an_uploader_takes_a_limited_number_of_files(address):
             statuses.append(uploads.put(10))
             return statuses
 
-    statuses = asyncio.run(upload())
+    statuses = run_async(upload())
     assert statuses == [204] * 20 + [429] * 10 + [403]
 
 
@@ -186,7 +186,7 @@ def test_a_link_with_anything_in_it_opens_the_page(address, page, query):
             return await opened(connection, page, query)
 
     before = logged_errors()  # Streamlit logs a frame that is no message
-    assert asyncio.run(visit())
+    assert run_async(visit())
     assert logged_errors() == before
 
 

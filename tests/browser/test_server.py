@@ -1,6 +1,5 @@
 """The end of the server: expected, and not."""
 
-import asyncio
 import signal
 import time
 
@@ -8,7 +7,7 @@ import psutil
 import pytest
 
 from tests.benchmarks.memory import server_processes
-from tests.browser.conftest import serving
+from tests.browser.conftest import run_async, serving
 from tests.load import visitor as visitor_module
 from tests.load.visitor import Kind, Visitor
 
@@ -27,7 +26,7 @@ def visit(address: str, monkeypatch) -> Visitor:
     """Open Explore, whose curve is still computed when the visitor leaves."""
     monkeypatch.setattr(visitor_module, "REST_S", 0)
     visitor = Visitor(address.replace("http://", "ws://"), SLOW, seed=0)
-    asyncio.run(visitor.visit(time.monotonic(), 1, 1))
+    run_async(visitor.visit(time.monotonic(), 1, 1))
     return visitor
 
 

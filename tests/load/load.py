@@ -3,23 +3,29 @@
 import argparse
 import asyncio
 import os
+import random
 import statistics
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import numpy as np
 import psutil
+from websockets.exceptions import ConnectionClosed
 
+from pruning.engine import store
 from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import serving
 from tests.load.visitor import Kind, Visitor
 
 LENET = "network=lenet5&dataset=mnist&sparsity=0.5"
 RESNET = "network=resnet20&dataset=cifar10&sparsity=0.5"
+STAY_S = (20.0, 120.0)
+"""Seconds between coming and losing the connection, in a soak test."""
+SETTLE_S = 150
 EXPLORE = Kind("Explore", LENET)
 COMPARE = Kind("Compare", LENET, "compare", "Effective MACs", key="budget", pauses=2)
 CURVES = Kind("Curves", LENET, "curves", "Number of points", (3, 25), "points", pauses=3)
@@ -53,7 +59,9 @@ def kinds_of(visitors: int, query: str, *, mixed: bool) -> list[Kind]:
     return kinds
 
 
-async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
+async def visit_all(
+    address: str, options: argparse.Namespace, *others: Awaitable[None]
+) -> list[Visitor]:
     """Let all visitors come within some seconds, and wait until they have left.
 
     Parameters
@@ -62,28 +70,37 @@ async def visit_all(address: str, options: argparse.Namespace) -> list[Visitor]:
         Of the server.
     options : argparse.Namespace
         Of the command line.
+    *others : awaitables
+        What else happens meanwhile.
 
     Returns
     -------
     list of Visitor
-        With what they measured.
+        With what they measured; in a soak test, where visitors lose their connections and come
+        again, one for each visit.
     """
     address = address.replace("http://", "ws://")
     kinds = kinds_of(options.visitors, options.query, mixed=options.mixed)
-    visitors = [Visitor(address, kind, seed) for seed, kind in enumerate(kinds)]
-
     end = time.monotonic() + options.arrival + options.seconds
+    pauses = options.least_pause, options.most_pause
+    visitors = []
 
-    async def come(index: int, visitor: Visitor) -> None:
-        await asyncio.sleep(options.arrival * index / len(visitors))
-        await visitor.visit(end, options.least_pause, options.most_pause)
+    async def come(seed: int, kind: Kind) -> None:
+        await asyncio.sleep(options.arrival * seed / len(kinds))
+        stay = random.Random(seed)
+        while time.monotonic() < end:
+            leave = time.monotonic() + stay.uniform(*STAY_S) if options.soak else end
+            visitor = Visitor(address, kind, seed)
+            visitors.append(visitor)
+            try:
+                await visitor.visit(min(leave, end), *pauses, drops=leave < end)
+            except (ConnectionClosed, OSError) as error:
+                if not options.soak:  # where the server is killed in the middle
+                    visitor.errors.append(f"{type(error).__name__}: {error}")
+                    return
+                await asyncio.sleep(1)
 
-    coming = [come(index, visitor) for index, visitor in enumerate(visitors)]
-    for visitor, error in zip(
-        visitors, await asyncio.gather(*coming, return_exceptions=True), strict=True
-    ):
-        if error is not None:
-            visitor.errors.append(f"{type(error).__name__}: {error}")
+    await asyncio.gather(*(come(seed, kind) for seed, kind in enumerate(kinds)), *others)
     return visitors
 
 
@@ -162,18 +179,71 @@ def main() -> None:
     parser.add_argument("--most-pause", type=float, default=5)
     parser.add_argument("--query", default=LENET, help="of the link to Explore")
     parser.add_argument("--mixed", action="store_true", help="also other pages and networks")
+    parser.add_argument(
+        "--soak",
+        action="store_true",
+        help="visitors drop their connections and come again; the server is killed in the middle",
+    )
     options = parser.parse_args()
-    with empty_store(), serving() as address:
+    with ExitStack() as stack:
+        stack.enter_context(empty_store())
+        address = stack.enter_context(serving())
         processes = server_processes(address)
-        memory, used = resident_megabytes(processes), processor_seconds(processes)
-        visitors = asyncio.run(visit_all(address, options))
+        before = State.of(processes)
+        others = [restart(address, stack, options)] if options.soak else []
+        visitors = asyncio.run(visit_all(address, options, *others))
         for kind in dict.fromkeys(visitor.kind for visitor in visitors):
             print(f"-- {kind.name}")
             report([visitor for visitor in visitors if visitor.kind == kind], options.seconds)
+        if options.soak:
+            time.sleep(SETTLE_S)  # until the server has forgotten its last visitors
+        after = State.of(server_processes(address))
         moves = sum(len(visitor.moves) for visitor in visitors)
-        per_move = (processor_seconds(processes) - used) / max(1, moves)
-        print(f"processor seconds a move, everything included: {per_move:.3f}")
-        print(f"memory: {memory:,.0f} MB before, {resident_megabytes(processes):,.0f} MB after")
+        if not options.soak:
+            per_move = (after.seconds - before.seconds) / max(1, moves)
+            print(f"processor seconds a move, everything included: {per_move:.3f}")
+        print(f"memory: {before.megabytes:,.0f} MB before, {after.megabytes:,.0f} MB after")
+        print(f"threads: {before.threads} before, {after.threads} after")
+
+
+async def restart(address: str, stack: ExitStack, options: argparse.Namespace) -> None:
+    """Kill the server in the middle, start it again, and compare what is stored."""
+    await asyncio.sleep(options.arrival + options.seconds / 2)
+    stored = len(store.rows())
+    processes = server_processes(address)
+    print(f"killed: {State.of(processes)}, {stored:,} stored results")
+    processes[0].kill()
+    psutil.wait_procs(processes, timeout=20)
+    port = int(address.rpartition(":")[2])
+    await asyncio.to_thread(stack.enter_context, serving(port))
+    kept = len(store.rows())
+    print(f"started again: {kept:,} stored results")
+    assert kept >= stored
+
+
+@dataclass(frozen=True)
+class State:
+    """What a server uses.
+
+    Parameters
+    ----------
+    megabytes : float
+        Resident memory.
+    threads : int
+        Of all its processes.
+    seconds : float
+        Of the processor, since the start.
+    """
+
+    megabytes: float
+    threads: int
+    seconds: float
+
+    @classmethod
+    def of(cls, processes: Sequence[psutil.Process]) -> "State":
+        """Measure some processes."""
+        threads = sum(process.num_threads() for process in processes)
+        return cls(resident_megabytes(processes), threads, processor_seconds(processes))
 
 
 def processor_seconds(processes: Sequence[psutil.Process]) -> float:

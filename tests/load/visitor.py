@@ -13,10 +13,13 @@ from urllib.parse import parse_qs
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 ESTIMATE = "≈"
 """Begins the text of an accuracy of a part of the images."""
 OPEN_TIMEOUT_S = 120
+REST_S = 10
+"""Seconds after the last move, in which the last complete accuracy must come."""
 MAX_MESSAGE = 2**27
 
 
@@ -112,7 +115,9 @@ class Visitor:
     _is_open: asyncio.Event = field(default_factory=asyncio.Event)
     _fragments: dict[str, asyncio.Task] = field(default_factory=dict)
 
-    async def visit(self, end: float, least_pause: float, most_pause: float) -> None:
+    async def visit(
+        self, end: float, least_pause: float, most_pause: float, *, drops: bool = False
+    ) -> None:
         """Open the page, move the slider until the time is over, and rest.
 
         Parameters
@@ -121,6 +126,8 @@ class Visitor:
             When to stop moving, `time.monotonic`; the same for all.
         least_pause, most_pause : float
             Limits of the pause between two moves.
+        drops : bool
+            Whether the connection is lost at the end, instead of the rest.
         """
         chance = random.Random(self.seed)
         self._query_string = self.kind.query
@@ -131,7 +138,7 @@ class Visitor:
             reader = asyncio.create_task(self._read())
             try:
                 await self._rerun(page=self.kind.page)
-                await asyncio.wait_for(self._is_open.wait(), OPEN_TIMEOUT_S)
+                await self._wait_until_open(reader)
                 self.opened = time.monotonic() - began
                 if self._button:
                     await self._rerun(click=True)
@@ -140,14 +147,26 @@ class Visitor:
                     await asyncio.sleep(pause)
                     await self._move(round(chance.uniform(*self.kind.values), 1))
                     pause = self.kind.pauses * chance.uniform(least_pause, most_pause)
-                await asyncio.sleep(end + REST_S - time.monotonic())
+                if drops:
+                    connection.transport.abort()
+                else:
+                    await asyncio.sleep(end + REST_S - time.monotonic())
             except TimeoutError:
                 self.errors.append(f"{self.kind.name}: not open within {OPEN_TIMEOUT_S} s")
             finally:
                 for task in [reader, *self._fragments.values()]:
                     task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
+                    with contextlib.suppress(asyncio.CancelledError, ConnectionClosed):
                         await task
+
+    async def _wait_until_open(self, reader: asyncio.Task) -> None:
+        opening = asyncio.create_task(self._is_open.wait())
+        await asyncio.wait(
+            {opening, reader}, timeout=OPEN_TIMEOUT_S, return_when=asyncio.FIRST_COMPLETED
+        )
+        opening.cancel()
+        if not self._is_open.is_set():
+            raise ConnectionError("lost") if reader.done() else TimeoutError
 
     async def _move(self, value: float) -> None:
         self.moves.append(Move(value, time.monotonic()))
@@ -228,9 +247,10 @@ class Visitor:
         """Run a fragment again and again, as a browser does."""
 
         async def repeat() -> None:
-            while True:
-                await asyncio.sleep(interval)
-                await self._rerun(fragment)
+            with contextlib.suppress(ConnectionClosed):
+                while True:
+                    await asyncio.sleep(interval)
+                    await self._rerun(fragment)
 
         self._stop_fragments([fragment])
         self._fragments[fragment] = asyncio.create_task(repeat())
@@ -240,7 +260,3 @@ class Visitor:
             task = self._fragments.pop(fragment, None)
             if task is not None:
                 task.cancel()
-
-
-REST_S = 10
-"""Seconds after the last move, in which the last complete accuracy must come."""

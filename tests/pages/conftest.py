@@ -7,6 +7,7 @@ import pytest
 from pages.explore import curve
 from pages.explore.curve import curve_task
 from pages.state.background_task import Task
+from pages.state.visitor import jobs
 from pruning.recipe.recipe import Recipe
 
 
@@ -17,8 +18,14 @@ def no_downloads(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def no_curve(monkeypatch):
-    """The curve on Explore does not begin by itself."""
+def new_jobs():
+    """No result of earlier tests is known, as on a new server."""
+    jobs.clear()
+
+
+@pytest.fixture
+def no_curve(monkeypatch, new_jobs):
+    """The curve on Explore is not known and does not begin by itself."""
 
     def waiting_task(recipe: Recipe) -> Task | None:
         task = curve_task(recipe)

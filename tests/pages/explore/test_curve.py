@@ -56,6 +56,7 @@ def test_values_of_single_layers_have_no_curve():
     assert trace(at, "visited")["x"]
 
 
+@pytest.mark.usefixtures("new_jobs")
 @pytest.mark.parametrize(
     "network, dataset", [pair for pair in checkpoints.shipped() if pair[1] == "digits"]
 )
