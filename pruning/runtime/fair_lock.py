@@ -70,7 +70,7 @@ class FairLock:
 
     def pass_on(
         self, delay: float, owner: Hashable = None, on_wait: Callable[[], None] = _nothing
-    ) -> None:
+    ) -> bool:
         """Release the lock and wait for it again, unless the caller is next anyway.
 
         Parameters
@@ -81,14 +81,20 @@ class FairLock:
             Identifies the place in the queue.
         on_wait : callable
             Called before the wait if another thread goes first.
+
+        Returns
+        -------
+        bool
+            Whether another thread went first.
         """
         with self._mutex:
             ticket = self._new_ticket(delay, owner)
             if not self._waiting or ticket < self._waiting[0]:
-                return
+                return False
             on_wait()
             heapq.heapreplace(self._waiting, ticket).turn.set()
         ticket.turn.wait()
+        return True
 
     def position(self, owner: Hashable) -> int | None:
         """Return how many threads are before a waiting one.

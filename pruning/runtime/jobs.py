@@ -13,6 +13,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Hashable
+from functools import partial
 from typing import Any
 
 from cachetools import LRUCache
@@ -199,20 +200,21 @@ class Job:
         """
         self._count_use()
         self._check_subscribers()
-        with self._changed:
-            self.progress = progress
-            self.must_wait = False
-            self._changed.notify_all()
-        is_undivided = self._is_first_turn and not self._patience(progress)
-        if not is_undivided:
-            ALLOCATOR.trim()
-            self._lock.pass_on(self._delay, self, self._publish_that_it_waits)
+        self.progress = progress
+        if self._is_first_turn and not self._patience(progress):
+            self._publish(must_wait=False)
+            return
+        ALLOCATOR.trim()
+        has_waited = self._lock.pass_on(self._delay, self, partial(self._publish, must_wait=True))
+        if has_waited:
             self._acquired_at = time.perf_counter()
             self._check_subscribers()  # they may have left during the wait for the lock
+        else:
+            self._publish(must_wait=False)
 
-    def _publish_that_it_waits(self) -> None:
+    def _publish(self, *, must_wait: bool) -> None:
         with self._changed:
-            self.must_wait = True
+            self.must_wait = must_wait
             self._changed.notify_all()
 
     def run(self) -> None:
