@@ -202,19 +202,18 @@ def _wait_for_column(task: Task, recipe: Recipe, budget: Budget) -> ColumnProgre
 
 
 def _is_estimate_ready(progress: ColumnProgress, must_wait: bool) -> bool:
-    if progress.evaluation is None or not _is_estimate(progress):
+    if not _is_estimate(progress.evaluation):
         return False
-    return NETWORKS[progress.evaluation.recipe.network].slow or must_wait
+    return must_wait or NETWORKS[progress.evaluation.recipe.network].slow
 
 
-def _is_estimate(progress: ColumnProgress) -> bool:
-    evaluation = progress.evaluation
+def _is_estimate(evaluation: Evaluation | None) -> bool:
     return evaluation is not None and evaluation.tally.images >= FIRST_ESTIMATE_IMAGES
 
 
 def _patience(progress: TaskProgress | None) -> float:
     """Seconds by which other work may come later, once there is an estimate."""
-    has_estimate = progress and progress.partial and _is_estimate(progress.partial)
+    has_estimate = progress and progress.partial and _is_estimate(progress.partial.evaluation)
     return REST_PATIENCE_S if has_estimate else 0.0
 
 

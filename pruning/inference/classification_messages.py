@@ -1,4 +1,4 @@
-"""What a program and its classification process tell each other."""
+"""Messages between a program and its classification process."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

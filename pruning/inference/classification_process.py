@@ -42,9 +42,9 @@ from pruning.inference.thread_pool import SuspensionPoint
 
 WORKER = "pruning.inference.classification_worker"
 MAX_TURN_S = 60.0
-"""A process that has not answered for so long is ended."""
+"""Seconds without an answer after which the process is killed."""
 MIN_AGE_S = 10.0
-"""One that has ended earlier is not replaced before."""
+"""Seconds after its start before which a process that has ended is not replaced."""
 
 _logger = logging.getLogger(__name__)
 

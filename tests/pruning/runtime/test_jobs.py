@@ -267,28 +267,32 @@ def test_a_job_is_not_patient_for_long(monkeypatch):
     assert order == ["patient", "later"]
 
 
-def test_who_has_used_much_goes_after_who_has_used_little():
-    jobs, order = Jobs(), []
-
-    def busy(report):
-        time.sleep(0.4)
-        return 1
-
-    assert jobs.subscribe("greedy", "before", busy).wait(timeout=10)
-    go_on = blocked(jobs)
-    made = []
-    for name in ("greedy", "modest"):
+def order_of(jobs: Jobs, *subscribers: str) -> list[str]:
+    """The order in which jobs compute that have come in the order of their subscribers."""
+    go_on, order, made = blocked(jobs), [], []
+    for name in subscribers:
         work = partial(lambda name, report: order.append(name) or True, name)
         job = jobs.subscribe(name, f"work of {name}", work)
         wait_until(lambda job=job: job.position is not None)
         made.append(job)
     go_on.set()
     assert all(job.wait(timeout=10) for job in made)
-    assert order == ["modest", "greedy"]
+    return order
+
+
+def test_who_has_used_much_goes_after_who_has_used_little():
+    jobs = Jobs()
+
+    def busy(report):
+        time.sleep(0.4)
+        return 1
+
+    assert jobs.subscribe("greedy", "before", busy).wait(timeout=10)
+    assert order_of(jobs, "greedy", "modest") == ["modest", "greedy"]
 
 
 def test_who_leaves_a_job_has_used_it():
-    jobs, order, leave = Jobs(), [], threading.Event()
+    jobs, leave = Jobs(), threading.Event()
 
     def long(report):
         time.sleep(0.4)
@@ -300,13 +304,4 @@ def test_who_leaves_a_job_has_used_it():
     jobs.unsubscribe("greedy")
     leave.set()
     assert left.wait(timeout=10)
-    go_on = blocked(jobs)
-    made = []
-    for name in ("greedy", "modest"):
-        work = partial(lambda name, report: order.append(name) or True, name)
-        job = jobs.subscribe(name, f"work of {name}", work)
-        wait_until(lambda job=job: job.position is not None)
-        made.append(job)
-    go_on.set()
-    assert all(job.wait(timeout=10) for job in made)
-    assert order == ["modest", "greedy"]
+    assert order_of(jobs, "greedy", "modest") == ["modest", "greedy"]
