@@ -1,5 +1,7 @@
-"""The server's application: Streamlit's, with limits on uploads and on who reads the metrics."""
+"""The server's application: Streamlit's, with limits on uploads, connections and metrics."""
 
+import asyncio
+import time
 from http import HTTPStatus
 from pathlib import Path
 
@@ -7,9 +9,11 @@ import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket
 from streamlit import runtime
 
+from pruning.runtime.connection_limits import BROWSER_COOKIE, CONNECTIONS, Pace
 from pruning.runtime.upload_limits import UPLOADS
 
 APP = Path(__file__).with_name("app.py")
@@ -19,10 +23,11 @@ LOCAL_HOSTS = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 class RequestLimits:
-    """Refuses uploads that no page has asked for, and the metrics to other machines.
+    """Refuses what a page would not ask for.
 
     Streamlit by itself accepts any number of files for every session, on every page, and keeps them
-    in memory until the session ends.
+    in memory until the session ends; it opens any number of sessions, and runs a page as often as
+    messages come. The metrics are for the machine of the server.
 
     Parameters
     ----------
@@ -40,6 +45,8 @@ class RequestLimits:
             await _refuse(HTTPStatus.NOT_FOUND, scope, receive, send)
         elif scope["type"] == "http" and UPLOAD in path and scope["method"] == "PUT":
             await self._upload(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._connect(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -56,6 +63,29 @@ class RequestLimits:
         finally:
             UPLOADS.finish(session, size)
 
+    async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        browser = websocket.cookies.get(BROWSER_COOKIE, "")
+        address = _address(scope)
+        pace = CONNECTIONS.open(browser, address)
+        if pace is None:
+            await websocket.close()  # before it is accepted: the answer is 403
+            return
+        try:
+            await self._app(scope, _paced(receive, pace), send)
+        finally:
+            CONNECTIONS.close(browser, address)
+
+
+def _paced(receive: Receive, pace: Pace) -> Receive:
+    async def receive_at_pace() -> Message:
+        message = await receive()
+        if message["type"] == "websocket.receive":
+            await asyncio.sleep(pace.delay(time.monotonic()))
+        return message
+
+    return receive_at_pace
+
 
 async def _refuse(status: HTTPStatus, scope: Scope, receive: Receive, send: Send) -> None:
     response = PlainTextResponse(status.phrase, status, {"Connection": "close"})
@@ -63,8 +93,12 @@ async def _refuse(status: HTTPStatus, scope: Scope, receive: Receive, send: Send
 
 
 def _is_local(scope: Scope) -> bool:
+    return _address(scope) in LOCAL_HOSTS
+
+
+def _address(scope: Scope) -> str:
     host, _ = scope["client"] or ("", 0)
-    return host in LOCAL_HOSTS
+    return host
 
 
 def _content_length(headers: Headers) -> int | None:

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import pandas as pd
-import plotly.graph_objects as go
 import streamlit as st
 
 from pages.compare.cost_table import cost_task, draw_cost_report
@@ -26,6 +25,7 @@ from pruning.figures.class_change import alt_of_class_change, class_change
 from pruning.figures.html_page import html_page
 from pruning.figures.layer_sparsity import alt_of_layer_sparsity, layer_sparsity
 from pruning.figures.matrix import alt_of_matrix, matrix
+from pruning.figures.plain_figure import PlainFigure
 from pruning.models import NETWORKS
 from pruning.recipe.labels import short_labels
 from pruning.recipe.recipe import Recipe
@@ -63,17 +63,17 @@ class ColumnResult:
     before_recovery: Evaluation | None = None
 
 
-class Figures(dict[str, go.Figure]):
+class Figures(dict[str, PlainFigure]):
     """The figures of a page by title, as they are drawn, for a file."""
 
-    def draw(self, title: str, figure: go.Figure, alt: str) -> None:
+    def draw(self, title: str, figure: PlainFigure, alt: str) -> None:
         """Draw a figure and remember it.
 
         Parameters
         ----------
         title : str
             Heading in the file, and key of the chart.
-        figure : go.Figure
+        figure : PlainFigure
             The figure.
         alt : str
             What it shows, in words.

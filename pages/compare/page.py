@@ -39,7 +39,7 @@ COLUMN_TASKS = tuple(f"column {index}" for index in range(MAX_COLUMNS))
 # Comments, not docstrings: Streamlit shows a text that stands alone in the script of a page.
 COLUMNS_PER_ROW = 3  # narrower columns cut off their numbers
 FIRST_ESTIMATE_IMAGES = 250  # test images after which a column is shown that takes longer
-REST_PATIENCE_S = 2.0  # what comes so much later goes before the other images
+REST_PATIENCE_S = 8.0  # age of an accuracy up to which others go before its other images
 SLOW_WAIT_S, FAST_WAIT_S = 6.0, 20.0
 UPDATE_INTERVAL_S = 0.7
 MATCHING_SHARE = 0.3  # approximate share of a column's work that scoring and matching take
@@ -212,7 +212,7 @@ def _is_estimate(evaluation: Evaluation | None) -> bool:
 
 
 def _patience(progress: TaskProgress | None) -> float:
-    """Seconds by which other work may come later, once there is an estimate."""
+    """Age up to which other work goes first, once there is an estimate."""
     has_estimate = progress and progress.partial and _is_estimate(progress.partial.evaluation)
     return REST_PATIENCE_S if has_estimate else 0.0
 

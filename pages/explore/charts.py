@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 import streamlit as st
 
 from pages.controls.amount import scores_are_weights
@@ -25,6 +24,7 @@ from pruning.figures.layer_scores import ScoredLayer, alt_of_layer_scores, layer
 from pruning.figures.mask import alt_of_layer_mask, layer_mask
 from pruning.figures.pixel_scores import alt_of_pixel_scores, pixel_scores
 from pruning.figures.pixel_sparsity import alt_of_pixel_sparsity, pixel_sparsity
+from pruning.figures.plain_figure import PlainFigure
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.models import prunable
@@ -239,7 +239,7 @@ def _draw_layer_mask(pruned: PrunedNetwork, name: str) -> None:
         columns[1].plotly_chart(figure, key="pixels", alt=alt_of_pixel_sparsity(name), **CHART)
 
 
-def _draw_clickable(figure: go.Figure, key: str, alt: str) -> None:
+def _draw_clickable(figure: PlainFigure, key: str, alt: str) -> None:
     """Draw a figure; a click on a unit opens it in the unit inspector."""
     options: dict[str, Any] = {
         "on_select": partial(take_click, key),

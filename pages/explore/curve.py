@@ -21,8 +21,8 @@ from pruning.recipe.recipe import Recipe
 
 MAX_VISITED = 200
 BAR_HEIGHT = 40
-PATIENCE_S = 5.0
-"""Whatever comes so much later goes before a curve, in its first half minute."""
+PATIENCE_S = 20.0
+"""Age of a curve up to which other work goes first."""
 
 CurvePoints = tuple[Evaluation, ...]
 

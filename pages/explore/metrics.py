@@ -20,8 +20,8 @@ FIRST_ESTIMATE_IMAGES = 1_000
 ACCURACY_TASK = "accuracy"
 RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
-REST_PATIENCE_S = 2.0
-"""Estimates that come so much later go before the other images of an accuracy."""
+REST_PATIENCE_S = 8.0
+"""Age of an accuracy up to which estimates of others go before its other images."""
 UNCHANGED_POINTS = 0.005
 """Percentage points below which an accuracy is shown as unchanged."""
 
@@ -57,7 +57,7 @@ def accuracy_task(pruned: PrunedNetwork) -> Task:
 
 
 def _patience(progress: TaskProgress | None) -> float:
-    """Seconds by which other work may come later, once there is an estimate."""
+    """Age up to which other work goes first, once there is an estimate."""
     has_estimate = progress is not None and _is_estimate(progress.partial)
     return REST_PATIENCE_S if has_estimate else 0.0
 

@@ -1,6 +1,7 @@
 """Explore: one network, one recipe, and everything that follows from it."""
 
 import time
+from dataclasses import replace
 
 import streamlit as st
 
@@ -23,6 +24,7 @@ from pages.state.background_task import draw_task, partial_result, start, wait_f
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import session
 from pages.state.visitor import set_active_work
+from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
@@ -87,20 +89,38 @@ def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
     masked = wait_for(accuracy, None, enough=is_estimate_ready)
     recovery = recovery_task(pruned)
     recovered = None if recovery is None else wait_for(recovery, RECOVERY_PATIENCE_S)
+
+    def draw_current(current: Evaluation | None) -> None:
+        with curve_slot:
+            draw_curve(pruned.recipe, current, curve, points)
+
+    def draw_estimate(estimate: Evaluation) -> None:
+        draw_metrics(pruned, estimate)
+        draw_current(estimate)
+
+    def draw_result(result: Evaluation) -> None:
+        remember_visited(result)
+        draw_estimate(result)
+
+    estimate = partial_result(accuracy)
+    is_updated_in_place = (
+        masked is None and estimate is not None and recovery is None and points is not None
+    )
     with metrics:
-        if masked is None:
+        if is_updated_in_place:
+            draw_task(replace(accuracy, draw_partial=draw_estimate, draw_result=draw_result))
+        elif masked is None:
             draw_task(accuracy)
         else:
             draw_metrics(pruned, masked, recovered)
-            st.page_link(RETRAIN, label="Retrain this", icon=":material/model_training:")
         if recovery is not None and recovered is None:
             draw_task(recovery)
-    result, task = (masked, accuracy) if recovery is None else (recovered, recovery)
-    if result is not None:
-        remember_visited(result)
-    current = result or partial_result(task)
-    with curve_slot:
-        draw_curve(pruned.recipe, current, curve, points)
+        st.page_link(RETRAIN, label="Retrain this", icon=":material/model_training:")
+    if not is_updated_in_place:
+        result, task = (masked, accuracy) if recovery is None else (recovered, recovery)
+        if result is not None:
+            remember_visited(result)
+        draw_current(result or partial_result(task))
     draw_unit_inspector(pruned)
     draw_table(pruned)
 

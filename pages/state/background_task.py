@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from pages.state.messages import describe_error, escape_markdown, rerun_keeping_message
 from pages.state.session import session
@@ -19,7 +22,7 @@ from pruning.runtime.jobs import Job, Jobs, not_patient
 Enough = Callable[[Any, bool], bool]
 QUEUE_AFTER_S = 2.0
 DEFAULT_INTERVAL_S = 1.0
-INTERVAL_IN_QUEUE_S, MAX_INTERVAL_S = 0.15, 5.0
+INTERVAL_IN_QUEUE_S, MAX_INTERVAL_S = 0.3, 5.0
 """Between two updates of waiting work, for each of those before it, and at most."""
 LONG_S = 90
 
@@ -62,6 +65,8 @@ class Task:
         Whether the work begins without a click, unless it was cancelled or has failed.
     draw_partial : callable
         Draws a partial result.
+    draw_result : callable, optional
+        Draws the result in the place of the progress; by default the page runs again.
     first_partial : object
         Partial result to draw while there is none; nothing is drawn by default.
     interval : float
@@ -79,8 +84,8 @@ class Task:
         measurements, everyone sees its progress, and nobody can cancel it. A failure is shown
         below the button to the visitor who began it. Shared work begins with a click.
     patience : callable
-        ``patience(progress)`` gives the seconds by which other work may come later and go first;
-        the progress is None at first.
+        ``patience(progress)`` gives the greatest age of the work, in seconds, at which other work
+        goes first; the progress is None at first.
     """
 
     name: str
@@ -89,6 +94,7 @@ class Task:
     label: str
     starts_itself: bool = False
     draw_partial: Callable[[Any], None] = _draw_nothing
+    draw_result: Callable[[Any], None] | None = None
     first_partial: Any = None
     interval: float = DEFAULT_INTERVAL_S
     subject: str = "The result"
@@ -292,6 +298,10 @@ def _begin(task: Task) -> None:
 
 
 def _draw_progress(task: Task, job: Job) -> None:
+    if job.done and task.draw_result is not None and not job.failed:
+        _stop_updates()
+        task.draw_result(job.result)
+        return
     if job.done:
         _rerun_after(task, job)
     progress = job.progress or TaskProgress(0.0)
@@ -309,6 +319,16 @@ def _draw_progress(task: Task, job: Job) -> None:
         st.rerun()
     if task.bar_first:
         _draw_partial(task, progress.partial)
+
+
+def _stop_updates() -> None:
+    """End the updates of the current fragment; Streamlit itself ends those of nested ones only."""
+    context = get_script_run_ctx()
+    fragment = ThreadState.get().fragment_id
+    assert context is not None and fragment is not None
+    message = ForwardMsg()
+    message.stop_auto_rerun.fragment_ids.append(fragment)
+    context.enqueue(message)
 
 
 def _interval(task: Task, job: Job) -> float:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection
 import streamlit as st
 
 from pages.state.session import session
-from pages.state.visitor import set_uploads
+from pages.state.visitor import MAX_PAGES_OF_BROWSER, has_too_many_pages, set_uploads
 from pruning.runtime.errors import Cancelled, PrunescopeError
 
 MAX_MESSAGE = 600
@@ -18,6 +18,10 @@ MAX_KEY, MAX_KEYS = 40, 5
 """Characters of a key, and number of keys, that a message names."""
 UNEXPECTED = "an unexpected error, which the server has logged"
 """What is said of an error whose text is not for a reader."""
+TOO_MANY_PAGES = (
+    f"{MAX_PAGES_OF_BROWSER} pages of Prunescope are open in this browser, which is the limit: "
+    "close one of them, and reload this page."
+)
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +40,9 @@ def render_page(page: Callable[[], None], *, has_uploader: bool = False) -> None
     has_uploader : bool
         Whether it takes files; otherwise the server refuses them.
     """
+    if has_too_many_pages():
+        st.warning(TOO_MANY_PAGES)
+        return
     set_uploads(allowed=has_uploader)
     try:
         page()

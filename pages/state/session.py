@@ -118,8 +118,9 @@ class SessionState:
     active_step: Field[int] = Field(int)
     """Index of the step that the sidebar shows."""
     visited: Field[list[Any]] = Field(list)
-    live_releases: Field[int] = Field(int)
     """Settings that were evaluated on Explore (`VisitedPoint`), for its curve."""
+    live_releases: Field[int] = Field(int)
+    """Number of releases of the live threshold that Explore has taken over."""
 
     # Widgets of the sidebar
     network: Field[str | None] = optional()

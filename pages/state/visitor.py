@@ -11,6 +11,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.state.session import session
+from pruning.runtime.connection_limits import BROWSER_COOKIE
 from pruning.runtime.jobs import Jobs
 from pruning.runtime.upload_limits import UPLOADS
 
@@ -19,6 +20,7 @@ ABANDON_AFTER_S = 120.0
 BACKGROUND_WORK = ("curves", "scan", "plan")
 """Tasks that continue while their visitor looks at another page."""
 MAX_SESSIONS = 10_000
+MAX_PAGES_OF_BROWSER = 10
 
 Subscriber = tuple[str, str]
 """Visitor and task."""
@@ -26,16 +28,36 @@ Subscriber = tuple[str, str]
 
 @dataclass(frozen=True)
 class Connection:
-    """A visitor's session on the server, and when it last ran a page (`time.monotonic`)."""
+    """A visitor's session on the server.
+
+    Parameters
+    ----------
+    session_id : str
+        Streamlit's.
+    last_run : float
+        When it last ran a page, `time.monotonic`.
+    browser : str
+        The cookie of its browser; empty without one.
+    """
 
     session_id: str
     last_run: float
+    browser: str = ""
 
 
 @st.cache_resource
 def jobs() -> Jobs:
     """Return the measurements of all visitors."""
-    return Jobs()
+    return Jobs(accounts=_accounts)
+
+
+def _accounts(known: Any) -> tuple[str, str]:
+    """Return the visitor of a subscriber, and the browser or else the visitor again."""
+    visitor, _ = known
+    connection = connections().get(visitor)
+    if connection is None or not connection.browser:
+        return visitor, visitor
+    return visitor, connection.browser
 
 
 @st.cache_resource
@@ -48,6 +70,34 @@ def downloads() -> Jobs:
 def connections() -> LRUCache:
     """Return the connection of each visitor, by name."""
     return LRUCache(MAX_SESSIONS)
+
+
+@st.cache_resource
+def _pages_of_browsers() -> LRUCache:
+    """Return the sessions of each browser, in the order in which they came."""
+    return LRUCache(MAX_SESSIONS)
+
+
+def has_too_many_pages() -> bool:
+    """Return whether the most pages were open in the visitor's browser when this one came.
+
+    Returns
+    -------
+    bool
+        False for a browser without cookies: a class may have one address.
+    """
+    browser = _browser()
+    if not browser:
+        return False
+    pages = _pages_of_browsers().setdefault(browser, {})
+    this_page = _session_id()
+    pages[this_page] = None  # keeps its place if it has one
+    if len(pages) <= MAX_PAGES_OF_BROWSER:
+        return False
+    for page in list(pages):
+        if not _is_connected(page):
+            pages.pop(page, None)
+    return this_page in list(pages)[MAX_PAGES_OF_BROWSER:]
 
 
 def subscriber(task: str) -> Subscriber:
@@ -65,7 +115,7 @@ def subscriber(task: str) -> Subscriber:
     """
     if not session.visitor:
         session.visitor = uuid.uuid4().hex
-    connections()[session.visitor] = Connection(_session_id(), time.monotonic())
+    connections()[session.visitor] = Connection(_session_id(), time.monotonic(), _browser())
     return session.visitor, task
 
 
@@ -99,6 +149,10 @@ def set_uploads(*, allowed: bool) -> None:
         UPLOADS.open(_session_id())
     else:
         UPLOADS.close(_session_id())
+
+
+def _browser() -> str:
+    return st.context.cookies.get(BROWSER_COOKIE, "")
 
 
 def _session_id() -> str:
@@ -140,6 +194,8 @@ def is_disconnected(known: Any) -> bool:
         False for a visitor that the server has no record of.
     """
     connection = connections().get(known[0])
-    if connection is None or not runtime.exists():
-        return False
-    return not runtime.get_instance().is_active_session(connection.session_id)
+    return connection is not None and not _is_connected(connection.session_id)
+
+
+def _is_connected(session_id: str) -> bool:
+    return not runtime.exists() or runtime.get_instance().is_active_session(session_id)

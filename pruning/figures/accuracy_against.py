@@ -2,8 +2,6 @@
 
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from pruning.engine.evaluation import Evaluation
 from pruning.figures.parts import (
     COLUMN_COLOURS,
@@ -16,6 +14,7 @@ from pruning.figures.parts import (
     legend_height,
     share_axis,
 )
+from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.quantities import EFFECTIVE_MACS, EFFECTIVE_PARAMETERS, SPARSITY, Quantity
 
 AXES = {
@@ -30,7 +29,7 @@ def accuracy_against(
     names: Sequence[str],
     curves: Sequence[Sequence[Evaluation]],
     current: Sequence[Evaluation | None],
-) -> go.Figure:
+) -> PlainFigure:
     """Draw test accuracy against a quantity: a curve for each column, a diamond where it is now.
 
     Parameters
@@ -46,7 +45,7 @@ def accuracy_against(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Accuracies of a part of the images have their 95% confidence intervals.
     """
     quantity = AXES[axis]
@@ -67,7 +66,7 @@ def accuracy_against(
         showlegend=True,
         shapes=[horizontal_line(evaluation.dense_accuracy) for evaluation in known[:1]],
     )
-    return go.Figure(traces, figure_layout)
+    return PlainFigure(traces, figure_layout)
 
 
 def _curve_trace(

@@ -2,8 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 
-import plotly.graph_objects as go
-
 from pruning.engine.evaluation import Evaluation
 from pruning.figures.parts import (
     HIGHLIGHT,
@@ -15,6 +13,7 @@ from pruning.figures.parts import (
     layout,
     share_axis,
 )
+from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.quantities import removed, removed_quantity
 from pruning.methods.units import METHODS
 
@@ -24,7 +23,7 @@ def accuracy_curve(
     curve: Iterable[Evaluation],
     visited: Iterable[Evaluation],
     current: Evaluation | None,
-) -> go.Figure:
+) -> PlainFigure:
     """Draw accuracy against sparsity, or against the share of pixels removed.
 
     Parameters
@@ -38,7 +37,7 @@ def accuracy_curve(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Accuracies of a part of the images have their 95% confidence intervals.
     """
     curve = sorted(curve, key=removed)
@@ -59,7 +58,7 @@ def accuracy_curve(
         showlegend=True,
         shapes=[horizontal_line(evaluation.dense_accuracy) for evaluation in known[:1]],
     )
-    return go.Figure([trace for trace in traces if trace["x"]], figure_layout)
+    return PlainFigure([trace for trace in traces if trace["x"]], figure_layout)
 
 
 def _curve_trace(evaluations: Sequence[Evaluation], method: str, colour: str) -> Trace:

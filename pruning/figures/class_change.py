@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.figures.parts import COLUMN_COLOURS, join_descriptions, layout, legend_height
+from pruning.figures.plain_figure import PlainFigure
 
 
 def class_change(
     names: Sequence[str], classes: Sequence[str], changes: Sequence[np.ndarray]
-) -> go.Figure:
+) -> PlainFigure:
     """Draw a group of bars for each class, with a bar for each column.
 
     Parameters
@@ -25,7 +25,7 @@ def class_change(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Bars below zero are losses.
     """
     bars = []
@@ -46,7 +46,7 @@ def class_change(
         height=300 + legend,
         top=14 + legend,
     )
-    return go.Figure(bars, figure_layout)
+    return PlainFigure(bars, figure_layout)
 
 
 def alt_of_class_change(names: Sequence[str], changes: Sequence[np.ndarray]) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.curves import Curve
@@ -23,6 +22,7 @@ from pruning.figures.parts import (
     legend_height,
     share_axis,
 )
+from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.quantities import (
     ACCURACY,
     EFFECTIVE_COMPRESSION,
@@ -72,7 +72,7 @@ def tradeoff_curves(
     y: str,
     published: Sequence[PublishedResult] = (),
     retrained: Sequence[RetrainedCurve] = (),
-) -> go.Figure:
+) -> PlainFigure:
     """Draw the mean of each curve over its seeds, and a band of one standard deviation.
 
     Parameters
@@ -92,7 +92,7 @@ def tradeoff_curves(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Accuracies of a part of the images have their 95% confidence intervals, where there is one
         seed. The ``customdata`` of a point is [index of the curve, index in ``curve.points``]; of
         a run on this machine, its name.
@@ -131,7 +131,7 @@ def tradeoff_curves(
     stars = published_on_axes(published, x, y)
     if stars:
         traces.append(_published_trace(stars, x))
-    return go.Figure([*bands, *traces], _layout(traces, quantity, x, y))
+    return PlainFigure([*bands, *traces], _layout(traces, quantity, x, y))
 
 
 def _methods(curves: Sequence[Curve]) -> list[str]:

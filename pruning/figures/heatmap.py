@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.figures.parts import (
     COLOUR_BAR_MARGIN,
@@ -18,6 +17,7 @@ from pruning.figures.parts import (
     layer_axis,
     layout,
 )
+from pruning.figures.plain_figure import PlainFigure
 
 COLUMNS = 60
 
@@ -46,7 +46,7 @@ class _Bin:
 
 def removal_heatmap(
     shares: Mapping[str, np.ndarray], selected: tuple[str, int] | None = None
-) -> go.Figure:
+) -> PlainFigure:
     """Draw the share of removed weights of each output unit of each layer.
 
     Parameters
@@ -58,7 +58,7 @@ def removal_heatmap(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Each row is as wide as the figure: units of a layer with more than 60 are averaged in bins;
         with fewer, one unit spans several columns. Over each unit or bin is an invisible point
         that can be clicked; its ``customdata`` is [layer, first unit].
@@ -102,7 +102,7 @@ def removal_heatmap(
         hoverdistance=60,
         hovermode="closest",
     )
-    return go.Figure([picture, clicks, _mark(_find_bin(bins, selected))], figure_layout)
+    return PlainFigure([picture, clicks, _mark(_find_bin(bins, selected))], figure_layout)
 
 
 def _bin_edges(units: int) -> tuple[np.ndarray, np.ndarray]:

@@ -1,9 +1,9 @@
 """Distribution of weights or scores, and which of them are removed."""
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.figures.parts import HIGHLIGHT, KEPT, REMOVED, Trace, layout
+from pruning.figures.plain_figure import PlainFigure
 
 BINS = 161
 BINS_OF_FEW = 61
@@ -19,7 +19,7 @@ def histogram(
     threshold: float | None = None,
     mirrored: bool = True,
     log: bool = False,
-) -> go.Figure:
+) -> PlainFigure:
     """Count values in bins: all of them in one colour, and the kept ones over them.
 
     The bins are counted here, so that the browser receives 161 numbers instead of all values.
@@ -41,7 +41,7 @@ def histogram(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The outermost bins also hold the values of the largest 0.1%.
     """
     low, high = value_range(values, mirrored=mirrored)
@@ -62,7 +62,7 @@ def histogram(
         "rangemode": "tozero",
         "tickformat": "~s",
     }
-    return go.Figure(
+    return PlainFigure(
         [everything, remaining], layout(x={"title": title}, y=y_axis, height=300, shapes=lines)
     )
 

@@ -1,10 +1,10 @@
 """An image under the mask of its pixels."""
 
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
 from pruning.figures.parts import REMOVED, click_points, layout, pixel_axes, png_uri
+from pruning.figures.plain_figure import PlainFigure
 
 ZOOM = 8
 """Each pixel is drawn as a square of so many pixels a side."""
@@ -12,7 +12,7 @@ OPACITY = 0.85
 """Opacity of the colour over a removed pixel."""
 
 
-def image_mask(pixels: np.ndarray, kept: np.ndarray) -> go.Figure:
+def image_mask(pixels: np.ndarray, kept: np.ndarray) -> PlainFigure:
     """Draw an image with removed pixels in orange.
 
     Parameters
@@ -24,7 +24,7 @@ def image_mask(pixels: np.ndarray, kept: np.ndarray) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Where some channels of a pixel are removed, the orange is as strong as their share. The
         ``customdata`` of a pixel is ["input", its index].
     """
@@ -52,7 +52,7 @@ def image_mask(pixels: np.ndarray, kept: np.ndarray) -> go.Figure:
     )
     x_axis, y_axis = pixel_axes(height, width)
     figure_layout = layout(x=x_axis, y=y_axis, height=300, hovermode="closest")
-    return go.Figure([picture, clicks], figure_layout)
+    return PlainFigure([picture, clicks], figure_layout)
 
 
 def _encode(pixels: np.ndarray, share: np.ndarray) -> str:

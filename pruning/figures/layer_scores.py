@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from pruning.figures.parts import KEPT, REMOVED, Trace, join_descriptions, label_margin, layout
+from pruning.figures.plain_figure import PlainFigure
 
 
 @dataclass(frozen=True)
@@ -24,7 +23,7 @@ class ScoredLayer:
     kept: bool
 
 
-def layer_scores(layers: Mapping[str, ScoredLayer], *, title: str) -> go.Figure:
+def layer_scores(layers: Mapping[str, ScoredLayer], *, title: str) -> PlainFigure:
     """Draw a bar for each layer.
 
     Parameters
@@ -36,7 +35,7 @@ def layer_scores(layers: Mapping[str, ScoredLayer], *, title: str) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The first layer on top.
     """
     names = list(layers)
@@ -54,7 +53,7 @@ def layer_scores(layers: Mapping[str, ScoredLayer], *, title: str) -> go.Figure:
         x={"title": title}, y=y_axis, height=300, left=label_margin(names), barmode="overlay"
     )
     traces = [_bars("removed", REMOVED, removed), _bars("kept", KEPT, kept)]
-    return go.Figure(traces, figure_layout)
+    return PlainFigure(traces, figure_layout)
 
 
 def _bars(name: str, colour: str, scores: Mapping[str, float]) -> Trace:

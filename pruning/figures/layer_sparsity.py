@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.figures.parts import (
     COLOUR_BAR_MARGIN,
@@ -14,9 +13,10 @@ from pruning.figures.parts import (
     layer_axis,
     layout,
 )
+from pruning.figures.plain_figure import PlainFigure
 
 
-def layer_sparsity(names: Sequence[str], sparsities: Sequence[Mapping[str, float]]) -> go.Figure:
+def layer_sparsity(names: Sequence[str], sparsities: Sequence[Mapping[str, float]]) -> PlainFigure:
     """Draw a heatmap of the weights removed from each layer (rows) in each column.
 
     Parameters
@@ -29,7 +29,7 @@ def layer_sparsity(names: Sequence[str], sparsities: Sequence[Mapping[str, float
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         On one colour scale.
     """
     layers = list(sparsities[0])
@@ -58,7 +58,7 @@ def layer_sparsity(names: Sequence[str], sparsities: Sequence[Mapping[str, float
         left=label_margin(layers),
         right=COLOUR_BAR_MARGIN,
     )
-    return go.Figure([picture], figure_layout)
+    return PlainFigure([picture], figure_layout)
 
 
 def _cell_texts(row: np.ndarray) -> list[str]:

@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import plotly.graph_objects as go
 from PIL import Image, ImageColor
 
 from pruning.figures.parts import KEPT, REMOVED, Trace, click_points, layout, png_uri
+from pruning.figures.plain_figure import PlainFigure
 
 MAX_SIDE = 1000
 """Side of the image in pixels; in larger layers a pixel is the mean of several weights."""
@@ -67,7 +67,7 @@ class Axis:
         }
 
 
-def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
+def layer_mask(kept: np.ndarray, layer: str = "") -> PlainFigure:
     """Draw the mask of a layer, removed weights in orange.
 
     Parameters
@@ -80,7 +80,7 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         A linear layer is drawn as its matrix, a convolution as a grid of kernels: a column for
         each output channel, a row for each input channel. Over each output unit is an invisible
         point that can be clicked; its ``customdata`` is [layer, unit].
@@ -119,7 +119,7 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> go.Figure:
         hovermode="closest",
         hoverdistance=400,
     )
-    return go.Figure([_image_trace(picture), clicks], figure_layout)
+    return PlainFigure([_image_trace(picture), clicks], figure_layout)
 
 
 def _kernel_grid(removed: np.ndarray) -> np.ndarray:

@@ -2,9 +2,16 @@
 
 import numpy as np
 import pandas as pd
-import plotly.graph_objects as go
 
-from pruning.figures.parts import COLOUR_BAR_MARGIN, colour_bar, join_descriptions, layout
+from pruning.figures.parts import (
+    AMOUNTS,
+    COLOUR_BAR_MARGIN,
+    DIFFERENCES,
+    colour_bar,
+    join_descriptions,
+    layout,
+)
+from pruning.figures.plain_figure import PlainFigure
 
 MAX_WRITTEN = 12
 """Numbers are written into the cells of tables of up to so many rows."""
@@ -15,7 +22,7 @@ EMPTY = "\N{EN DASH}"
 
 def matrix(
     table: pd.DataFrame, *, title: str, low: float, axis_title: str = "criterion"
-) -> go.Figure:
+) -> PlainFigure:
     """Draw a square table.
 
     Parameters
@@ -31,7 +38,7 @@ def matrix(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         A heatmap; with a diverging colour scale where values can be negative.
     """
     names = [str(name) for name in table.columns]
@@ -41,7 +48,7 @@ def matrix(
         "z": values,
         "x": names,
         "y": names,
-        "colorscale": "Cividis" if low == 0 else "RdBu",
+        "colorscale": AMOUNTS if low == 0 else DIFFERENCES,
         "zmin": low,
         "zmax": 1,
         "text": [_cell_texts(row) for row in values],
@@ -61,7 +68,7 @@ def matrix(
         right=COLOUR_BAR_MARGIN,
         bottom=30 + label_size,
     )
-    return go.Figure([picture], figure_layout)
+    return PlainFigure([picture], figure_layout)
 
 
 def _cell_texts(row: np.ndarray) -> list[str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from plotly.colors import get_colorscale
 
 from pruning.inference.accuracy import Accuracy
 
@@ -30,7 +31,10 @@ CURVE_COLOURS = (
     "#44AA99",
 )
 """Colours of the curves of one figure, by position (Okabe-Ito, then Tol)."""
-SHARE_SCALE = {"colorscale": "Cividis", "zmin": 0, "zmax": 1}
+AMOUNTS = get_colorscale("Cividis")
+DIFFERENCES = get_colorscale("RdBu")
+GREYS = get_colorscale("gray")
+SHARE_SCALE = {"colorscale": AMOUNTS, "zmin": 0, "zmax": 1}
 """Colour scale of a share from 0 to 1, the same in every figure."""
 
 Trace = dict[str, Any]

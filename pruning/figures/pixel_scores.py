@@ -1,12 +1,19 @@
 """Scores of the input pixels."""
 
 import numpy as np
-import plotly.graph_objects as go
 
-from pruning.figures.parts import COLOUR_BAR_MARGIN, click_points, colour_bar, layout, pixel_axes
+from pruning.figures.parts import (
+    AMOUNTS,
+    COLOUR_BAR_MARGIN,
+    click_points,
+    colour_bar,
+    layout,
+    pixel_axes,
+)
+from pruning.figures.plain_figure import PlainFigure
 
 
-def pixel_scores(scores: np.ndarray) -> go.Figure:
+def pixel_scores(scores: np.ndarray) -> PlainFigure:
     """Draw the score of each pixel, of several channels the mean.
 
     Parameters
@@ -16,7 +23,7 @@ def pixel_scores(scores: np.ndarray) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The ``customdata`` of a pixel is ["input", its index].
     """
     values = scores.mean(0).astype(np.float32)
@@ -28,7 +35,7 @@ def pixel_scores(scores: np.ndarray) -> go.Figure:
     picture = {
         "type": "heatmap",
         "z": values,
-        "colorscale": "Cividis",
+        "colorscale": AMOUNTS,
         "hoverinfo": "skip",
         "colorbar": colour_bar("score"),
     }
@@ -43,7 +50,7 @@ def pixel_scores(scores: np.ndarray) -> go.Figure:
     figure_layout = layout(
         x=x_axis, y=y_axis, height=300, right=COLOUR_BAR_MARGIN, hovermode="closest"
     )
-    return go.Figure([picture, clicks], figure_layout)
+    return PlainFigure([picture, clicks], figure_layout)
 
 
 def alt_of_pixel_scores(scores: np.ndarray, criterion: str) -> str:

@@ -1,12 +1,12 @@
 """Weights removed from the first linear layer at each input pixel."""
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.figures.parts import SHARE_SCALE, layout, pixel_axes
+from pruning.figures.plain_figure import PlainFigure
 
 
-def pixel_sparsity(kept: np.ndarray, channels: int, size: int) -> go.Figure:
+def pixel_sparsity(kept: np.ndarray, channels: int, size: int) -> PlainFigure:
     """Draw the share of removed weights at each pixel.
 
     Parameters
@@ -18,7 +18,7 @@ def pixel_sparsity(kept: np.ndarray, channels: int, size: int) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Mean over outputs and channels.
     """
     share = 1 - kept.reshape(len(kept) * channels, size, size).mean(0)
@@ -30,7 +30,7 @@ def pixel_sparsity(kept: np.ndarray, channels: int, size: int) -> go.Figure:
         "hovertemplate": "row %{y}, column %{x}: %{z:.1%} of weights removed<extra></extra>",
     }
     x_axis, y_axis = pixel_axes(size, size)
-    return go.Figure([picture], layout(x=x_axis, y=y_axis, height=300))
+    return PlainFigure([picture], layout(x=x_axis, y=y_axis, height=300))
 
 
 def alt_of_pixel_sparsity(layer: str) -> str:

@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import plotly.graph_objects as go
-
 from pruning.experiments.run_table import RunNode
 from pruning.figures.parts import CURVE_COLOURS, NEUTRAL, Trace, accuracy_axis, layout
+from pruning.figures.plain_figure import PlainFigure
 
 ROW_HEIGHT = 46
 LABEL_SIZE = 12
@@ -39,7 +38,7 @@ class RunPoint:
     accuracy: float
 
 
-def run_map_figure(nodes: Sequence[RunNode]) -> go.Figure:
+def run_map_figure(nodes: Sequence[RunNode]) -> PlainFigure:
     """Draw runs as a tree, from dense checkpoints on the left to runs of runs on the right.
 
     Parameters
@@ -49,7 +48,7 @@ def run_map_figure(nodes: Sequence[RunNode]) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The custom data of a point are its name.
     """
     rows = _rows(nodes)
@@ -85,7 +84,7 @@ def run_map_figure(nodes: Sequence[RunNode]) -> go.Figure:
         _nodes(dense, rows, "dense network", NEUTRAL, "top right"),
         _nodes(runs, rows, "run", CURVE_COLOURS[0], "middle right"),
     ]
-    return go.Figure(traces, figure_layout)
+    return PlainFigure(traces, figure_layout)
 
 
 def _rows(nodes: Sequence[RunNode]) -> dict[str, float]:
@@ -149,7 +148,7 @@ def alt_of_run_map(nodes: Sequence[RunNode]) -> str:
     return f"Map of runs: {'; '.join(sentences) or 'no runs'}."
 
 
-def run_comparison(points: Sequence[RunPoint], x: str, dense_accuracy: float) -> go.Figure:
+def run_comparison(points: Sequence[RunPoint], x: str, dense_accuracy: float) -> PlainFigure:
     """Draw test accuracy against compression or epochs.
 
     Parameters
@@ -163,7 +162,7 @@ def run_comparison(points: Sequence[RunPoint], x: str, dense_accuracy: float) ->
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         A colour for each kind.
     """
     traces = []
@@ -184,7 +183,7 @@ def run_comparison(points: Sequence[RunPoint], x: str, dense_accuracy: float) ->
         "line": {"color": NEUTRAL, "dash": "dot", "width": 1},
     }
     y_axis = accuracy_axis("test accuracy") | {"range": None}
-    return go.Figure(traces, layout(x=x_axis, y=y_axis, height=380, shapes=[dense], top=60))
+    return PlainFigure(traces, layout(x=x_axis, y=y_axis, height=380, shapes=[dense], top=60))
 
 
 def _points(points: Sequence[RunPoint], kind: str, x: str, colour: str) -> Trace:

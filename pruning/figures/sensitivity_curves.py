@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 import numpy as np
 import plotly.colors
-import plotly.graph_objects as go
 
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.sensitivity import SensitivityScan
@@ -16,10 +15,11 @@ from pruning.figures.parts import (
     layout,
     share_axis,
 )
+from pruning.figures.plain_figure import PlainFigure
 from pruning.methods.units import METHODS
 
 
-def sensitivity_curves(scan: SensitivityScan) -> go.Figure:
+def sensitivity_curves(scan: SensitivityScan) -> PlainFigure:
     """Draw a curve for each layer.
 
     Parameters
@@ -29,7 +29,7 @@ def sensitivity_curves(scan: SensitivityScan) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The colours run from the first layer (blue) to the classifier (yellow).
     """
     positions = np.linspace(0.25, 0.95, len(scan.layers))
@@ -61,7 +61,7 @@ def sensitivity_curves(scan: SensitivityScan) -> go.Figure:
         showlegend=len(traces) > 1,
         legend={"orientation": "v", "x": 1.01, "y": 1, "font": {"size": 10}},
     )
-    return go.Figure(traces, figure_layout)
+    return PlainFigure(traces, figure_layout)
 
 
 def removed_units_title(scan: SensitivityScan) -> str:

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import plotly.graph_objects as go
 
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.sensitivity import SensitivityScan
@@ -17,13 +16,14 @@ from pruning.figures.parts import (
     layer_axis,
     layout,
 )
+from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.sensitivity_curves import describe_scan, removed_units_title
 from pruning.methods.units import METHODS
 
 
 def sensitivity_heatmap(
     scan: SensitivityScan, planned: Mapping[str, float] | None = None
-) -> go.Figure:
+) -> PlainFigure:
     """Draw a row for each layer and a column for each sparsity.
 
     Parameters
@@ -35,7 +35,7 @@ def sensitivity_heatmap(
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Validation accuracy in percent is written into the cells.
     """
     values = scan.accuracies.to_numpy(np.float32)
@@ -62,7 +62,7 @@ def sensitivity_heatmap(
         left=label_margin(scan.layers),
         right=COLOUR_BAR_MARGIN,
     )
-    return go.Figure([picture, _marks(scan, planned or {})], figure_layout)
+    return PlainFigure([picture, _marks(scan, planned or {})], figure_layout)
 
 
 def _level_label(level: float) -> str:

@@ -1,15 +1,15 @@
 """Output of one unit on a few images."""
 
 import numpy as np
-import plotly.graph_objects as go
 
-from pruning.figures.parts import COLOUR_BAR_MARGIN, KEPT, Trace, colour_bar, layout
+from pruning.figures.parts import AMOUNTS, COLOUR_BAR_MARGIN, GREYS, KEPT, Trace, colour_bar, layout
+from pruning.figures.plain_figure import PlainFigure
 
 GAP = 2
 """Distance between images, in pixels."""
 
 
-def unit_activations(images: np.ndarray, activations: np.ndarray) -> go.Figure:
+def unit_activations(images: np.ndarray, activations: np.ndarray) -> PlainFigure:
     """Draw images in grey, and below each the output of a unit on it.
 
     Parameters
@@ -21,7 +21,7 @@ def unit_activations(images: np.ndarray, activations: np.ndarray) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         Maps are enlarged to the size of the images.
     """
     grey = images.mean(1)  # (n, H, W)
@@ -46,14 +46,14 @@ def unit_activations(images: np.ndarray, activations: np.ndarray) -> go.Figure:
         x=x_axis, y=y_axis, height=300, right=COLOUR_BAR_MARGIN, yaxis2=image_axis
     )
     shown = _maps_trace(activations, size) if has_maps else _bars_trace(activations, size)
-    return go.Figure([_images_trace(grey), shown], figure_layout)
+    return PlainFigure([_images_trace(grey), shown], figure_layout)
 
 
 def _images_trace(images: np.ndarray) -> Trace:
     return {
         "type": "heatmap",
         "z": _side_by_side(images),
-        "colorscale": "gray",
+        "colorscale": GREYS,
         "zmin": 0,
         "zmax": 255,
         "yaxis": "y2",
@@ -66,7 +66,7 @@ def _maps_trace(maps: np.ndarray, size: int) -> Trace:
     return {
         "type": "heatmap",
         "z": _side_by_side(_enlarge(maps, size)),
-        "colorscale": "Cividis",
+        "colorscale": AMOUNTS,
         "zmin": min(0.0, float(maps.min())),
         "zmax": float(maps.max()) or 1.0,
         "yaxis": "y",

@@ -1,16 +1,16 @@
 """Weights of one unit."""
 
 import numpy as np
-import plotly.graph_objects as go
 
-from pruning.figures.parts import COLOUR_BAR_MARGIN, KEPT, colour_bar, layout
+from pruning.figures.parts import COLOUR_BAR_MARGIN, DIFFERENCES, KEPT, colour_bar, layout
+from pruning.figures.plain_figure import PlainFigure
 
 MAX_KERNELS = 12
 """Number of kernels that are drawn side by side."""
 HEIGHT = 230
 
 
-def unit_weights(weights: np.ndarray) -> go.Figure:
+def unit_weights(weights: np.ndarray) -> PlainFigure:
     """Draw the weights of a unit.
 
     Parameters
@@ -20,7 +20,7 @@ def unit_weights(weights: np.ndarray) -> go.Figure:
 
     Returns
     -------
-    go.Figure
+    PlainFigure
         The colours of kernels are symmetric around 0.
     """
     if weights.ndim == 1:
@@ -28,7 +28,7 @@ def unit_weights(weights: np.ndarray) -> go.Figure:
     return _kernels(weights)
 
 
-def _line(weights: np.ndarray) -> go.Figure:
+def _line(weights: np.ndarray) -> PlainFigure:
     line = {
         "type": "scatter",
         "mode": "lines",
@@ -37,10 +37,10 @@ def _line(weights: np.ndarray) -> go.Figure:
         "line": {"color": KEPT, "width": 1},
         "hovertemplate": "input %{x}: %{y:.4f}<extra></extra>",
     }
-    return go.Figure([line], layout(x={"title": "input"}, y={"title": "weight"}, height=HEIGHT))
+    return PlainFigure([line], layout(x={"title": "input"}, y={"title": "weight"}, height=HEIGHT))
 
 
-def _kernels(weights: np.ndarray) -> go.Figure:
+def _kernels(weights: np.ndarray) -> PlainFigure:
     drawn = weights[:MAX_KERNELS]
     count, height, width = drawn.shape
     padded = np.pad(drawn, ((0, 0), (0, 0), (0, 1)), constant_values=np.nan)
@@ -52,7 +52,7 @@ def _kernels(weights: np.ndarray) -> go.Figure:
     trace = {
         "type": "heatmap",
         "z": picture.astype(np.float32),
-        "colorscale": "RdBu",
+        "colorscale": DIFFERENCES,
         "zmin": -limit,
         "zmax": limit,
         "colorbar": colour_bar("weight"),
@@ -73,7 +73,7 @@ def _kernels(weights: np.ndarray) -> go.Figure:
         "showticklabels": False,
     }
     figure_layout = layout(x=x_axis, y=y_axis, height=HEIGHT, right=COLOUR_BAR_MARGIN)
-    return go.Figure([trace], figure_layout)
+    return PlainFigure([trace], figure_layout)
 
 
 def alt_of_unit_weights(weights: np.ndarray, unit: str) -> str:

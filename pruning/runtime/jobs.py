@@ -4,9 +4,9 @@ A computation is ``work(report) -> result``. It calls ``report(progress)`` often
 the progress, raises `Cancelled` if the job has no subscribers, and passes the lock on. Only one
 job computes at a time, because eight at once would each take eight times as long. `FairLock`
 decides which is next: the one that came first, after a delay for what its subscribers have used
-recently, so that a slider's short job does not wait for another visitor's long one, and that
-somebody who asks often does not slow down the others. A job whose first results are known can give
-way for its first half minute: what has none yet goes first.
+recently. So a slider's short job does not wait for another visitor's long one, and somebody who
+asks often, or from many pages, does not slow down the others. A job whose first results are known
+can be patient: the more jobs wait, the longer those without a result go first.
 """
 
 import logging
@@ -24,12 +24,15 @@ from pruning.runtime.malloc import ALLOCATOR
 
 Work = Callable[[Callable[[Any], None]], Any]
 Patience = Callable[[Any], float]
-"""From the progress, None at first, to the seconds by which other jobs may come later."""
+"""From the progress, None at first, to the greatest age in seconds at which others go first."""
+Accounts = Callable[[Any], tuple[Hashable, Hashable]]
+"""From a subscriber to its page and to its browser, which may have other pages."""
 
 MAX_USE_DELAY_S = 2.0  # the longest delay of a job for what its subscribers have used
+MAX_OTHER_PAGES_DELAY_S = 10.0  # and for what other pages of their browser have used
 USE_HALF_LIFE_S = 5.0
 UNDIVIDED_S = 0.2  # the longest first turn of a job that will be patient, with its first result
-MAX_PATIENT_S = 30.0  # a job that is older is not patient any more
+PATIENCE_FOR_EACH_S = 0.15  # a job is patient for so long for each one that waits
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
 
@@ -40,8 +43,24 @@ def _never(progress: Any) -> bool:
     return False
 
 
+def one_page(subscriber: Any) -> tuple[Hashable, Hashable]:
+    """Return the accounts of a subscriber whose browser has no other page.
+
+    Parameters
+    ----------
+    subscriber : hashable
+        Of a job.
+
+    Returns
+    -------
+    tuple of hashable
+        The same twice.
+    """
+    return subscriber, subscriber
+
+
 def not_patient(progress: Any) -> float:
-    """Return 0: no other job may come later and go first.
+    """Return 0: jobs that come later do not go first.
 
     Parameters
     ----------
@@ -68,9 +87,11 @@ class Job:
     lock : FairLock
         Held while the job computes; shared with other jobs.
     use : RecentUse
-        Of the lock by each subscriber.
+        Of the lock by each subscriber, page and browser.
     patience : callable
-        By how many seconds other jobs may come later and go first, given the progress.
+        The greatest age in seconds at which other jobs go first, given the progress.
+    accounts : callable
+        From a subscriber to its page and its browser.
 
     Attributes
     ----------
@@ -93,6 +114,7 @@ class Job:
         lock: FairLock,
         use: RecentUse,
         patience: Patience = not_patient,
+        accounts: Accounts = one_page,
     ) -> None:
         self.key = key
         self.subscribers: set[Hashable] = set()
@@ -103,6 +125,7 @@ class Job:
         self._lock = lock
         self._use = use
         self._patience = patience
+        self._accounts = accounts
         self._created = time.monotonic()
         self._result: Any = None
         self._error: BaseException | None = None
@@ -260,7 +283,8 @@ class Job:
         self._acquired_at = now
         self._held += held
         for user in self._users:
-            self._use.add(user, held / len(self._users))
+            for account in {user, *self._accounts(user)}:
+                self._use.add(account, held / len(self._users))
 
     @property
     def _is_first_turn(self) -> bool:
@@ -269,10 +293,19 @@ class Job:
     @property
     def _delay(self) -> float:
         """Seconds by which other jobs may come later and go first."""
-        uses = [self._use.of(subscriber) for subscriber in tuple(self.subscribers)]
-        delay = min(MAX_USE_DELAY_S, min(uses, default=0.0))
+        delays = [self._use_delay(subscriber) for subscriber in tuple(self.subscribers)]
+        delay = min(delays, default=0.0)
+        patience = min(self._patience(self.progress), PATIENCE_FOR_EACH_S * self._lock.waiting)
         age = time.monotonic() - self._created
-        return delay if age > MAX_PATIENT_S else delay + self._patience(self.progress)
+        return delay + max(0.0, patience - age)
+
+    def _use_delay(self, subscriber: Hashable) -> float:
+        """Delay for recent use by the subscriber, and by other pages of its browser."""
+        page, browser = self._accounts(subscriber)
+        other_pages = self._use.of(browser) - self._use.of(page)
+        return min(MAX_USE_DELAY_S, self._use.of(subscriber)) + min(
+            MAX_OTHER_PAGES_DELAY_S, other_pages
+        )
 
 
 class Busy(PrunescopeError):
@@ -290,10 +323,16 @@ class Jobs:
         Size of the cache, in results.
     max_jobs : int
         The most jobs that may run or wait at a time.
+    accounts : callable
+        From a subscriber to its page and its browser: a browser with many pages gets no more turns
+        than others.
     """
 
-    def __init__(self, max_results: int = 4096, max_jobs: int = 512):
+    def __init__(
+        self, max_results: int = 4096, max_jobs: int = 512, accounts: Accounts = one_page
+    ) -> None:
         self._max_jobs = max_jobs
+        self._accounts = accounts
         self._lock = threading.RLock()
         self._compute_lock = FairLock()
         self._use = RecentUse(USE_HALF_LIFE_S)
@@ -319,8 +358,8 @@ class Jobs:
         work : callable
             ``work(report) -> result``, called if the key has no job.
         patience : callable
-            ``patience(progress)`` gives the seconds by which other jobs may come later and go
-            first; the progress is None at first. A job is patient for half a minute at most.
+            ``patience(progress)`` gives the greatest age of the job, in seconds, at which others
+            go first; the progress is None at first. The fewer wait, the less patient it is.
 
         Returns
         -------
@@ -356,7 +395,7 @@ class Jobs:
                 f"{len(self._running)} computations are running or waiting on this server: "
                 "try again in a moment"
             )
-        job = Job(key, work, self._compute_lock, self._use, patience)
+        job = Job(key, work, self._compute_lock, self._use, patience, self._accounts)
         self._running[key] = job
         return job
 

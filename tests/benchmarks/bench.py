@@ -370,7 +370,9 @@ def main() -> None:
         training.rows(row, is_selected)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]
     if datasets.available("mnist"):
-        browsed.append(("mnist", "network=lenet5&sparsity=0.8", "LeNet-5 on MNIST, 10,000 images"))
+        for network, name in (("lenet5", "LeNet-5"), ("lenet300", "LeNet-300-100")):
+            query = f"network={network}&sparsity=0.8"
+            browsed.append(("mnist", query, f"{name} on MNIST, 10,000 images"))
     for dataset, query, label in browsed:
         if not is_selected(f"key press to repaint in Chromium, {label}"):
             continue

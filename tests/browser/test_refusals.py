@@ -3,7 +3,7 @@
 import asyncio
 import http.client
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, closing, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, closing, suppress
 from dataclasses import dataclass
 
 import pytest
@@ -27,23 +27,38 @@ async def connected(address: str, **options) -> AsyncIterator[ClientConnection]:
         yield connection
 
 
-async def opened(connection: ClientConnection, page: str, query: str = "") -> str:
-    """Run a page to its end, and return the id of the session; an exception on it fails."""
+async def messages_of(
+    connection: ClientConnection, page: str, query: str = ""
+) -> AsyncIterator[ForwardMsg]:
+    """Run a page to its end; an exception on it fails."""
     message = BackMsg()
     message.rerun_script.page_name = page
     message.rerun_script.query_string = query
     await connection.send(message.SerializeToString())
-    session = ""
-    while True:
+    kind = ""
+    while kind != "script_finished":
         answer = ForwardMsg()
         answer.ParseFromString(await asyncio.wait_for(connection.recv(), 60))
         kind = answer.WhichOneof("type")
-        if kind == "new_session":
-            session = answer.new_session.initialize.session_id or session
-        elif kind == "delta":
+        if kind == "delta":
             assert answer.delta.new_element.WhichOneof("type") != "exception"
-        elif kind == "script_finished":
-            return session
+        yield answer
+
+
+async def opened(connection: ClientConnection, page: str, query: str = "") -> str:
+    """Run a page, and return the id of the session."""
+    session = ""
+    async for message in messages_of(connection, page, query):
+        session = message.new_session.initialize.session_id or session
+    return session
+
+
+async def is_full(connection: ClientConnection) -> bool:
+    """Run a page, and return whether it only says that too many are open."""
+    alerts = [
+        message.delta.new_element.alert.body async for message in messages_of(connection, "about")
+    ]
+    return any("which is the limit" in body for body in alerts)
 
 
 @dataclass(frozen=True)
@@ -168,6 +183,30 @@ def test_nobody_uploads_for_a_session_that_does_not_exist(address):
 
 def test_metrics_are_for_the_machine_itself(address):
     assert request(address, "GET", "/_stcore/metrics").status == 200
+
+
+def test_a_browser_has_ten_pages_and_twenty_connections(address):
+    """Somebody opens more and more pages, and closes one; another visitor comes."""
+    cookie = {"Cookie": "_streamlit_xsrf=of-one-browser"}
+
+    async def visit() -> None:
+        async with AsyncExitStack() as stack:
+
+            async def come(**options) -> ClientConnection:
+                return await stack.enter_async_context(connected(address, **options))
+
+            pages = [await come(additional_headers=cookie) for _ in range(20)]
+            assert [await is_full(page) for page in pages] == [False] * 10 + [True] * 10
+            with pytest.raises(InvalidStatus) as refused:
+                await come(additional_headers=cookie)
+            assert refused.value.response.status_code == 403
+            assert not await is_full(await come())
+            await pages[0].close()
+            while await is_full(pages[10]):
+                await asyncio.sleep(0.2)  # until the server knows
+            assert await is_full(pages[11])
+
+    run_async(visit())
 
 
 @pytest.mark.parametrize("page", ["", "compare", "curves", "sensitivity", "agreement", "retrain"])

@@ -31,9 +31,12 @@ COMPARE = Kind("Compare", LENET, "compare", "Effective MACs", key="budget", paus
 CURVES = Kind("Curves", LENET, "curves", "Number of points", (3, 25), "points", pauses=3)
 RETRAIN = Kind("Retrain", LENET, "retrain", button="Start")
 SLOW = Kind("ResNet-20", RESNET)
+HOSTILE = Kind("Explore, hostile", LENET, pauses=0.05, cookie="_streamlit_xsrf=one")
+HOSTILE_CURVES = replace(CURVES, name="Curves, hostile", pauses=0.05, cookie=HOSTILE.cookie)
+"""Pages of one browser in which somebody moves sliders all the time."""
 
 
-def kinds_of(visitors: int, query: str, *, mixed: bool) -> list[Kind]:
+def kinds_of(visitors: int, query: str, *, mixed: bool, hostile: int = 0) -> list[Kind]:
     """Return what each visitor does.
 
     Parameters
@@ -44,6 +47,8 @@ def kinds_of(visitors: int, query: str, *, mixed: bool) -> list[Kind]:
         Of the link to Explore.
     mixed : bool
         Whether a fifth is on Compare and a tenth on Curves, one retrains, and one has a ResNet-20.
+    hostile : int
+        Number of pages in which one more visitor moves sliders all the time.
 
     Returns
     -------
@@ -56,7 +61,8 @@ def kinds_of(visitors: int, query: str, *, mixed: bool) -> list[Kind]:
         step = visitors // len(others)
         for index, kind in enumerate(others):
             kinds[index * step] = kind
-    return kinds
+    hostile_kinds = [HOSTILE, HOSTILE_CURVES] * (hostile // 2)
+    return [*kinds, *hostile_kinds]
 
 
 async def visit_all(
@@ -80,7 +86,7 @@ async def visit_all(
         again, one for each visit.
     """
     address = address.replace("http://", "ws://")
-    kinds = kinds_of(options.visitors, options.query, mixed=options.mixed)
+    kinds = kinds_of(options.visitors, options.query, mixed=options.mixed, hostile=options.hostile)
     end = time.monotonic() + options.arrival + options.seconds
     pauses = options.least_pause, options.most_pause
     visitors = []
@@ -180,6 +186,9 @@ def main() -> None:
     parser.add_argument("--query", default=LENET, help="of the link to Explore")
     parser.add_argument("--mixed", action="store_true", help="also other pages and networks")
     parser.add_argument(
+        "--hostile", type=int, default=0, help="pages of one browser that moves all the time"
+    )
+    parser.add_argument(
         "--soak",
         action="store_true",
         help="visitors drop their connections and come again; the server is killed in the middle",
@@ -198,10 +207,12 @@ def main() -> None:
         if options.soak:
             time.sleep(SETTLE_S)  # until the server has forgotten its last visitors
         after = State.of(server_processes(address))
-        moves = sum(len(visitor.moves) for visitor in visitors)
+        moves = max(1, sum(len(visitor.moves) for visitor in visitors))
         if not options.soak:
-            per_move = (after.seconds - before.seconds) / max(1, moves)
+            per_move = (after.seconds - before.seconds) / moves
+            updates = sum(visitor.fragment_runs for visitor in visitors) / moves
             print(f"processor seconds a move, everything included: {per_move:.3f}")
+            print(f"updates of waiting work a move: {updates:.1f}")
         print(f"memory: {before.megabytes:,.0f} MB before, {after.megabytes:,.0f} MB after")
         print(f"threads: {before.threads} before, {after.threads} after")
 
@@ -209,14 +220,14 @@ def main() -> None:
 async def restart(address: str, stack: ExitStack, options: argparse.Namespace) -> None:
     """Kill the server in the middle, start it again, and compare what is stored."""
     await asyncio.sleep(options.arrival + options.seconds / 2)
-    stored = len(store.rows())
+    stored = len(list(store.rows()))
     processes = server_processes(address)
     print(f"killed: {State.of(processes)}, {stored:,} stored results")
     processes[0].kill()
     psutil.wait_procs(processes, timeout=20)
     port = int(address.rpartition(":")[2])
     await asyncio.to_thread(stack.enter_context, serving(port))
-    kept = len(store.rows())
+    kept = len(list(store.rows()))
     print(f"started again: {kept:,} stored results")
     assert kept >= stored
 

@@ -45,6 +45,8 @@ class Kind:
         Label of a button that is clicked once instead.
     pauses : float
         How many times as long they wait between two moves as visitors of Explore do.
+    cookie : str
+        Of their browser, if several are pages of one browser.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Kind:
     key: str = "sparsity"
     button: str = ""
     pauses: float = 1.0
+    cookie: str = ""
 
     def value_of(self, link: dict[str, list[str]]) -> float:
         """Return the value of the slider that a link has; NaN without one."""
@@ -106,6 +109,7 @@ class Visitor:
     opened: float | None = None
     moves: list[Move] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
+    fragment_runs: int = 0
     _connection: ClientConnection | None = None
     _link: dict[str, list[str]] = field(default_factory=dict)
     _query_string: str = ""
@@ -133,7 +137,13 @@ class Visitor:
         self._query_string = self.kind.query
         address = f"{self.address}/_stcore/stream"
         began = time.monotonic()
-        async with connect(address, subprotocols=["streamlit"], max_size=MAX_MESSAGE) as connection:
+        headers = {"Cookie": self.kind.cookie} if self.kind.cookie else {}
+        async with connect(
+            address,
+            subprotocols=["streamlit"],
+            additional_headers=headers,
+            max_size=MAX_MESSAGE,
+        ) as connection:
             self._connection = connection
             reader = asyncio.create_task(self._read())
             try:
@@ -180,6 +190,7 @@ class Visitor:
         state.page_name = page
         if fragment:
             state.fragment_id, state.is_auto_rerun = fragment, True
+            self.fragment_runs += 1
         if self._slider and self.moves:
             widget = state.widget_states.widgets.add()
             widget.id = self._slider

@@ -1,9 +1,26 @@
+import json
 from dataclasses import replace
 
 import pytest
 
 from pruning.experiments.sensitivity import SensitivityScan, scan_layers
+from pruning.figures.plain_figure import PlainFigure
 from pruning.recipe.recipe import Recipe
+
+
+@pytest.fixture(autouse=True)
+def checked_figures(monkeypatch):
+    """Each figure is valid, and is sent as plotly's own objects would be."""
+    make = PlainFigure.__init__
+
+    def make_checked(figure: PlainFigure, data, layout) -> None:
+        make(figure, data, layout)
+        plain = json.loads(figure.to_json())
+        if not plain["layout"].get("shapes"):
+            plain["layout"].pop("shapes", None)  # an empty list is left out by plotly
+        assert plain == json.loads(figure.checked.to_json())
+
+    monkeypatch.setattr(PlainFigure, "__init__", make_checked)
 
 
 @pytest.fixture(scope="session")

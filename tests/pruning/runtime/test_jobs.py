@@ -251,20 +251,30 @@ def test_a_first_result_goes_before_the_rest_of_a_patient_job():
     assert order == ["estimate", "rest"]
 
 
-def test_a_job_is_not_patient_for_long(monkeypatch):
-    monkeypatch.setattr("pruning.runtime.jobs.MAX_PATIENT_S", -1.0)
+@pytest.mark.parametrize("seconds_for_each", [0.0, 60.0])
+def test_a_job_is_patient_until_an_age_that_depends_on_those_that_wait(
+    monkeypatch, seconds_for_each
+):
+    monkeypatch.setattr("pruning.runtime.jobs.PATIENCE_FOR_EACH_S", seconds_for_each)
     jobs, order = Jobs(), []
     go_on = blocked(jobs)
-    names = ("patient", "later")
-    made = []
-    for name, patience in zip(names, (60.0, 0.0), strict=True):
+
+    def come(name: str, greatest_age: float):
         work = partial(lambda name, report: order.append(name) or True, name)
-        job = jobs.subscribe(name, name, work, lambda progress, patience=patience: patience)
-        wait_until(lambda job=job: job.position is not None)
-        made.append(job)
+        job = jobs.subscribe(name, name, work, lambda progress: greatest_age)
+        wait_until(lambda: job.position is not None)
+        return job
+
+    come("first", 0.0)
+    made = [come("patient", 60.0), come("short of patience", 0.2), come("later", 0.0)]
+    time.sleep(0.3)
+    made.append(come("last", 0.0))
     go_on.set()
     assert all(job.wait(timeout=10) for job in made)
-    assert order == ["patient", "later"]
+    if seconds_for_each:
+        assert order == ["first", "later", "short of patience", "last", "patient"]
+    else:
+        assert order == ["first", "patient", "short of patience", "later", "last"]
 
 
 def order_of(jobs: Jobs, *subscribers: str) -> list[str]:
@@ -289,6 +299,20 @@ def test_who_has_used_much_goes_after_who_has_used_little():
 
     assert jobs.subscribe("greedy", "before", busy).wait(timeout=10)
     assert order_of(jobs, "greedy", "modest") == ["modest", "greedy"]
+
+
+def test_who_has_many_pages_gets_no_more_turns():
+    def accounts(page: str) -> tuple[str, str]:
+        return page, page.partition(" ")[0]
+
+    jobs = Jobs(accounts=accounts)
+
+    def busy(report):
+        time.sleep(0.4)
+        return 1
+
+    assert jobs.subscribe("greedy 1", "before", busy).wait(timeout=10)
+    assert order_of(jobs, "greedy 2", "modest 1") == ["modest 1", "greedy 2"]
 
 
 def test_who_leaves_a_job_has_used_it():

@@ -1,0 +1,64 @@
+"""The limits of the server, asked without a server; tests/browser/test_refusals.py asks one."""
+
+import asgi
+from pruning.runtime.connection_limits import ConnectionLimits
+from tests.browser.conftest import run_async
+
+SCOPE = {"type": "websocket", "path": "/_stcore/stream", "client": ("here", 1)}
+
+
+def cookie(name: str) -> list[tuple[bytes, bytes]]:
+    return [(b"cookie", f"{asgi.BROWSER_COOKIE}={name}".encode())]
+
+
+async def message_delays(monkeypatch, *messages: dict) -> list[float]:
+    """How long each message of one connection is delayed."""
+    delays = []
+
+    async def sleep(seconds: float) -> None:
+        delays.append(seconds)
+
+    async def application(scope, receive, send) -> None:
+        received = [await receive() for _ in messages]
+        assert received == list(messages)
+
+    waiting = iter(messages)
+
+    async def receive() -> dict:
+        return next(waiting)
+
+    async def send(message: dict) -> None:
+        raise AssertionError(message)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(asgi.asyncio, "sleep", sleep)
+        await asgi.RequestLimits(application)(SCOPE | {"headers": cookie("one")}, receive, send)
+    return delays
+
+
+def test_messages_beyond_the_pace_are_delayed_and_none_is_lost(monkeypatch):
+    limits = ConnectionLimits(per_second=0.01, burst=3)
+    monkeypatch.setattr(asgi, "CONNECTIONS", limits)
+    text = {"type": "websocket.receive", "bytes": b""}
+    first = run_async(message_delays(monkeypatch, {"type": "websocket.connect"}, text, text))
+    assert first == [0, 0]
+    second = run_async(message_delays(monkeypatch, text, text, text))  # another page, same browser
+    assert second[:2] == [0, 0] and 99 < second[2] < 100
+
+
+def test_a_refused_connection_is_closed_before_the_application(monkeypatch):
+    limits = ConnectionLimits(max_of_browser=0)
+    monkeypatch.setattr(asgi, "CONNECTIONS", limits)
+    sent = []
+
+    async def application(scope, receive, send) -> None:
+        raise AssertionError
+
+    async def receive() -> dict:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict) -> None:
+        sent.append(message["type"])
+
+    run_async(asgi.RequestLimits(application)(SCOPE | {"headers": cookie("one")}, receive, send))
+    assert sent == ["websocket.close"]
