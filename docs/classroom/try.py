@@ -20,8 +20,11 @@ import sys
 import tempfile
 import time
 import warnings
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import requests
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -167,6 +170,25 @@ class Browser(requests.Session):
         self.kept |= dict(re.match("([^=]+)=([^;]*)", cookie).groups() for cookie in cookies)
 
     @property
+    def websocket_origin(self) -> str:
+        """Beginning of the address of the websocket."""
+        return f"wss://{NAME}:{self.ports['https']}"
+
+    def connection_options(self) -> dict[str, Any]:
+        """Return options of ``websockets.connect`` through the proxy."""
+        cookies = "; ".join(f"{name}={value}" for name, value in self.kept.items())
+        return {
+            "host": "127.0.0.1",
+            "local_addr": (self.address, 0),
+            "ssl": ssl._create_unverified_context(),
+            "subprotocols": ["streamlit"],
+            "max_size": 2**27,
+            "additional_headers": {"Cookie": cookies},
+            "origin": f"https://{NAME}",
+            "proxy": None,
+        }
+
+    @property
     def process(self) -> str:
         """The application process that the cookie names."""
         return self.kept.get("prunescope_process", "")
@@ -193,19 +215,10 @@ class Visit:
 
     async def __aenter__(self) -> "Visit":
         browser = self.browser
-        cookies = "; ".join(f"{name}={value}" for name, value in browser.kept.items())
-        context = ssl._create_unverified_context()
-        self.connection = await connect(
-            f"wss://{NAME}:{browser.ports['https']}/_stcore/stream",
-            host="127.0.0.1",
-            local_addr=(browser.address, 0),
-            ssl=context,
-            subprotocols=["streamlit"],
-            max_size=2**27,
-            additional_headers={"Cookie": cookies} | self.headers,
-            origin=self.headers.pop("Origin", f"https://{NAME}"),
-            proxy=None,
-        )
+        origin = self.headers.pop("Origin", f"https://{NAME}")
+        options = browser.connection_options() | {"origin": origin}
+        options["additional_headers"] |= self.headers
+        self.connection = await connect(f"{browser.websocket_origin}/_stcore/stream", **options)
         browser.keep(self.connection.response.headers.get_all("Set-Cookie"))
         return self
 
@@ -439,22 +452,48 @@ def is_running(process: int) -> bool:
     return "\nState:\tZ" not in status
 
 
-def main() -> int:
-    """Run all checks; return the exit status."""
+@dataclass(frozen=True)
+class Classroom:
+    """Two application processes behind nginx.
+
+    Parameters
+    ----------
+    ports : dict of str to int
+        ``a`` and ``b`` of the processes, ``http`` and ``https`` of nginx.
+    folder : Path
+        Of their files: configuration, logs and results.
+    processes : dict of str to subprocess.Popen
+        The application processes, by name.
+    nginx : subprocess.Popen
+        The proxy.
+    """
+
+    ports: dict[str, int]
+    folder: Path
+    processes: dict[str, subprocess.Popen]
+    nginx: subprocess.Popen
+
+    @property
+    def configuration(self) -> Path:
+        """The file that nginx reads."""
+        return self.folder / "nginx.conf"
+
+
+@contextmanager
+def classroom() -> Iterator[Classroom]:
+    """Run two application processes behind nginx, in a temporary folder."""
     warnings.filterwarnings("ignore", message="Unverified HTTPS request")
     ports = dict(zip(("a", "b", "http", "https"), free_ports(4), strict=True))
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name)
         make_secrets(folder)
         configuration = folder / "nginx.conf"
-        text = nginx_configuration(folder, ports)
-        configuration.write_text(text)
+        configuration.write_text(nginx_configuration(folder, ports))
         command = ["nginx", "-e", str(folder / "nginx.log"), "-c", str(configuration)]
         tested = subprocess.run([*command, "-t"], capture_output=True, text=True)
         check("nginx -t", tested.returncode, 0)
         if tested.returncode:
-            print(tested.stderr)
-            return 1
+            sys.exit(tested.stderr)
         processes = {
             each: stack.enter_context(application(ports[each], folder)) for each in ("a", "b")
         }
@@ -462,16 +501,24 @@ def main() -> int:
             wait_for_health(ports[each])
         nginx = stack.enter_context(running([*command, "-g", "daemon off;"], folder / "nginx.out"))
         time.sleep(1)
+        yield Classroom(ports, folder, processes, nginx)
+
+
+def main() -> int:
+    """Run all checks; return the exit status."""
+    with classroom() as servers:
+        ports, folder = servers.ports, servers.folder
         check_requests(ports)
         asyncio.run(check_websockets(ports, folder / "results.sqlite"))
         asyncio.run(check_owners(ports, folder))
-        configuration.write_text(
+        text = servers.configuration.read_text()
+        servers.configuration.write_text(
             text.replace("default $remote_addr;  # or", "default $browser_address; #")
         )
-        nginx.send_signal(signal.SIGHUP)
+        servers.nginx.send_signal(signal.SIGHUP)
         time.sleep(2)
         asyncio.run(check_owners_by_browser(ports, folder))
-        asyncio.run(check_loss(ports, processes, folder))
+        asyncio.run(check_loss(ports, servers.processes, folder))
     print(f"{len(failures)} failed" if failures else "all as expected")
     return bool(failures)
 

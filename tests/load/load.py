@@ -2,15 +2,18 @@
 
 import argparse
 import asyncio
+import importlib.machinery
 import os
 import random
 import statistics
 import time
-from collections.abc import Awaitable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from functools import cache, partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import numpy as np
 import psutil
@@ -23,6 +26,7 @@ from tests.load.visitor import Kind, Visitor
 
 LENET = "network=lenet5&dataset=mnist&sparsity=0.5"
 RESNET = "network=resnet20&dataset=cifar10&sparsity=0.5"
+CLASSROOM = Path(__file__).parents[2] / "docs" / "classroom" / "try.py"
 STAY_S = (20.0, 120.0)
 """Seconds between coming and losing the connection, in a soak test."""
 SETTLE_S = 150
@@ -65,15 +69,31 @@ def kinds_of(visitors: int, query: str, *, mixed: bool, hostile: int = 0) -> lis
     return [*kinds, *hostile_kinds]
 
 
+@dataclass(frozen=True)
+class Door:
+    """Where a visitor comes in.
+
+    Parameters
+    ----------
+    address : str
+        Of the server, with ``ws://`` or ``wss://``.
+    options : dict
+        Of the connection.
+    """
+
+    address: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
 async def visit_all(
-    address: str, options: argparse.Namespace, *others: Awaitable[None]
+    doors: Callable[[], Door], options: argparse.Namespace, *others: Awaitable[None]
 ) -> list[Visitor]:
     """Let all visitors come within some seconds, and wait until they have left.
 
     Parameters
     ----------
-    address : str
-        Of the server.
+    doors : callable
+        ``doors()`` gives the door of a new visitor.
     options : argparse.Namespace
         Of the command line.
     *others : awaitables
@@ -85,7 +105,6 @@ async def visit_all(
         With what they measured; in a soak test, where visitors lose their connections and come
         again, one for each visit.
     """
-    address = address.replace("http://", "ws://")
     kinds = kinds_of(options.visitors, options.query, mixed=options.mixed, hostile=options.hostile)
     end = time.monotonic() + options.arrival + options.seconds
     pauses = options.least_pause, options.most_pause
@@ -96,7 +115,8 @@ async def visit_all(
         stay = random.Random(seed)
         while time.monotonic() < end:
             leave = time.monotonic() + stay.uniform(*STAY_S) if options.soak else end
-            visitor = Visitor(address, kind, seed)
+            door = await asyncio.to_thread(doors)
+            visitor = Visitor(door.address, kind, seed, door.options)
             visitors.append(visitor)
             try:
                 await visitor.visit(min(leave, end), *pauses, drops=leave < end)
@@ -189,6 +209,9 @@ def main() -> None:
         "--hostile", type=int, default=0, help="pages of one browser that moves all the time"
     )
     parser.add_argument(
+        "--proxied", action="store_true", help="two application processes behind nginx"
+    )
+    parser.add_argument(
         "--soak",
         action="store_true",
         help="visitors drop their connections and come again; the server is killed in the middle",
@@ -196,17 +219,25 @@ def main() -> None:
     options = parser.parse_args()
     with ExitStack() as stack:
         stack.enter_context(empty_store())
-        address = stack.enter_context(serving())
-        processes = server_processes(address)
-        before = State.of(processes)
-        others = [restart(address, stack, options)] if options.soak else []
-        visitors = asyncio.run(visit_all(address, options, *others))
+        if options.proxied:
+            servers = stack.enter_context(load_classroom().classroom())
+            doors = partial(door_of_proxy, servers.ports)
+            addresses = [f"http://127.0.0.1:{servers.ports[name]}" for name in ("a", "b")]
+        else:
+            address = stack.enter_context(serving())
+            doors = partial(Door, address.replace("http://", "ws://"))
+            addresses = [address]
+        before = State.of(addresses)
+        others = []
+        if options.soak:
+            others = [restart(addresses[0], stack, options), watch(addresses, options)]
+        visitors = asyncio.run(visit_all(doors, options, *others))
         for kind in dict.fromkeys(visitor.kind for visitor in visitors):
             print(f"-- {kind.name}")
             report([visitor for visitor in visitors if visitor.kind == kind], options.seconds)
         if options.soak:
             time.sleep(SETTLE_S)  # until the server has forgotten its last visitors
-        after = State.of(server_processes(address))
+        after = State.of(addresses)
         moves = max(1, sum(len(visitor.moves) for visitor in visitors))
         if not options.soak:
             per_move = (after.seconds - before.seconds) / moves
@@ -217,12 +248,35 @@ def main() -> None:
         print(f"threads: {before.threads} before, {after.threads} after")
 
 
+@cache
+def load_classroom() -> Any:
+    """Load docs/classroom/try.py, whose name is a word of the language."""
+    return importlib.machinery.SourceFileLoader("classroom", str(CLASSROOM)).load_module()
+
+
+def door_of_proxy(ports: dict[str, int]) -> Door:
+    """Log in at the proxy with a new browser."""
+    browser = load_classroom().Browser(ports, "127.0.0.2")
+    browser.ask()
+    return Door(browser.websocket_origin, browser.connection_options())
+
+
+async def watch(addresses: Sequence[str], options: argparse.Namespace) -> None:
+    """Print twelve times what the server uses."""
+    began = time.monotonic()
+    for _ in range(12):
+        await asyncio.sleep((options.arrival + options.seconds) / 12)
+        with suppress(psutil.Error):  # while it is killed
+            minutes = (time.monotonic() - began) / 60
+            print(f"after {minutes:.0f} minutes: {State.of(addresses)}", flush=True)
+
+
 async def restart(address: str, stack: ExitStack, options: argparse.Namespace) -> None:
     """Kill the server in the middle, start it again, and compare what is stored."""
     await asyncio.sleep(options.arrival + options.seconds / 2)
     stored = len(list(store.rows()))
     processes = server_processes(address)
-    print(f"killed: {State.of(processes)}, {stored:,} stored results")
+    print(f"killed: {State.of([address])}, {stored:,} stored results")
     processes[0].kill()
     psutil.wait_procs(processes, timeout=20)
     port = int(address.rpartition(":")[2])
@@ -251,8 +305,9 @@ class State:
     seconds: float
 
     @classmethod
-    def of(cls, processes: Sequence[psutil.Process]) -> "State":
-        """Measure some processes."""
+    def of(cls, addresses: Sequence[str]) -> "State":
+        """Measure the processes of some servers."""
+        processes = [each for address in addresses for each in server_processes(address)]
         threads = sum(process.num_threads() for process in processes)
         return cls(resident_megabytes(processes), threads, processor_seconds(processes))
 

@@ -6,8 +6,9 @@ import math
 import random
 import re
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from urllib.parse import parse_qs
 
 from streamlit.proto.BackMsg_pb2 import BackMsg
@@ -101,11 +102,14 @@ class Visitor:
         What they do.
     seed : int
         Of the positions of the slider.
+    options : mapping
+        Of the connection, such as those for a proxy.
     """
 
     address: str
     kind: Kind
     seed: int
+    options: Mapping[str, Any] = field(default_factory=dict)
     opened: float | None = None
     moves: list[Move] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
@@ -137,13 +141,14 @@ class Visitor:
         self._query_string = self.kind.query
         address = f"{self.address}/_stcore/stream"
         began = time.monotonic()
-        headers = {"Cookie": self.kind.cookie} if self.kind.cookie else {}
-        async with connect(
-            address,
-            subprotocols=["streamlit"],
-            additional_headers=headers,
-            max_size=MAX_MESSAGE,
-        ) as connection:
+        cookie = {"Cookie": self.kind.cookie} if self.kind.cookie else {}
+        options = {
+            "subprotocols": ["streamlit"],
+            "max_size": MAX_MESSAGE,
+            "additional_headers": cookie,
+            **self.options,
+        }
+        async with connect(address, **options) as connection:
             self._connection = connection
             reader = asyncio.create_task(self._read())
             try:
