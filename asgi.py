@@ -13,13 +13,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from streamlit import runtime
 
-from pruning.runtime.connection_limits import BROWSER_COOKIE, CONNECTIONS, Pace
+from pruning.runtime.connection_limits import BROWSER_COOKIE, CONNECTIONS, LOCAL_HOSTS, Pace
 from pruning.runtime.upload_limits import UPLOADS
 
 APP = Path(__file__).with_name("app.py")
 UPLOAD = "/_stcore/upload_file/"
 METRICS = "/_stcore/metrics"
-LOCAL_HOSTS = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 
 
 class RequestLimits:

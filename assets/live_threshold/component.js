@@ -439,7 +439,7 @@ function writeSummary(state) {
   const accuracy = shown.isExact ? null : interpolatedAccuracy(state);
   if (accuracy !== null) {
     parts.push(`accuracy about ${(100 * accuracy).toFixed(1)}%, interpolated between ` +
-      `${state.known.length} measured points (thin line, 0 to 100%)`);
+      `${state.known.length} ${data.points_name} (thin line, 0 to 100%)`);
   }
   state.summary.textContent = parts.join(" \u00b7 ");
   handle.setAttribute("aria-label", `${data.label}, threshold`);

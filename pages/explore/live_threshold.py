@@ -12,11 +12,14 @@ from pages.state.url import show_recipe
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.experiments.threshold_table import has_threshold_table, threshold_table
 from pruning.figures.live_histogram import live_histogram
+from pruning.models import NETWORKS
 
 KEY = "live_threshold"
 ASSETS = Path(__file__).parents[2] / "assets" / "live_threshold"
 SPARSITY_DIGITS = 3
 VALUE_DIGITS = 6
+MEASURED_POINTS = "measured points"
+ESTIMATED_POINTS = "points, most of them estimates from the first images"
 
 _component = st.components.v2.component(
     KEY,
@@ -79,6 +82,8 @@ def draw_live_threshold(
     table = threshold_table(pruned.recipe)
     data = live_histogram(pruned, table, layer=layer, of_weights=of_weights, log=log)
     data["known"] = [list(point) for point in known]
+    is_slow = NETWORKS[pruned.recipe.network].slow
+    data["points_name"] = ESTIMATED_POINTS if is_slow else MEASURED_POINTS
     data["release"] = session.live_releases  # so that every release is answered by new data
     _component(key=KEY, data=data, on_released_change=_take_value)
 

@@ -87,12 +87,10 @@ def live_histogram(
             "threshold": float(np.clip(selected.threshold, -LARGEST, LARGEST)),  # as exact as shown
         }
         groups.append(group)
-    gone = len(parts.removed)
-    gone += sum(group["removed"] for group in groups if group["bins"])
     values_shown = "weights" if of_weights else "scores"
-    alt = (
-        f"Histogram of the {len(everything):,} {values_shown} of {layer or 'all layers'}: "
-        f"{len(everything) - gone:,} kept, {gone:,} removed."
+    alt = (  # without counts that change while the threshold is dragged: the slider has those
+        f"Histogram of the {len(everything):,} {values_shown} of {layer or 'all layers'}, kept "
+        "and removed. The slider in it is the threshold."
     )
     rule, unit = RULES[step.rule], METHODS[step.method].unit_in(step.grouping)
     return {

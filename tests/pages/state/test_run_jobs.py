@@ -1,3 +1,7 @@
+from types import SimpleNamespace
+
+import pytest
+
 from pages.state import run_jobs
 from pruning.training.run_files import RunInfo
 
@@ -16,3 +20,20 @@ def test_visitors_may_change_their_own_runs_only(monkeypatch):
 def test_the_machine_of_the_server_may_change_all_runs(monkeypatch):
     monkeypatch.setattr(run_jobs, "current_owner", lambda: run_jobs.LOCAL)
     assert run_jobs.may_change(info("one")) and run_jobs.may_change(info(""))
+
+
+@pytest.mark.parametrize(
+    "address, is_local",
+    [
+        (None, True),
+        ("127.0.0.1", True),
+        ("::ffff:127.0.0.1", True),
+        ("127.0.0.2", False),
+        ("10.0.0.1", False),
+        ("a name", False),
+    ],
+)
+def test_the_machine_of_the_server_is_recognised(monkeypatch, address, is_local):
+    page = SimpleNamespace(context=SimpleNamespace(ip_address=address))
+    monkeypatch.setattr(run_jobs, "st", page)
+    assert (run_jobs.current_owner() == run_jobs.LOCAL) is is_local
