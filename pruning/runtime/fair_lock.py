@@ -18,6 +18,11 @@ class _Ticket:
     number: int
     owner: Hashable = field(compare=False)
     turn: threading.Event = field(compare=False, default_factory=threading.Event)
+    is_removed: bool = field(compare=False, default=False)
+
+
+class Removed(Exception):
+    """The thread was removed from the queue, and does not hold the lock."""
 
 
 def _nothing() -> None:
@@ -50,7 +55,12 @@ class FairLock:
         delay : float
             Seconds by which others may come later and go first.
         owner : hashable, optional
-            Identifies the place in the queue, see `position`.
+            Identifies the place in the queue, see `position` and `remove`.
+
+        Raises
+        ------
+        Removed
+            If `remove` was called during the wait.
         """
         with self._mutex:
             if not self._is_held:
@@ -58,7 +68,22 @@ class FairLock:
                 return
             ticket = self._new_ticket(delay, owner)
             heapq.heappush(self._waiting, ticket)
-        ticket.turn.wait()
+        self._wait(ticket)
+
+    def remove(self, owner: Hashable) -> None:
+        """End the wait of a thread without the lock, if it waits.
+
+        Parameters
+        ----------
+        owner : hashable
+            As given to `acquire` or `pass_on`.
+        """
+        with self._mutex:
+            for ticket in [each for each in self._waiting if each.owner == owner]:
+                self._waiting.remove(ticket)
+                heapq.heapify(self._waiting)
+                ticket.is_removed = True
+                ticket.turn.set()
 
     def release(self) -> None:
         """Pass the lock on."""
@@ -86,6 +111,11 @@ class FairLock:
         -------
         bool
             Whether another thread went first.
+
+        Raises
+        ------
+        Removed
+            If `remove` was called during the wait.
         """
         with self._mutex:
             ticket = self._new_ticket(delay, owner)
@@ -93,8 +123,14 @@ class FairLock:
                 return False
             on_wait()
             heapq.heapreplace(self._waiting, ticket).turn.set()
-        ticket.turn.wait()
+        self._wait(ticket)
         return True
+
+    @staticmethod
+    def _wait(ticket: _Ticket) -> None:
+        ticket.turn.wait()
+        if ticket.is_removed:
+            raise Removed
 
     def position(self, owner: Hashable) -> int | None:
         """Return how many threads are before a waiting one.

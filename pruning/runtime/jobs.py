@@ -19,7 +19,7 @@ from typing import Any
 from cachetools import LRUCache
 
 from pruning.runtime.errors import Cancelled, PrunescopeError
-from pruning.runtime.fair_lock import FairLock, RecentUse
+from pruning.runtime.fair_lock import FairLock, RecentUse, Removed
 from pruning.runtime.malloc import ALLOCATOR
 
 Work = Callable[[Callable[[Any], None]], Any]
@@ -35,6 +35,8 @@ UNDIVIDED_S = 0.2  # the longest first turn of a job that will be patient, with 
 PATIENCE_FOR_EACH_S = 0.15  # a job is patient for so long for each one that waits
 MIN_ESTIMATE_S = 2.0  # seconds before the first estimate of the remaining time
 MIN_ESTIMATE_SHARE = 0.02  # share of the work that is done before the first estimate
+
+NO_SUBSCRIBERS = "cancelled: the job has no subscribers"
 
 _logger = logging.getLogger(__name__)
 
@@ -130,6 +132,7 @@ class Job:
         self._result: Any = None
         self._error: BaseException | None = None
         self._changed = threading.Condition()
+        self._is_holding = False
         self._held = 0.0
         self._users: tuple[Hashable, ...] = ()
         self._acquired_at = 0.0
@@ -228,7 +231,13 @@ class Job:
             self._publish(must_wait=False)
             return
         ALLOCATOR.trim()
-        has_waited = self._lock.pass_on(self._delay, self, partial(self._publish, must_wait=True))
+        try:
+            has_waited = self._lock.pass_on(
+                self._delay, self, partial(self._publish, must_wait=True)
+            )
+        except Removed:
+            self._is_holding = False
+            raise Cancelled(NO_SUBSCRIBERS) from None
         if has_waited:
             self._acquired_at = time.perf_counter()
             self._check_subscribers()  # they may have left during the wait for the lock
@@ -242,8 +251,8 @@ class Job:
 
     def run(self) -> None:
         """Do the work in the calling thread, and keep its result or exception."""
-        self._acquire()
         try:
+            self._acquire()
             self._check_subscribers()
             assert self._work is not None
             self._result = self._work(self.report)
@@ -265,16 +274,21 @@ class Job:
     def _check_subscribers(self) -> None:
         subscribers = tuple(self.subscribers)
         if not subscribers:
-            raise Cancelled("cancelled: the job has no subscribers")
+            raise Cancelled(NO_SUBSCRIBERS)
         self._users = subscribers  # also of what follows, if they leave before it ends
 
     def _acquire(self) -> None:
-        self._lock.acquire(self._delay, self)
+        try:
+            self._lock.acquire(self._delay, self)
+        except Removed:
+            raise Cancelled(NO_SUBSCRIBERS) from None
+        self._is_holding = True
         self._acquired_at = time.perf_counter()
 
     def _release(self) -> None:
-        self._count_use()
-        self._lock.release()
+        if self._is_holding:
+            self._count_use()
+            self._lock.release()
 
     def _count_use(self) -> None:
         """Count the time held since the last call, divided among the subscribers."""
@@ -416,7 +430,7 @@ class Jobs:
             return self._running.get(key)
 
     def unsubscribe(self, subscriber: Hashable) -> None:
-        """End a subscription; a job without subscribers is cancelled at its next report.
+        """End a subscription; a job without subscribers ends where it waits or reports next.
 
         Parameters
         ----------
@@ -427,6 +441,8 @@ class Jobs:
             job = self._subscriptions.pop(subscriber, None)
             if job:
                 job.subscribers.discard(subscriber)
+            if job and not job.subscribers:
+                self._compute_lock.remove(job)
 
     def subscribers_where(self, matches: Callable[[Hashable], bool]) -> list[Hashable]:
         """List the matching subscribers.

@@ -228,6 +228,47 @@ def test_a_waiting_job_has_a_position():
     assert [job.position for job in waiting] == [None, None]
 
 
+def test_a_job_that_has_not_begun_leaves_the_queue_with_its_subscribers():
+    jobs = Jobs()
+    go_on = blocked(jobs)
+    job = jobs.subscribe("me", "mine", lambda report: 1)
+    wait_until(lambda: job.position == 0)
+    jobs.unsubscribe("me")
+    assert job.wait(timeout=10)  # while the other one computes
+    assert isinstance(job.error, Cancelled)
+    go_on.set()
+    again = jobs.subscribe("me", "mine", lambda report: 2)
+    assert again.wait(timeout=10) and again.result == 2
+
+
+def test_a_job_between_two_turns_leaves_the_queue_with_its_subscribers():
+    jobs = Jobs()
+    has_begun, reports, others_end = threading.Event(), threading.Event(), threading.Event()
+
+    def work(report):
+        has_begun.set()
+        reports.wait(10)
+        report("half")
+
+    def other_work(report):
+        others_end.wait(10)
+        return 2
+
+    job = jobs.subscribe("me", "mine", work)
+    assert has_begun.wait(10)
+    other = jobs.subscribe("you", "other", other_work)
+    wait_until(lambda: other.position == 0)
+    reports.set()
+    wait_until(lambda: job.position == 0)
+    jobs.unsubscribe("me")
+    assert job.wait(timeout=10)  # while the other one computes
+    assert isinstance(job.error, Cancelled)
+    others_end.set()
+    assert other.wait(timeout=10) and other.result == 2
+    after = jobs.subscribe("me", "after", lambda report: 3)
+    assert after.wait(timeout=10) and after.result == 3
+
+
 def test_a_first_result_goes_before_the_rest_of_a_patient_job():
     jobs, order = Jobs(), []
     go_on = blocked(jobs)
