@@ -12,6 +12,7 @@ from pages.compare import recipes as columns
 from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, await_and_draw_charts
 from pages.compare.column import Prune, draw_column_controls
 from pages.compare.cost_table import TASK as COST_TASK
+from pages.controls.accuracy_card import draw_accuracy_card
 from pages.state.background_task import (
     Task,
     TaskProgress,
@@ -51,7 +52,6 @@ SLIDER_LABELS = {
 }
 DEFAULT_BUDGET = "macs"
 DEFAULT_PERCENTAGES = {"parameters": 50.0, "macs": 50.0, "accuracy": 95.0}
-SMALLEST_CHANGE = 5e-5  # a smaller change of accuracy is shown as 0.00 points
 
 
 def page() -> None:
@@ -231,7 +231,8 @@ def _column_result(
 def _draw_column(column: ColumnResult) -> None:
     """Draw the numbers of one column, as far as they are known."""
     evaluation, matched = column.evaluation, column.matched
-    _draw_accuracy(evaluation)
+    with st.container(gap="xsmall"):
+        draw_accuracy_card(evaluation)
     if column.before_recovery is not None:
         st.caption(f"{column.before_recovery.accuracy.value:.2%} before recovery")
     dense, effective = evaluation.dense, evaluation.effective
@@ -272,26 +273,6 @@ def _describe_strength(step: Step) -> str:
 
 def _draw_warning(text: str) -> None:
     st.warning(text, icon=":material/warning:")
-
-
-def _draw_accuracy(evaluation: Evaluation) -> None:
-    accuracy, dense_accuracy = evaluation.accuracy, evaluation.dense_accuracy
-    change = accuracy.value - dense_accuracy
-    low, high = accuracy.interval
-    if accuracy.complete:
-        value, note = f"{accuracy.value:.2%}", f"{100 * change:+.2f} points"
-    else:
-        value = f"≈ {accuracy.value:.2%}"
-        note = f"{low:.1%} to {high:.1%} of {accuracy.images:,}"
-    has_changed = accuracy.complete and abs(change) >= SMALLEST_CHANGE
-    st.metric(
-        "Test accuracy",
-        value,
-        note,
-        help=f"Correct / total; dense {dense_accuracy:.2%}. While it is an estimate: its 95% "
-        f"interval, and how many of the {accuracy.total:,} test images have been classified.",
-        **({} if has_changed else NEUTRAL_DELTA),
-    )
 
 
 render_page(page, has_uploader=True)

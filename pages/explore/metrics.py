@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import streamlit as st
 
+from pages.controls.accuracy_card import draw_accuracy_card, interval_text, value_text
 from pages.state.background_task import Task, TaskProgress
 from pages.state.widgets import NEUTRAL_DELTA
 from pruning.cost.macs import Cost, CostByLayer
-from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.evaluate import EvaluationProgress, evaluate_with_dense
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.inference.accuracy import Accuracy
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
@@ -22,8 +22,6 @@ RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
 REST_PATIENCE_S = 8.0
 """Age of an accuracy up to which estimates of others go before its other images."""
-UNCHANGED_POINTS = 0.005
-"""Percentage points below which an accuracy is shown as unchanged."""
 
 
 def accuracy_task(pruned: PrunedNetwork) -> Task:
@@ -95,7 +93,7 @@ def _evaluation_of(recipe: Recipe) -> Callable[[Callable[[TaskProgress], None]],
         def report_partial(progress: EvaluationProgress) -> None:
             report(TaskProgress(progress.share, progress.evaluations[0]))
 
-        return evaluate([recipe], report=report_partial)[0]
+        return evaluate_with_dense(recipe, report_partial)
 
     return work
 
@@ -140,7 +138,7 @@ def draw_metrics(
     evaluation = recovered or masked
     columns = st.columns(4)
     with columns[0], st.container(gap="xsmall"):
-        _draw_accuracy(evaluation, _accuracy_label(pruned, recovered))
+        draw_accuracy_card(evaluation, _accuracy_label(pruned, recovered))
         if pruned.recipe.recovery:
             st.caption(_recovery_text(masked, recovered))
     with columns[1]:
@@ -149,7 +147,7 @@ def draw_metrics(
         _draw_parameters(pruned)
     with columns[3]:
         _draw_macs(pruned)
-    st.caption(f"{_removed_text(pruned)}. {_accuracy_text(evaluation.accuracy)}.")
+    st.caption(f"{_removed_text(pruned)}. {interval_text(evaluation.accuracy)}.")
     for result in pruned.step_results:
         if result.note:
             st.caption(result.note)
@@ -168,30 +166,10 @@ def _recovery_text(masked: Evaluation, recovered: Evaluation | None) -> str:
     if recovered is None:
         return "before recovery"
     recipe = recovered.recipe
-    text = f"{_value_text(masked.accuracy)} before; {recipe.calibration:,} training images"
+    text = f"{value_text(masked.accuracy)} before; {recipe.calibration:,} training images"
     if recovered.recovery_seconds is not None:
         text += f", {recovered.recovery_seconds:.1f} s"
     return text
-
-
-def _value_text(accuracy: Accuracy) -> str:
-    value = f"{accuracy.value:.2%}"
-    return value if accuracy.complete else f"≈ {value}"
-
-
-def _draw_accuracy(evaluation: Evaluation, label: str) -> None:
-    accuracy, dense = evaluation.accuracy, evaluation.dense_accuracy
-    start = "the run" if evaluation.recipe.checkpoint else "dense"
-    help_text = f"Correct / all images of the test set. {start.capitalize()}: {dense:.2%}."
-    if not accuracy.complete:  # the first images may be easier than all: no comparison
-        text, delta = _value_text(accuracy), f"{start}: {dense:.2%}"
-        st.metric(label, text, delta, **NEUTRAL_DELTA, help=help_text)
-        return
-    text, change = f"{accuracy.value:.2%}", 100 * (accuracy.value - dense)
-    if abs(change) < UNCHANGED_POINTS:
-        st.metric(label, text, f"as {start}", **NEUTRAL_DELTA, help=help_text)
-    else:
-        st.metric(label, text, f"{change:+.2f} points against {start}", help=help_text)
 
 
 def _draw_sparsity(pruned: PrunedNetwork) -> None:
@@ -256,18 +234,6 @@ def _effective_help(count: int) -> str:
     return (
         f"Effective: {count:,}, without the weights connected to a channel whose output is "
         "always zero or unused."
-    )
-
-
-def _accuracy_text(accuracy: Accuracy) -> str:
-    if accuracy.complete:
-        return (
-            f"{accuracy.correct:,} of all {accuracy.images:,} test images are classified correctly"
-        )
-    low, high = accuracy.interval
-    return (
-        f"Estimate from the first {accuracy.images:,} of {accuracy.total:,} test images, "
-        f"95% interval {low:.1%} to {high:.1%}"
     )
 
 

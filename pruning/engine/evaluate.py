@@ -100,6 +100,32 @@ def evaluate(
     return tuple(state.evaluations[recipe] for recipe in recipes)
 
 
+def evaluate_with_dense(recipe: Recipe, report: ProgressReport = ignore_progress) -> Evaluation:
+    """Evaluate a recipe and, once its accuracy is complete, the network before pruning.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        The recipe.
+    report : callable
+        Called about every 20 ms, with the evaluation of the recipe.
+
+    Returns
+    -------
+    Evaluation
+        With `dense_tally`, which the store has after the first time.
+    """
+    [evaluation] = evaluate([recipe], report=report)
+    if not evaluation.accuracy.complete:
+        return evaluation
+
+    def report_recipe(progress: EvaluationProgress) -> None:
+        report(EvaluationProgress((evaluation,), 1.0))
+
+    [dense] = evaluate([recipe.unpruned], report=report_recipe)
+    return replace(evaluation, dense_tally=dense.tally)
+
+
 def validation_accuracy(recipe: Recipe, report: ShareReport = ignore_progress) -> float:
     """Return the accuracy on all validation images.
 
@@ -187,7 +213,7 @@ class _EvaluationState:
         """Read what the store has of each recipe."""
         for recipe in self.image_counts:
             stored = store.get(recipe, self.split, self.image_counts[recipe])
-            if stored is not None:
+            if stored is not None and (stored.tally.hits is not None or not self._needs_hits):
                 self._add_stored(recipe, stored)
 
     def _add_stored(self, recipe: Recipe, stored: StoredResult) -> None:
@@ -230,6 +256,14 @@ class _EvaluationState:
         That of a single recipe, as for every move of a slider, is computed on demand.
         """
         return len(self.recipes) > 1
+
+    @property
+    def _needs_hits(self) -> bool:
+        """Whether there is a single recipe, which may be tested against the dense network.
+
+        Results of earlier versions have counts only.
+        """
+        return len(self.recipes) == 1
 
     def _prune(self, recipe: Recipe) -> PrunedNetwork:
         """Prune, with reports while scores that are not cached are computed.

@@ -10,6 +10,7 @@ from pruning.data import datasets
 from pruning.engine.prune import prune
 from pruning.engine.trained_network import trained_card
 from pruning.inference.accuracy import Accuracy, Tally
+from pruning.inference.paired_test import PairedTest, paired_test
 from pruning.methods.units import METHODS
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
@@ -39,6 +40,8 @@ class Evaluation:
         Cost of what is connected to both the image and the logits, if it is known already.
     recovery_seconds : float, optional
         Duration of the recovery, when it was computed; None without a recovery.
+    dense_tally : Tally, optional
+        Result of the network before pruning on the same images, if it was evaluated, too.
     """
 
     recipe: Recipe
@@ -50,6 +53,14 @@ class Evaluation:
     masked: Cost
     known_effective: Cost | None = field(default=None, compare=False)
     recovery_seconds: float | None = field(default=None, compare=False)
+    dense_tally: Tally | None = field(default=None, compare=False)
+
+    @property
+    def change(self) -> PairedTest | None:
+        """The network before pruning against this one; None if only counts are known."""
+        if self.dense_tally is None:
+            return None
+        return paired_test(self.dense_tally, self.tally)
 
     @property
     def effective(self) -> Cost:

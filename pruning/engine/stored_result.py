@@ -1,5 +1,6 @@
 """The stored form of an evaluation: JSON values that are validated when they are read."""
 
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -74,7 +75,8 @@ class StoredResult:
         Returns
         -------
         dict
-            Without costs that are not known; ``parameters`` and ``macs`` are the effective ones.
+            Without what is not known; ``parameters`` and ``macs`` are the effective ones, and
+            ``hits`` is hexadecimal.
         """
         content = {
             "total": self.total,
@@ -85,6 +87,8 @@ class StoredResult:
             "images": self.tally.images,
             "open": self.is_unfinished,
         }
+        if self.tally.hits is not None:
+            content["hits"] = f"{self.tally.hits:x}"
         if self.effective is not None:
             content["parameters"] = self.effective.parameters
             content["macs"] = self.effective.macs
@@ -115,7 +119,7 @@ class StoredResult:
         ------
         ValueError
             A field is missing, has the wrong type or is out of range, or the counts of the
-            classes do not agree with the number of images.
+            classes do not agree with the number of images or of hits.
         """
         if not isinstance(content, Mapping):
             raise ValueError("a result must be an object")
@@ -132,8 +136,9 @@ class StoredResult:
         is_unfinished = content.get("open", False)
         if not isinstance(is_unfinished, bool):
             raise ValueError("open must be true or false")
+        loss = _number(content, "loss", 0.0, sys.float_info.max)
         return cls(
-            tally=Tally(tuple(correct), _number(content, "loss", 0.0, sys.float_info.max), images),
+            tally=Tally(tuple(correct), loss, images, _hits(content, sum(correct), images)),
             total=total,
             sparsity=_number(content, "sparsity", 0.0, 1.0),
             removed_share=_number(content, "share", 0.0, 1.0),
@@ -142,6 +147,18 @@ class StoredResult:
             is_unfinished=is_unfinished,
             recovery_seconds=_optional_seconds(content),
         )
+
+
+def _hits(content: Mapping[str, Any], correct: int, images: int) -> int | None:
+    text = content.get("hits")
+    if text is None:
+        return None
+    if not isinstance(text, str) or not re.fullmatch("[0-9a-f]+", text):
+        raise ValueError("hits must be a hexadecimal number")
+    hits = int(text, 16)
+    if hits.bit_length() > images or hits.bit_count() != correct:
+        raise ValueError("hits do not agree with class_correct")
+    return hits
 
 
 def _optional_seconds(content: Mapping[str, Any]) -> float | None:

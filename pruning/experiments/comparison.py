@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from pruning.engine.evaluate import EvaluationProgress, evaluate
+from pruning.engine.evaluate import EvaluationProgress, evaluate, evaluate_with_dense
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import rank_units
 from pruning.experiments.budgets import Budget, MatchedRecipe, match_budget
@@ -72,7 +72,7 @@ def measure_column(
     def report_evaluation(progress: EvaluationProgress) -> None:
         report(ColumnProgress(1.0, matched, progress.evaluations[0], before_recovery))
 
-    [evaluation] = evaluate([matched.recipe], report=report_evaluation)
+    evaluation = evaluate_with_dense(matched.recipe, report_evaluation)
     return ColumnProgress(1.0, matched, evaluation, before_recovery)
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -41,11 +42,18 @@ class Accuracy:
     def interval(self) -> tuple[float, float]:
         """95% confidence interval (low, high); of the whole set, the value itself, twice.
 
-        The score interval of Wilson (1927), "Probable Inference, the Law of Succession, and
-        Statistical Inference". In closed form, because a curve computes thousands.
+        See `sample_interval`.
         """
-        if self.complete:
-            return self.value, self.value
+        return (self.value, self.value) if self.complete else self.sample_interval
+
+    @property
+    def sample_interval(self) -> tuple[float, float]:
+        """95% confidence interval (low, high) of the accuracy on all images like these.
+
+        Of the whole set, too: it is a sample of the images that there could be. The score interval
+        of Wilson (1927), "Probable Inference, the Law of Succession, and Statistical Inference".
+        In closed form, because a curve computes thousands.
+        """
         n, p, z = self.images, self.value, Z_95
         center = p + z * z / (2 * n)
         margin = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
@@ -61,7 +69,7 @@ class Accuracy:
 
 @dataclass(frozen=True)
 class Tally:
-    """Counts over some images of a split. Tallies of disjoint images can be added.
+    """Counts over some images of a split. The tally of the images that follow can be added.
 
     Parameters
     ----------
@@ -71,11 +79,14 @@ class Tally:
         Sum of the cross-entropies of the images, in nats.
     images : int
         Classified images.
+    hits : int or None
+        Bit i is 1 if image i was classified correctly; None if only the counts are known.
     """
 
     class_correct: tuple[int, ...] = ()
     loss: float = 0.0
     images: int = 0
+    hits: int | None = None
 
     @classmethod
     def of(cls, logits: torch.Tensor, labels: torch.Tensor) -> "Tally":
@@ -93,20 +104,25 @@ class Tally:
         Tally
             The counts of these N images.
         """
-        correct_labels = labels[logits.argmax(1) == labels]
+        is_correct = logits.argmax(1) == labels
+        correct_labels = labels[is_correct]
         class_correct = torch.bincount(correct_labels, minlength=logits.shape[1])
         loss = F.cross_entropy(logits, labels, reduction="sum")
-        return cls(tuple(class_correct.tolist()), float(loss), len(labels))
+        packed = np.packbits(is_correct.numpy(), bitorder="little").tobytes()
+        hits = int.from_bytes(packed, "little")
+        return cls(tuple(class_correct.tolist()), float(loss), len(labels), hits)
 
     def __add__(self, other: "Tally") -> "Tally":
         if not self.images:
-            class_correct = other.class_correct
-        elif not other.images:
-            class_correct = self.class_correct
-        else:
-            pairs = zip(self.class_correct, other.class_correct, strict=True)
-            class_correct = tuple(a + b for a, b in pairs)
-        return Tally(class_correct, self.loss + other.loss, self.images + other.images)
+            return other
+        if not other.images:
+            return self
+        pairs = zip(self.class_correct, other.class_correct, strict=True)
+        class_correct = tuple(a + b for a, b in pairs)
+        hits = None
+        if self.hits is not None and other.hits is not None:
+            hits = self.hits | other.hits << self.images
+        return Tally(class_correct, self.loss + other.loss, self.images + other.images, hits)
 
     @property
     def correct(self) -> int:

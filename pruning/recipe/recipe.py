@@ -146,6 +146,11 @@ class Recipe:
         return replace(self, recovery=()) if self.recovery else self
 
     @property
+    def unpruned(self) -> "Recipe":
+        """The recipe that removes nothing from the same network."""
+        return Recipe.one_step(self.network, self.dataset, checkpoint=self.checkpoint, value=0.0)
+
+    @property
     def chosen_layers(self) -> tuple[str, ...]:
         """Names of the groups that take part in the last step."""
         step = self.last_step

@@ -47,7 +47,8 @@ def test_the_sparsity_says_of_what_it_is_the_share():
 
 def test_a_dense_network_is_said_to_be_dense():
     at = opened(**LENET, sparsity="0")
-    assert deltas(at)["Test accuracy"] == "as dense"
+    assert deltas(at)["Test accuracy"] == "as many images as dense"
+    assert "the same images" in [caption.value for caption in at.main.caption]
     assert deltas(at)["Parameters left (masked)"] == "1.00x compression"
 
 

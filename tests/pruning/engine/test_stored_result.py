@@ -9,7 +9,7 @@ from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
 
 COMPLETE = StoredResult(
-    tally=Tally((20, 30), 12.5, 60),
+    tally=Tally((20, 30), 12.5, 60, hits=2**59 + 2**49 - 1),
     total=100,
     sparsity=0.5,
     removed_share=0.25,
@@ -25,6 +25,13 @@ def read(content: object) -> StoredResult:
 
 def test_a_result_comes_back_from_json():
     assert read(COMPLETE.to_dict()) == COMPLETE
+
+
+def test_results_of_earlier_versions_have_no_hits():
+    content = COMPLETE.to_dict()
+    del content["hits"]
+    assert read(content).tally.hits is None
+    assert read(content).to_dict() == content
 
 
 @pytest.mark.parametrize("names", [("parameters", "macs"), ("masked_parameters", "masked_macs")])
@@ -47,6 +54,10 @@ def test_a_cost_may_be_unknown(names):
         ({"sparsity": 1.5}, "sparsity must be a number from 0 to 1"),
         ({"loss": None}, "loss must be a number"),
         ({"open": "yes"}, "open must be true or false"),
+        ({"hits": 5}, "hits must be a hexadecimal number"),
+        ({"hits": "0x5"}, "hits must be a hexadecimal number"),
+        ({"hits": "3"}, "hits do not agree"),
+        ({"hits": f"{2**60 + 2**49 - 1:x}"}, "hits do not agree"),
         ({"macs": -1}, "macs must be a whole number"),
     ],
 )

@@ -58,6 +58,8 @@ def test_of_all_images_the_interval_is_the_value():
     assert complete.interval == (0.9, 0.9)
     assert complete.complete
     assert complete.half_width == 0
+    low, high = complete.sample_interval  # as a sample of all such images
+    assert low < complete.value < high
 
 
 def test_the_half_width_shrinks_with_more_images():
@@ -85,6 +87,7 @@ def test_the_tally_of_two_batches_is_their_sum():
     total = Tally.of(logits[:12], labels[:12]) + Tally.of(logits[12:], labels[12:])
     assert total.class_correct == whole.class_correct
     assert total.images == whole.images
+    assert total.hits == whole.hits and whole.hits.bit_count() == whole.correct
     assert total.loss == pytest.approx(whole.loss)
 
 
