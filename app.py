@@ -17,8 +17,18 @@ ASSETS = Path(__file__).parent / "assets"
 
 def main() -> None:
     """Run the page of the URL."""
+    pages = [
+        _page("explore", "Explore", "tune", url_path=""),
+        _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
+        _page("compare", "Compare", "compare"),
+        _page("curves", "Curves", "show_chart"),
+        _page("sensitivity", "Sensitivity", "thermostat"),
+        _page("retrain", "Retrain", "model_training"),
+        _page("agreement", "Agreement", "join_inner"),
+    ]
+    page = st.navigation(pages, position="top")
     st.set_page_config(
-        "Prunescope",
+        f"{page.title} · Prunescope",
         page_icon=str(ASSETS / "icon.svg"),
         layout="wide",
         initial_sidebar_state="auto",
@@ -30,16 +40,7 @@ def main() -> None:
     except PrunescopeError as error:
         st.error(str(error))
         st.stop()
-    pages = [
-        _page("explore", "Explore", "tune", url_path=""),
-        _page("compare", "Compare", "compare"),
-        _page("curves", "Curves", "show_chart"),
-        _page("sensitivity", "Sensitivity", "thermostat"),
-        _page("retrain", "Retrain", "model_training"),
-        _page("agreement", "Agreement", "join_inner"),
-        _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
-    ]
-    st.navigation(pages, position="top").run()
+    page.run()
 
 
 def _page(folder: str, title: str, icon: str, url_path: str | None = None) -> Any:

@@ -8,10 +8,10 @@ from pathlib import Path
 import streamlit as st
 from starlette.datastructures import Headers
 from starlette.middleware import Middleware
-from starlette.responses import PlainTextResponse
+from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
-from streamlit import runtime
+from streamlit import config, runtime
 
 from pruning.runtime.connection_limits import BROWSER_COOKIE, CONNECTIONS, LOCAL_HOSTS, Pace
 from pruning.runtime.upload_limits import UPLOADS
@@ -19,6 +19,13 @@ from pruning.runtime.upload_limits import UPLOADS
 APP = Path(__file__).with_name("app.py")
 UPLOAD = "/_stcore/upload_file/"
 METRICS = "/_stcore/metrics"
+ROUTES = ("_stcore", "static", "component", "media", "app", "_app")
+"""First parts of the paths that belong to Streamlit; all pages have one part."""
+NO_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8">
+<meta name="viewport" content="width=device-width"><title>No such page · Prunescope</title>
+<body style="font: 1rem/1.5 sans-serif; margin: 3rem; color-scheme: light dark">
+<h1>There is no such page</h1><p>The address is wrong. <a href="/">Open Prunescope</a>.</p></html>
+"""
 
 
 class RequestLimits:
@@ -44,6 +51,8 @@ class RequestLimits:
             await _refuse(HTTPStatus.NOT_FOUND, scope, receive, send)
         elif scope["type"] == "http" and UPLOAD in path and scope["method"] == "PUT":
             await self._upload(scope, receive, send)
+        elif scope["type"] == "http" and _is_nested_page(scope):
+            await HTMLResponse(NO_PAGE, HTTPStatus.NOT_FOUND)(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._connect(scope, receive, send)
         else:
@@ -89,6 +98,15 @@ def _paced(receive: Receive, pace: Pace) -> Receive:
 async def _refuse(status: HTTPStatus, scope: Scope, receive: Receive, send: Send) -> None:
     response = PlainTextResponse(status.phrase, status, {"Connection": "close"})
     await response(scope, receive, send)
+
+
+def _is_nested_page(scope: Scope) -> bool:
+    """Return whether a browser asks for a page that Streamlit would answer with an empty one."""
+    if config.get_option("server.baseUrlPath"):
+        return False
+    parts = scope["path"].strip("/").split("/")
+    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
+    return wants_page and len(parts) > 1 and parts[0] not in ROUTES
 
 
 def _is_local(scope: Scope) -> bool:

@@ -213,6 +213,7 @@ function pressKey(state, event) {
   };
   if (!(event.key in moves)) return;
   event.preventDefault();
+  event.stopPropagation();  // the page has shortcuts, too
   setDimmed(true);
   const move = moves[event.key];
   const isStep = step && Number.isFinite(move);

@@ -8,6 +8,7 @@ import streamlit as st
 
 from pages.controls.sidebar import draw_recipe
 from pages.controls.sliders import slider_label
+from pages.controls.step_form import ShownControls
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import SessionState
@@ -23,6 +24,8 @@ from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
 
 TASK = "agreement"
+SHOWN = ShownControls(criterion=False, rule=False, own_values=False, recovery=False)
+"""Criteria are chosen on the page, and compared at a sparsity."""
 WAIT_S = 1.5  # scores that take longer get a progress bar
 
 
@@ -31,7 +34,7 @@ def page() -> None:
     set_active_work(TASK)
     st.title("Agreement")
     messages = st.container()
-    recipe = draw_recipe(with_recovery=False)
+    recipe = draw_recipe(shown=SHOWN)
     with messages:
         show_pending_message()
     if recipe is None:
@@ -115,7 +118,7 @@ def _draw_agreement(agreement: Agreement, sparsity: float) -> None:
     with st.container(key="pictures"):  # one below the other in a narrow window
         left, right = st.columns(2)
     with left:
-        st.markdown("##### Overlap of the removed units")
+        st.markdown("## Overlap of the removed units")
         _draw_matrix(
             agreement.jaccard, "Jaccard overlap", "Jaccard overlap of the removed units", low=0
         )
@@ -125,7 +128,7 @@ def _draw_agreement(agreement: Agreement, sparsity: float) -> None:
             f"Expected by chance: about {by_chance:.2f}."
         )
     with right:
-        st.markdown("##### Rank correlation of the scores")
+        st.markdown("## Rank correlation of the scores")
         _draw_matrix(
             agreement.correlation, "Spearman correlation", "rank correlation of the scores", low=-1
         )

@@ -108,7 +108,7 @@ def await_and_draw_charts(columns: Sequence[ColumnResult], budget: Budget) -> No
         dense = _dense_task(columns[0].recipe)  # after the columns, which it would delay
         evaluation = None if missing else wait_for(dense, DENSE_WAIT_S)
         with right:
-            st.markdown("##### Change of each class's accuracy")
+            st.markdown("## Change of each class's accuracy")
             if missing:
                 st.caption(missing)
             elif evaluation is None:
@@ -195,7 +195,7 @@ def _report_share(
 
 
 def _draw_layers(labels: Sequence[str], columns: Sequence[ColumnResult], figures: Figures) -> None:
-    st.markdown("##### Sparsity of each layer")
+    st.markdown("## Sparsity of each layer")
     sparsities = []
     for column in columns:
         table = column.pruned.layer_table
@@ -248,7 +248,7 @@ def _dense_task(recipe: Recipe) -> Task:
 
 
 def _draw_overlap(labels: Sequence[str], columns: Sequence[ColumnResult], figures: Figures) -> None:
-    st.markdown("##### Overlap of the removed weights")
+    st.markdown("## Overlap of the removed weights")
     overlaps = mask_overlaps([column.pruned for column in columns])
     table = pd.DataFrame(overlaps, list(labels), list(labels))
     figures.draw(
@@ -265,7 +265,7 @@ def _draw_table(columns: Sequence[ColumnResult], budget: Budget, figures: Figure
         tuple(column.evaluation for column in columns),
     )
     table = comparison.table()
-    st.markdown("##### Table")
+    st.markdown("## Table")
     st.dataframe(table, hide_index=True, column_config=column_config(table))
     content = json.dumps(comparison.to_dict(), indent=1)
 

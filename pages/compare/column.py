@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.compare.recipes import remove_column, use_recipe_of_explore
 from pages.controls.recovery import draw_recovery
-from pages.controls.step_form import draw_step_form
+from pages.controls.step_form import ShownControls, draw_step_form
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import StepWidgets, recovery_option
 from pages.state.widgets import persistent, select
@@ -51,7 +51,7 @@ def draw_column_controls(
     """
     column = session.column_ids[index]
     of = SessionState.column_widgets.of
-    with st.expander("Recipe"):
+    with st.expander("Recipe", key=SessionState.column_widgets.of(column, "recipe")):
         edited = _draw_form(column, recipe)
         if session.recipe is not None:
             st.button(
@@ -80,7 +80,7 @@ def _draw_form(column: str, recipe: Recipe) -> Recipe:
     if not widgets.is_set:
         widgets.show(recipe.last_step)
     step = draw_step_form(
-        recipe.last_step, recipe.network, recipe.dataset, widgets, with_formula=False
+        recipe.last_step, recipe.network, recipe.dataset, widgets, ShownControls(formula=False)
     )
     key = SessionState.column_widgets.of(column, "recovery")
     st.session_state.setdefault(key, recovery_option(recipe.recovery))

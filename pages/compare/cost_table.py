@@ -29,7 +29,7 @@ def draw_cost_report(
     reports : sequence of CostReport or None
         The result of the task, if it has one.
     """
-    st.markdown("##### Cost report")
+    st.markdown("## Cost report")
     if reports is None:
         draw_task(task)
         st.caption(

@@ -155,7 +155,7 @@ def _column_places(count: int) -> list[Any]:
 
 def _draw_heading(index: int, recipe: Recipe) -> None:
     style = (
-        f"border-top: 4px solid {COLUMN_COLOURS[index]}; padding-top: 0.4rem; min-height: 4.9rem"
+        f"border-top: 4px solid {COLUMN_COLOURS[index]}; padding-top: 0.4rem; min-height: 3.2rem"
     )
     st.html(f"<div style='{style}'><b>{index + 1}. {escape(recipe_label(recipe))}</b></div>")
 
@@ -267,8 +267,10 @@ def _describe_strength(step: Step) -> str:
     label = RULES[step.rule].label
     if step.scope == "custom":
         return f"{label}, a value for each layer"
-    value = step.value if isinstance(step.value, str) else f"{step.value:.4g}"
-    return f"{label} {value}"
+    if isinstance(step.value, str):
+        return f"{label} {step.value}"
+    is_share = RULES[step.rule].max_value == 1
+    return f"{label} {step.value:.2%}" if is_share else f"{label} {step.value:.4g}"
 
 
 def _draw_warning(text: str) -> None:

@@ -11,7 +11,7 @@ from pages.controls.amount import amount_without_scores, draw_amount
 from pages.controls.checkpoint import draw_card, draw_checkpoint, draw_download
 from pages.controls.recovery import draw_recovery
 from pages.controls.scoring import request_scores
-from pages.controls.step_form import draw_step_form
+from pages.controls.step_form import ALL_CONTROLS, ShownControls, draw_step_form
 from pages.controls.step_list import draw_add_button, draw_steps
 from pages.state.available import available_checkpoints
 from pages.state.messages import escape_markdown, sentence
@@ -116,22 +116,22 @@ def score_and_draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | No
     return _edit_in_sidebar(_edit_with_amount, view)
 
 
-def draw_recipe(view: tuple[str, ...] = (), *, with_recovery: bool = True) -> Recipe | None:
+def draw_recipe(view: tuple[str, ...] = (), shown: ShownControls = ALL_CONTROLS) -> Recipe | None:
     """Draw the controls of a recipe without the amount that is removed: no scores are needed.
 
     Parameters
     ----------
     view : tuple of str
         Fields of the session that the link carries besides the recipe.
-    with_recovery : bool
-        Whether to draw the selector of the recovery; the recipe keeps its recovery otherwise.
+    shown : ShownControls
+        The controls to draw; the recipe keeps its choices where one is hidden.
 
     Returns
     -------
     Recipe or None
         None, and an error is shown, if the widgets stand for no recipe.
     """
-    edit = partial(_edit_without_amount, with_recovery=with_recovery)
+    edit = partial(_edit_without_amount, shown=shown)
     sidebar = _edit_in_sidebar(edit, view)
     return None if sidebar is None else sidebar.recipe
 
@@ -151,8 +151,8 @@ def _edit_in_sidebar(edit: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -
     return sidebar
 
 
-def _edit_without_amount(shown_recipe: Recipe, *, with_recovery: bool) -> Sidebar:
-    form = _draw_form(shown_recipe, with_recovery=with_recovery)
+def _edit_without_amount(shown_recipe: Recipe, *, shown: ShownControls) -> Sidebar:
+    form = _draw_form(shown_recipe, shown)
     chosen = form.chosen
     return form.with_amount(
         amount_without_scores(form.before, form.base, chosen.rule, chosen.scope)
@@ -167,28 +167,31 @@ def _edit_with_amount(shown_recipe: Recipe) -> Sidebar:
     return form.with_amount(edited, unscored)
 
 
-def _draw_form(shown_recipe: Recipe, *, with_recovery: bool = True) -> _Form:
+def _draw_form(shown_recipe: Recipe, shown: ShownControls = ALL_CONTROLS) -> _Form:
     """Draw all controls but the amount, which the scores decide on."""
     recipe = _draw_network(shown_recipe)
     active = draw_steps(recipe)
     form, amount, summary = st.container(), st.container(), st.container()
     recovery_slot = st.container()
-    layers = st.expander("Layers that take part")
+    layers = st.expander("Layers that take part") if shown.layers else None
     with st.expander("Sampling"):
         recipe = _draw_sampling(recipe)
     draw_add_button(recipe)
 
     before = recipe.with_steps(recipe.steps[: active + 1])
     with form:
-        chosen = draw_step_form(before.last_step, recipe.network, recipe.dataset, SIDEBAR_STEP)
-    if with_recovery:
+        chosen = draw_step_form(
+            before.last_step, recipe.network, recipe.dataset, SIDEBAR_STEP, shown
+        )
+    if shown.recovery:
         with recovery_slot:
             recovery = draw_recovery(recipe.network, SessionState.recovery.key)
         recipe = _with_sampling(replace(recipe, recovery=recovery))
     neutral = replace(chosen, rule="sparsity", value=0.5, scope="global", values=(), layers=None)
     base = _with_sampling(before.with_steps((*before.previous_steps, neutral)))
-    with layers:
-        base = base.with_last_step(layers=_draw_layers(base))
+    if layers is not None:
+        with layers:
+            base = base.with_last_step(layers=_draw_layers(base))
     return _Form(recipe, active, chosen, base, amount, summary)
 
 

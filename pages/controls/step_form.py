@@ -1,7 +1,7 @@
 """The widgets of one step: what is removed, and by which criterion, rule and scope."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import streamlit as st
@@ -24,10 +24,44 @@ from pruning.recipe.step import Step
 from pruning.runtime.registry import Registry
 
 DEFAULT_VALUE = 0.5
+OWN_VALUES = "custom"
+SCOPE_LABELS = {"erk": "ERK", OWN_VALUES: "own"}
+
+
+@dataclass(frozen=True)
+class ShownControls:
+    """Which controls of a step a page shows; the step keeps its choices where one is hidden.
+
+    Parameters
+    ----------
+    criterion, formula, rule, scope : bool
+        The selectors, and formula and source of the criterion.
+    layers : bool
+        The choice of the layers that take part.
+    own_values : bool
+        Whether the scope can be a value for each layer.
+    recovery : bool
+        The selector of the recovery.
+    """
+
+    criterion: bool = True
+    formula: bool = True
+    rule: bool = True
+    scope: bool = True
+    layers: bool = True
+    own_values: bool = True
+    recovery: bool = True
+
+
+ALL_CONTROLS = ShownControls()
 
 
 def draw_step_form(
-    step: Step, network: str, dataset: str, widgets: StepWidgets, *, with_formula: bool = True
+    step: Step,
+    network: str,
+    dataset: str,
+    widgets: StepWidgets,
+    shown: ShownControls = ALL_CONTROLS,
 ) -> Step:
     """Draw the widgets of a step.
 
@@ -39,8 +73,8 @@ def draw_step_form(
         Names in ``NETWORKS`` and ``DATASETS``.
     widgets : StepWidgets
         Keys of the widgets.
-    with_formula : bool
-        Whether to show formula and source of the criterion.
+    shown : ShownControls
+        The controls to draw.
 
     Returns
     -------
@@ -50,15 +84,9 @@ def draw_step_form(
     """
     method = registry_select("Method", list(METHODS), widgets.method, METHODS, help=_help(METHODS))
     grouping = _draw_grouping(network, dataset, method, widgets.grouping)
-    criteria = criteria_for(network, method)
-    criterion = registry_select(
-        "Criterion", criteria, widgets.criterion, CRITERIA, help=_help(CRITERIA, criteria)
-    )
-    variant = _draw_variant(method, criterion, widgets.variant)
-    if with_formula:
-        st.caption(f"${CRITERIA[criterion].formula}$ · *{CRITERIA[criterion].source}*")
-    rules = rules_for(method, criterion)
-    rule = registry_select("Rule", rules, widgets.rule, RULES, help=_help(RULES, rules))
+    criterion, variant = _draw_criterion(step, network, method, widgets, shown)
+    rule = _draw_rule(step, method, criterion, widgets, shown)
+    scope = _draw_scope(step, rule, method, widgets, shown)
     edited = replace(
         step,
         method=method,
@@ -66,7 +94,7 @@ def draw_step_form(
         criterion=criterion,
         variant=variant,
         rule=rule,
-        scope=_draw_scope(rule, method, widgets),
+        scope=scope,
     )
     return _without_stale_fields(step, edited)
 
@@ -112,6 +140,31 @@ def _draw_grouping(network: str, dataset: str, method: str, key: str) -> str:
     return select(entry.grouping_label, names, key, format_func=entry.groupings.get)
 
 
+def _draw_criterion(
+    step: Step, network: str, method: str, widgets: StepWidgets, shown: ShownControls
+) -> tuple[str, str]:
+    """Draw the criterion and its variant; a hidden one stays, as far as the method has it."""
+    names = criteria_for(network, method)
+    if not shown.criterion:
+        return (step.criterion, step.variant) if step.criterion in names else (names[0], "")
+    criterion = registry_select(
+        "Criterion", names, widgets.criterion, CRITERIA, help=_help(CRITERIA, names)
+    )
+    variant = _draw_variant(method, criterion, widgets.variant)
+    if shown.formula:
+        st.caption(f"${CRITERIA[criterion].formula}$ · *{CRITERIA[criterion].source}*")
+    return criterion, variant
+
+
+def _draw_rule(
+    step: Step, method: str, criterion: str, widgets: StepWidgets, shown: ShownControls
+) -> str:
+    names = rules_for(method, criterion)
+    if not shown.rule:
+        return step.rule if step.rule in names else names[0]
+    return registry_select("Rule", names, widgets.rule, RULES, help=_help(RULES, names))
+
+
 def _draw_variant(method: str, criterion: str, key: str) -> str:
     names = variants_for(method, criterion)
     if not names:
@@ -119,16 +172,26 @@ def _draw_variant(method: str, criterion: str, key: str) -> str:
     return select("Measure", names, key, format_func=CRITERIA[criterion].variants.get)
 
 
-def _draw_scope(rule: str, method: str, widgets: StepWidgets) -> str:
+def _draw_scope(
+    step: Step, rule: str, method: str, widgets: StepWidgets, shown: ShownControls
+) -> str:
     """Draw the scope; under most rules it matters only whether layers have values of their own."""
     names = scopes_for(rule, method)
+    if not shown.scope:
+        return step.scope if step.scope in names else names[0]
+    if not shown.own_values:
+        names = [name for name in names if name != OWN_VALUES]
     units_compete = bool(RULES[rule].scopes)
     key = widgets.scope if units_compete else widgets.own_values
 
     def label_of(name: str) -> str:
-        return "all alike" if name == "global" and not units_compete else name
+        if name == "global" and not units_compete:
+            return "all alike"
+        return SCOPE_LABELS.get(name, name)
 
-    descriptions = [f"**{name}**: {text}." for name, text in SCOPES.items()]
+    descriptions = []
+    for name, text in SCOPES.items():
+        descriptions.append(f"**{SCOPE_LABELS.get(name, name)}**: {text}.")
     descriptions.append("Most rules compare each score by itself: then layers do not compete.")
     return segments(
         "Scope",

@@ -155,7 +155,7 @@ def _draw_curves(curves: tuple[Curve, ...], axes: Axes) -> None:
         alt=alt_of_tradeoff_curves(curves, labels, x=axes.x, y=axes.y, retrained=axes.retrained),
         **CHART,
     )
-    note = "Click on a point to open its recipe on Explore; of several seeds, the first."
+    note = "Click a point to open its recipe on Explore (with several seeds: the first)."
     if any(len(curve.runs) > 1 for curve in curves):
         note += " The bands are one standard deviation over the seeds."
     if axes.retrained:
@@ -206,7 +206,7 @@ def _draw_published(published: list[PublishedResult]) -> None:
 
 
 def _draw_tables(request: CurveRequest, curves: tuple[Curve, ...]) -> None:
-    st.markdown("##### Mean accuracy of each curve")
+    st.markdown("## Mean accuracy of each curve")
     percent = partial(st.column_config.NumberColumn, format="percent")
     st.dataframe(
         _areas(curves),

@@ -56,7 +56,7 @@ def draw_histogram(pruned: PrunedNetwork, known: KnownAccuracies) -> None:
         session.histogram_of = WEIGHTS if METHODS[method].units_are_weights else SCORES
         session.histogram_method = method
     heading, control = st.columns([3, 2], vertical_alignment="center")
-    heading.markdown("##### Distribution")
+    heading.markdown("## Distribution")
     chosen = segments(
         "Histogram of",
         [WEIGHTS, SCORES],
@@ -159,10 +159,10 @@ def draw_heatmap(pruned: PrunedNetwork) -> None:
         The result of a recipe.
     """
     if pruned.ranking and not METHODS[pruned.recipe.last_step.method].has_weights:
-        st.markdown("##### Score of each pixel")
+        st.markdown("## Score of each pixel")
         _draw_pixel_scores(pruned)
         return
-    st.markdown("##### Share removed of each unit")
+    st.markdown("## Share removed of each unit")
     shares = pruned.removed_share_by_unit
     figure = removal_heatmap(shares, selected_unit())
     _draw_clickable(figure, HEATMAP_CHART, alt_of_removal_heatmap(shares))
@@ -185,9 +185,10 @@ def draw_mask(pruned: PrunedNetwork) -> None:
         The result of a recipe.
     """
     options = _mask_options(pruned)
+    session.default_mask = options.names[options.default]
     has_input = INPUT in options.names
     heading = "Mask of a layer or of the image" if has_input else "Mask of a layer"
-    st.markdown(f"##### {heading}")
+    st.markdown(f"## {heading}")
     name = select(
         "Layer of the mask",
         options.names,

@@ -74,7 +74,7 @@ def draw_curve(
     points : tuple of Evaluation or None
         The result of the task, if it has one.
     """
-    st.markdown("##### Accuracy against sparsity")
+    st.markdown("## Accuracy against sparsity")
     visited = _visited_with(without_value(recipe))
     currents = [] if current is None else [current]
 

@@ -262,8 +262,9 @@ def draw_table(pruned: PrunedNetwork) -> None:
         The result of a recipe.
     """
     table = pruned.layer_table
+    is_refitted = bool((table["sparsity"] < 0).any())
     heading, button = st.columns([8, 3], vertical_alignment="center")
-    heading.markdown("##### Layers")
+    heading.markdown("## Layers")
     button.download_button(
         "Download CSV",
         table.to_csv(index=False),
@@ -290,3 +291,8 @@ def draw_table(pruned: PrunedNetwork) -> None:
             "macs_left": column.NumberColumn("MACs left (masked)", format="localized"),
         },
     )
+    if is_refitted:
+        st.caption(
+            "A layer that was refitted to other inputs has another shape: a negative sparsity "
+            "means more weights than before."
+        )

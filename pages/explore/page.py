@@ -2,9 +2,11 @@
 
 import time
 from dataclasses import replace
+from functools import partial
 
 import streamlit as st
 
+from pages.controls.accuracy_card import draw_accuracy_card
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
@@ -19,6 +21,9 @@ from pages.explore.metrics import (
     is_estimate_ready,
     recovery_task,
 )
+from pages.explore.present import draw_present_button, draw_presentation
+from pages.explore.share import draw_share_button
+from pages.explore.tour import draw_tour, draw_tour_button
 from pages.explore.unit_inspector import draw_unit_inspector
 from pages.state.background_task import draw_task, partial_result, start, wait_for
 from pages.state.messages import render_page, show_pending_message
@@ -30,6 +35,10 @@ from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
 
 RETRAIN = "pages/retrain/page.py"
+PURPOSE = (
+    "See a neural network being pruned: drag the threshold in the histogram, or move the slider, "
+    "and watch accuracy, weights and masks follow."
+)
 ALONE_AFTER_S = 0.35
 DEBOUNCE_S = 0.15
 RECOVERY_PATIENCE_S = 0.05  # for a recovery that is known
@@ -40,7 +49,11 @@ def page() -> None:
     set_active_work(ACCURACY_TASK, RECOVERY_TASK, "curve", "scores")
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
-    st.title("Explore")
+    if session.presenting:
+        _draw_presentation(sidebar, unscored)
+        return
+    _draw_heading()
+    draw_tour()
     show_pending_message()
     if sidebar is None:
         return
@@ -123,6 +136,52 @@ def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
         draw_current(result or partial_result(task))
     draw_unit_inspector(pruned)
     draw_table(pruned)
+
+
+def _draw_heading() -> None:
+    heading, actions = st.columns([1, 2], vertical_alignment="center")
+    heading.title("Explore")
+    with actions.container(horizontal=True, horizontal_alignment="right"):
+        draw_tour_button()
+        draw_present_button()
+        draw_share_button()
+    st.caption(PURPOSE)
+
+
+def _draw_presentation(sidebar: Sidebar | None, unscored: Recipe | None) -> None:
+    """Draw the page for a projector."""
+    show_pending_message()
+    if sidebar is None or unscored is not None:
+        if unscored is not None:
+            draw_scoring(unscored)
+        return
+    cancel_scoring()
+    debounce()
+    pruned = prune(sidebar.recipe)
+    recovery = recovery_task(pruned)
+    task = recovery or accuracy_task(pruned)
+    start(task)
+    curve = curve_task(pruned.recipe)
+    points = None if curve is None else wait_for(curve)
+    result = wait_for(task, None, enough=is_estimate_ready)
+    if result is not None:
+        remember_visited(result)
+
+    def draw_accuracy() -> None:
+        if result is not None:
+            draw_accuracy_card(result)
+        else:
+            draw_task(
+                replace(task, draw_partial=draw_accuracy_card, draw_result=draw_accuracy_card)
+            )
+
+    pictures = {
+        "Distribution": partial(draw_histogram, pruned, known_accuracies(pruned.recipe, points)),
+        "Curve": partial(draw_curve, pruned.recipe, result or partial_result(task), curve, points),
+        "Heatmap": partial(draw_heatmap, pruned),
+        "Mask": partial(draw_mask, pruned),
+    }
+    draw_presentation(pruned.recipe, draw_accuracy, pictures)
 
 
 def debounce() -> None:

@@ -70,16 +70,16 @@ def page() -> None:
     left, right = st.columns([3, 2], gap="large")
     with left:
         _draw_terms()
-        st.markdown("##### Rules")
+        st.markdown("## Rules")
         for rule in RULES.values():
             _draw_formula(rule)
         _draw_scopes_and_methods()
-        st.markdown("##### Recoveries, without training")
+        st.markdown("## Recoveries, without training")
         for recovery in RECOVERIES.values():
             _draw_formula(recovery)
         _draw_schedules()
     with right:
-        st.markdown("##### Criteria")
+        st.markdown("## Criteria")
         for criterion in CRITERIA.values():
             methods = [METHODS[name].label.lower() for name in criterion.applies_to]
             _draw_formula(criterion, f" For {', '.join(methods)}.")
@@ -100,14 +100,14 @@ def _draw_formula(entry: Rule | Criterion | Recovery, note: str = "") -> None:
 
 
 def _draw_scopes_and_methods() -> None:
-    st.markdown("##### Scopes and methods")
+    st.markdown("## Scopes and methods")
     entries = [f"**{name}**: {text}." for name, text in SCOPES.items()]
     entries += [f"**{method.label}**: {method.help}" for method in METHODS.values()]
     st.markdown("\n\n".join(entries))
 
 
 def _draw_schedules() -> None:
-    st.markdown("##### Schedules of retraining")
+    st.markdown("## Schedules of retraining")
     entries = []
     for schedule in SCHEDULES.values():
         entries.append(f"**{schedule.label}**: {schedule.help} *{schedule.source}.*")
@@ -119,7 +119,7 @@ def _draw_reference_table() -> None:
     table = pd.DataFrame(read_table().values())
     if table.empty:
         return
-    st.markdown("##### Every criterion, without retraining")
+    st.markdown("## Every criterion, without retraining")
     table = table.astype({"share": float, "accuracy": float})
     registries: dict[str, Mapping[str, Any]] = {
         "network": NETWORKS,
@@ -146,7 +146,7 @@ def _draw_reference_table() -> None:
 
 
 def _draw_networks() -> None:
-    st.markdown("##### Networks")
+    st.markdown("## Networks")
     try:
         rows = [_network_row(checkpoints.card(*pair)) for pair in checkpoints.shipped()]
     except PrunescopeError as error:
@@ -180,7 +180,7 @@ def _network_row(card: Card) -> dict[str, str | int | float]:
 
 
 def _draw_datasets() -> None:
-    st.markdown("##### Data")
+    st.markdown("## Data")
     count = partial(st.column_config.NumberColumn, format="localized")
     st.dataframe(
         pd.DataFrame([_dataset_row(dataset) for dataset in DATASETS.values()]),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from pages.controls.sidebar import draw_recipe
+from pages.controls.step_form import ShownControls
 from pages.sensitivity import planner
 from pages.sensitivity.planner import draw_max_loss, draw_plan, plan_task
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
@@ -25,6 +26,8 @@ from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 
 TASK = "scan"
+SHOWN = ShownControls(rule=False, scope=False, layers=False)
+"""Every layer is pruned alone, by a share of its units."""
 COARSE_PRECISION = 0.02  # of the scan of a slow network
 SLOW_VALIDATION_IMAGES = 1000
 MAX_NAMED_LAYERS = 12
@@ -35,7 +38,7 @@ def page() -> None:
     set_active_work(TASK, planner.TASK)
     st.title("Sensitivity")
     follow_opened_recipe()
-    recipe = draw_recipe(view=(SessionState.lose.key,))
+    recipe = draw_recipe((SessionState.lose.key,), SHOWN)
     show_pending_message()
     if recipe is None:
         return
@@ -85,8 +88,7 @@ def _draw_description(recipe: Recipe, precision: float | None) -> None:
         images = f"the first validation images, until it is known to ± {100 * precision:g} points."
     text = (
         f"{network.label} on {dataset.label}: each row is one layer that alone loses its {unit}s, "
-        f"lowest scores first. Accuracy on {images} The rule, the scope and the layers of the "
-        "sidebar make no difference here."
+        f"lowest scores first, and the points of accuracy that this costs. Accuracy on {images}"
     )
     if recipe.previous_steps:
         text += " *Dense* is the network after the previous steps."

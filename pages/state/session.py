@@ -153,6 +153,14 @@ class SessionState:
     calibration: Field[int | None] = optional()
     seed: Field[int | None] = optional()
 
+    # Explore
+    tour: Field[int] = Field(int)
+    """Stop of the guided tour, from 1; 0 without a tour."""
+    presenting: Field[bool] = Field(bool)
+    """Whether the page is drawn for a projector."""
+    picture: Field[str | None] = optional()
+    """Picture of the presentation."""
+
     # Widgets of Explore
     histogram: Field[str | None] = optional()
     histogram_of: Field[str | None] = optional()
@@ -160,6 +168,8 @@ class SessionState:
     """Method for which ``histogram_of`` was chosen."""
     log: Field[bool] = Field(bool)
     mask: Field[str | None] = optional()
+    default_mask: Field[str | None] = optional()
+    """Mask that is shown without a choice; a link does not carry it."""
     why: Field[bool] = Field(bool)
     clicked: Field[tuple[str, int] | None] = optional()
     """Layer and output unit of the last click in a figure."""

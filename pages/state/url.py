@@ -42,7 +42,8 @@ EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
 SHIPPED = "shipped"
 """Option of the checkpoint widget that stands for the network that comes with the program."""
-EXPLORE_VIEW = ("histogram", "mask", "log")
+EXPLORE_VIEW = ("histogram", "mask", "log", "tour", "presenting")
+MAX_TOUR = 10
 MAX_LOSS = 50.0
 """Points of validation accuracy that a plan of Sensitivity may lose."""
 
@@ -133,11 +134,27 @@ def _format_histogram(state: SessionState) -> str | None:
 
 def _format_mask(state: SessionState) -> str | None:
     assert state.recipe is not None
-    return state.mask if state.mask in _masks(state.recipe) else None
+    is_valid = state.mask in _masks(state.recipe)
+    return state.mask if is_valid and state.mask != state.default_mask else None
 
 
 def _format_log(state: SessionState) -> str | None:
     return "True" if state.log else None
+
+
+def _parse_tour(text: str) -> int:
+    stop = parse_int("tour", text)
+    if not 0 <= stop <= MAX_TOUR:
+        raise ValueError(f"tour must be a stop from 1 to {MAX_TOUR}, not {text[:MAX_QUOTED]}")
+    return stop
+
+
+def _format_tour(state: SessionState) -> str | None:
+    return str(state.tour) if state.tour else None
+
+
+def _format_presenting(state: SessionState) -> str | None:
+    return "True" if state.presenting else None
 
 
 def _parse_max_loss(text: str) -> float:
@@ -167,6 +184,8 @@ VIEW_FIELDS = {
     ),
     "mask": QueryField("mask", partial(_parse_layer, "mask", _masks), _format_mask),
     "log": QueryField("log", partial(parse_flag, "log"), _format_log),
+    "tour": QueryField("tour", _parse_tour, _format_tour),
+    "presenting": QueryField("present", partial(parse_flag, "present"), _format_presenting),
     "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
     "selected_run": QueryField("run", _parse_run, _format_run),
 }

@@ -87,7 +87,7 @@ def removal_heatmap(
         size=14,
     )
     x_axis = {
-        "title": "output units of the layer, first to last",
+        "title": f"output units, first to last (averaged where a layer has more than {COLUMNS})",
         "showticklabels": False,
         "ticks": "",
         "showgrid": False,

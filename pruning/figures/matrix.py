@@ -72,7 +72,7 @@ def matrix(
 
 
 def _cell_texts(row: np.ndarray) -> list[str]:
-    return [EMPTY if np.isnan(value) else f"{value:.2f}" for value in row]
+    return [EMPTY if np.isnan(value) else f"{round(float(value), 2) + 0.0:.2f}" for value in row]
 
 
 def alt_of_matrix(table: pd.DataFrame, quantity: str) -> str:

@@ -30,9 +30,9 @@ def sensitivity_curves(scan: SensitivityScan) -> PlainFigure:
     Returns
     -------
     PlainFigure
-        The colours run from the first layer (blue) to the classifier (yellow).
+        The colours run from the first layer (violet) to the classifier (green).
     """
-    positions = np.linspace(0.25, 0.95, len(scan.layers))
+    positions = np.linspace(0.1, 0.8, len(scan.layers))
     colours = plotly.colors.sample_colorscale("Viridis", list(positions))
     units = METHODS[scan.recipe.last_step.method].label.lower()
     traces: list[Trace] = []

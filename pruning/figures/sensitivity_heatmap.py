@@ -1,5 +1,6 @@
-"""Accuracy when one layer alone is pruned, as a table of layers and sparsities."""
+"""Points lost when one layer alone is pruned, as a table of layers and sparsities."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -7,9 +8,9 @@ import numpy as np
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.sensitivity import SensitivityScan
 from pruning.figures.parts import (
+    AMOUNTS,
     COLOUR_BAR_MARGIN,
     HIGHLIGHT,
-    SHARE_SCALE,
     Trace,
     colour_bar,
     label_margin,
@@ -19,6 +20,10 @@ from pruning.figures.parts import (
 from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.sensitivity_curves import describe_scan, removed_units_title
 from pruning.methods.units import METHODS
+
+LEAST_LOSS, MOST_LOSS = 0.05, 100.0
+"""Ends of the colour scale, in percentage points; less than 0.05 points are drawn as 0.05."""
+SHOWN_LOSSES = (0.1, 1, 10, 100)
 
 
 def sensitivity_heatmap(
@@ -36,33 +41,50 @@ def sensitivity_heatmap(
     Returns
     -------
     PlainFigure
-        Validation accuracy in percent is written into the cells.
+        The points of validation accuracy that are lost are written into the cells, and coloured
+        on a logarithmic scale, where 0.1, 1 and 10 points differ; yellow is much, as in every
+        figure of what is removed.
     """
-    values = scan.accuracies.to_numpy(np.float32)
+    losses = _points_lost(scan)
     units = METHODS[scan.recipe.last_step.method].label.lower()
     picture = {
         "type": "heatmap",
-        "z": values,
+        "z": np.log10(np.maximum(losses, LEAST_LOSS)).astype(np.float32),
         "x": [_level_label(level) for level in scan.levels],
         "y": list(scan.layers),
-        **SHARE_SCALE,
+        "colorscale": AMOUNTS,
+        "zmin": math.log10(LEAST_LOSS),
+        "zmax": math.log10(MOST_LOSS),
         "xgap": 1,
         "ygap": 1,
         "texttemplate": "%{text}",
-        "textfont": {"size": 10},
-        "text": [_cell_texts(row) for row in values],
+        "textfont": {"size": 11},
+        "text": [_cell_texts(row) for row in losses],
         "customdata": [_hover_texts(row) for row in scan.evaluations],
-        "colorbar": colour_bar("validation accuracy", tickformat=".0%"),
+        "colorbar": colour_bar(
+            "points lost (validation)",
+            tickvals=[math.log10(loss) for loss in SHOWN_LOSSES],
+            ticktext=[f"{loss:g}" for loss in SHOWN_LOSSES],
+        ),
         "hovertemplate": f"%{{y}}, %{{x}} of {units} removed: %{{customdata}}<extra></extra>",
     }
     figure_layout = layout(
         x={"title": removed_units_title(scan), "type": "category", "showgrid": False},
         y=layer_axis(),
-        height=max(320, 90 + 20 * len(scan.layers)),
+        height=max(320, 100 + 20 * len(scan.layers)),
         left=label_margin(scan.layers),
         right=COLOUR_BAR_MARGIN,
+        bottom=62,
     )
     return PlainFigure([picture, _marks(scan, planned or {})], figure_layout)
+
+
+def _points_lost(scan: SensitivityScan) -> np.ndarray:
+    """Dense accuracy minus accuracy, in percentage points, NaN where it is not known."""
+    accuracies = scan.accuracies.to_numpy(float)
+    if scan.dense is None:
+        return np.full_like(accuracies, np.nan)
+    return 100 * (scan.dense.accuracy.value - accuracies)
 
 
 def _level_label(level: float) -> str:
@@ -70,7 +92,7 @@ def _level_label(level: float) -> str:
 
 
 def _cell_texts(row: np.ndarray) -> list[str]:
-    return ["" if np.isnan(value) else f"{100 * value:.0f}" for value in row]
+    return ["" if np.isnan(loss) else f"{round(float(loss), 1) + 0.0:.1f}" for loss in row]
 
 
 def _hover_texts(row: Sequence[Evaluation | None]) -> list[str]:
@@ -97,7 +119,7 @@ def _marks(scan: SensitivityScan, planned: Mapping[str, float]) -> Trace:
         "x": [_level_label(level) for level in marked.values()],
         "y": list(marked),
         "hoverinfo": "skip",
-        "marker": {"symbol": "square-open", "size": 16, "color": HIGHLIGHT, "line": outline},
+        "marker": {"symbol": "square-open", "size": 24, "color": HIGHLIGHT, "line": outline},
         "showlegend": False,
     }
 

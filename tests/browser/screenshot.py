@@ -26,8 +26,6 @@ def main(path: Path) -> None:
         page = browser.new_page(viewport=SIZE)
         page.goto(f"{address}/?network=lenet5&dataset={dataset}&sparsity=0.5")
         settle(page)
-        page.get_by_role("button", name="Compute the curve").click()
-        page.get_by_role("button", name="Compute the curve").wait_for(state="detached")
         page.get_by_role("button", name="Cancel").wait_for(
             state="detached", timeout=CURVE_TIMEOUT_MS
         )

@@ -144,6 +144,19 @@ def test_no_path_leads_out_of_a_route(address, route, path):
     assert b"root:" not in response.content
 
 
+@pytest.mark.parametrize("path", ["/etc/passwd", "/a/b/c", "/compare/x"])
+def test_a_nested_path_is_answered_with_a_page(address, path):
+    answer = request(address, "GET", path, headers={"Accept": "text/html,*/*"})
+    assert answer.status == 404
+    assert b"There is no such page" in answer.content and b'href="/"' in answer.content
+
+
+@pytest.mark.parametrize("path", ["/", "/compare", "/about"])
+def test_pages_are_answered_by_streamlit(address, path):
+    answer = request(address, "GET", path, headers={"Accept": "text/html,*/*"})
+    assert answer.status == 200 and b"<title>Streamlit</title>" in answer.content
+
+
 def test_a_page_without_an_uploader_takes_no_file(address):
     [server, *others] = server_processes(address)
 

@@ -42,6 +42,16 @@ def run_until(at: AppTest, condition) -> AppTest:
     return at
 
 
+def button(at, label: str):
+    return next(button for button in at.main.button if button.label == label)
+
+
+def work_buttons(at: AppTest) -> list[str]:
+    """Labels of the buttons in the page, without those of its heading."""
+    heading = ("Guided tour", "Present", "Share")
+    return [button.label for button in at.main.button if button.label not in heading]
+
+
 def numbers(at: AppTest) -> dict[str, str]:
     """Return the metrics of the page, by label."""
     assert not at.exception

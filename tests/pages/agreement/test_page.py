@@ -80,3 +80,11 @@ def test_a_bad_link_is_reported_on_this_page():
 def test_unknown_keys_of_a_link_are_named():
     at = opened_page("agreement", **LENET5, sparsity="0.5", speed="fast")
     assert "without a meaning here, which are ignored: speed" in warning(at)
+
+
+def test_controls_that_make_no_difference_are_not_drawn():
+    at = opened_page("agreement", **LENET5, method="weight", sparsity="0.5")
+    labels = [each.label for each in at.sidebar.selectbox]
+    assert "Method" in labels and not {"Criterion", "Rule", "Recovery"} & set(labels)
+    [scope] = at.sidebar.button_group
+    assert scope.label == "Scope" and len(scope.options) == 3  # none of its own for each layer

@@ -9,7 +9,7 @@ from pages.controls import scoring
 from pruning.engine import apply_step
 from pruning.methods.criteria import CRITERIA
 from pruning.runtime.errors import PrunescopeError
-from tests.pages.common import numbers, opened, plain, run_until, settled
+from tests.pages.common import numbers, opened, plain, run_until, settled, work_buttons
 
 pytestmark = pytest.mark.usefixtures("no_downloads")
 
@@ -50,7 +50,7 @@ def test_scoring_can_be_cancelled_and_taken_up_again(endless, monkeypatch):
     assert not at.sidebar.slider
     at.main.button(key="cancel scores").click().run()
     assert not at.exception
-    assert [button.label for button in at.main.button] == ["Score them"]
+    assert work_buttons(at) == ["Score them"]
     choose_criterion(at, "magnitude")
     assert numbers(at) == before
     monkeypatch.undo()
@@ -73,7 +73,7 @@ def test_scores_that_fail_are_a_message_and_not_a_crash(monkeypatch):
     run_until(at, lambda: at.warning)
     assert not at.exception
     assert "The scores could not be computed: the images are missing" in plain(at.warning[0])
-    assert [button.label for button in at.main.button] == ["Score them"]
+    assert work_buttons(at) == ["Score them"]
     choose_criterion(at, "magnitude")
     assert numbers(at)["Sparsity"]
 

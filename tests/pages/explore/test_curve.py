@@ -7,15 +7,20 @@ import pytest
 from pages.explore import curve
 from pruning.engine.evaluate import EvaluationProgress
 from pruning.models import checkpoints
-from tests.pages.common import charts, evaluated, numbers, opened, run_until, trace
+from tests.pages.common import (
+    button,
+    charts,
+    evaluated,
+    numbers,
+    opened,
+    run_until,
+    trace,
+    work_buttons,
+)
 
 LENET = {"network": "lenet300", "dataset": "digits"}
 
 pytestmark = pytest.mark.usefixtures("no_downloads")
-
-
-def button(at, label: str):
-    return next(button for button in at.main.button if button.label == label)
 
 
 def has_curve(at) -> bool:
@@ -33,7 +38,7 @@ def test_settings_visited_are_points_of_the_curve():
 
 def test_the_curve_begins_by_itself():
     at = opened(**LENET, scope="layer", sparsity="0.5")
-    run_until(at, lambda: has_curve(at) and not at.main.button)
+    run_until(at, lambda: has_curve(at) and not work_buttons(at))
     assert any("settings, each measured on all" in text.value for text in at.main.caption)
     assert not at.exception
     line = trace(at, "curve")
@@ -45,14 +50,14 @@ def test_the_curve_begins_by_itself():
 def test_the_curve_of_a_recipe_with_recovery_is_computed_on_request():
     at = opened(**LENET, sparsity="0.5", recovery="reconstruct")
     button(at, "Compute the curve").click().run()
-    run_until(at, lambda: has_curve(at) and not at.main.button)
+    run_until(at, lambda: has_curve(at) and not work_buttons(at))
     assert not at.exception
 
 
 def test_values_of_single_layers_have_no_curve():
     at = opened(**LENET, scope="custom", sparsity="0.5")
     assert any("needs one value for all layers" in text.value for text in at.main.caption)
-    assert not at.main.button
+    assert not work_buttons(at)
     assert trace(at, "visited")["x"]
 
 
@@ -74,5 +79,5 @@ def test_every_shipped_network_opens_and_its_curve_can_be_cancelled(network, dat
     assert not at.error
     button(at, "Cancel").click().run()
     assert numbers(at)["Sparsity"] == "90.00%"
-    assert "Compute the curve" in [button.label for button in at.main.button]
+    assert "Compute the curve" in work_buttons(at)
     assert has_curve(at)  # the points so far

@@ -153,3 +153,11 @@ def test_a_torchvision_that_does_not_fit_is_one_sentence(monkeypatch):
     assert not at.exception
     assert "do not work together" in at.error[0].value
     assert not at.metric
+
+
+def test_the_default_mask_is_not_in_the_link():
+    at = opened(**LENET, sparsity="0.5").run()
+    assert "mask" not in dict(at.query_params)
+    layers = at.main.selectbox(key="mask").options
+    at.main.selectbox(key="mask").set_value(layers[1]).run()
+    assert dict(at.query_params)["mask"] == layers[1]

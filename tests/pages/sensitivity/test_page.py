@@ -28,3 +28,10 @@ def test_a_scan_needs_layers():
     assert "layer by layer" in at.info[0].value
     assert "choose weights, filters or neurons." in at.info[0].value
     assert not charts(at)
+
+
+def test_controls_that_make_no_difference_are_not_drawn():
+    at = opened_page("sensitivity", **LENET5)
+    labels = [each.label for each in [*at.sidebar.selectbox, *at.sidebar.button_group]]
+    assert "Criterion" in labels
+    assert not {"Rule", "Scope"} & set(labels)

@@ -1,8 +1,11 @@
+import math
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from pruning.figures import parts
+from pruning.figures import sensitivity_heatmap as sensitivity_heatmap_module
 from pruning.figures.sensitivity_heatmap import alt_of_sensitivity_heatmap, sensitivity_heatmap
 from tests.pruning.figures.common import titles
 
@@ -13,13 +16,25 @@ def test_unknown_evaluations_are_empty_cells(running_scan):
     assert np.isnan(picture.z[1]).all() and picture.text[1][0] == ""
     assert picture.customdata[1][0] == "not computed yet"
     assert picture.customdata[0][0].endswith(" images")
-    accuracy = running_scan.evaluations[0][0].accuracy.value
-    assert picture.z[0, 0] == np.float32(accuracy)
-    assert picture.text[0][0] == f"{100 * np.float32(accuracy):.0f}"
+    dense, accuracy = running_scan.dense.accuracy, running_scan.evaluations[0][2].accuracy
+    lost = 100 * (dense.value - accuracy.value)
+    assert lost > 0.05
+    assert picture.z[0, 2] == pytest.approx(math.log10(lost), rel=1e-5)
+    assert picture.text[0][2] == f"{lost:.1f}"
     assert list(marks.x) == ["60%"] and list(marks.y) == ["fc1"]
     assert marks.marker.color == parts.HIGHLIGHT
     assert titles(figure) == ("weights removed from one layer", "layer")
     assert len(sensitivity_heatmap(running_scan).data[1].x) == 0
+
+
+def test_nothing_is_lost_before_the_dense_accuracy_is_known(running_scan):
+    picture = sensitivity_heatmap(replace(running_scan, dense=None)).data[0]
+    assert np.isnan(picture.z).all() and set(picture.text[0]) == {""}
+
+
+def test_small_losses_differ_and_gains_have_a_sign():
+    texts = sensitivity_heatmap_module._cell_texts(np.array([-0.12, -0.04, 0.04, 0.1, 10.0]))
+    assert texts == ["-0.1", "0.0", "0.0", "0.1", "10.0"]
 
 
 def test_the_nearest_level_of_a_plan_is_marked(running_scan):

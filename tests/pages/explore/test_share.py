@@ -1,0 +1,13 @@
+from urllib.parse import parse_qs, urlsplit
+
+from tests.pages.common import button, opened
+
+
+def test_the_link_and_its_code_are_shown_on_request():
+    at = opened(network="lenet5", dataset="digits", sparsity="0.37")
+    assert not at.code
+    button(at, "Share").click().run()
+    assert not at.exception
+    [code] = at.code
+    query = parse_qs(urlsplit(code.value).query)
+    assert query["sparsity"] == ["0.37"] and query["network"] == ["lenet5"]
