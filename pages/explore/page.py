@@ -50,7 +50,7 @@ def page() -> None:
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
     if session.presenting:
-        _draw_presentation(sidebar, unscored)
+        _await_and_present(sidebar, unscored)
         return
     _draw_heading()
     draw_tour()
@@ -148,7 +148,7 @@ def _draw_heading() -> None:
     st.caption(PURPOSE)
 
 
-def _draw_presentation(sidebar: Sidebar | None, unscored: Recipe | None) -> None:
+def _await_and_present(sidebar: Sidebar | None, unscored: Recipe | None) -> None:
     """Draw the page for a projector."""
     show_pending_message()
     if sidebar is None or unscored is not None:

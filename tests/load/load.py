@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 import psutil
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import WebSocketException
 
 from pruning.engine import store
 from tests.benchmarks.memory import resident_megabytes, server_processes
@@ -120,7 +120,7 @@ async def visit_all(
             visitors.append(visitor)
             try:
                 await visitor.visit(min(leave, end), *pauses, drops=leave < end)
-            except (ConnectionClosed, OSError) as error:
+            except (WebSocketException, EOFError, OSError) as error:
                 if not options.soak:  # where the server is killed in the middle
                     visitor.errors.append(f"{type(error).__name__}: {error}")
                     return
