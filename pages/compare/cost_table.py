@@ -38,7 +38,9 @@ def draw_cost_report(
             "logits."
         )
         return
-    st.dataframe(_table(labels, reports), hide_index=True)
+    table = _table(labels, reports)
+    widths = {name: st.column_config.TextColumn(name, width="medium") for name in table.columns}
+    st.dataframe(table, hide_index=True, column_config=widths)
     st.caption(
         "Masked: what the masks keep, as on Explore. Removed: the compact network that was built. "
         "The effective counts above are those of the removed network without its remaining zeros."

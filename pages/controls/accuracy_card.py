@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from pages.state.widgets import NEUTRAL_DELTA
+from pages.state.widgets import DEFINITION, NEUTRAL_DELTA
 from pruning.engine.evaluation import Evaluation
 from pruning.inference.accuracy import Accuracy
 from pruning.inference.paired_test import PairedTest
@@ -34,7 +34,9 @@ def draw_accuracy_card(evaluation: Evaluation, label: str = "Test accuracy") -> 
         change = f"{points:+.2f} points against {start}"
     else:
         change = _count_text(test, start)
-    st.metric(label, value_text(accuracy), change, help=_help_text(evaluation), **options)
+    st.metric(
+        label, value_text(accuracy), change, help=f"{_help_text(evaluation)}{DEFINITION}", **options
+    )
     if accuracy.complete:
         st.caption("" if test is None else _evidence_text(test))
     else:

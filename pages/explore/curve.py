@@ -100,7 +100,10 @@ def _curve_text(points: CurvePoints | None) -> str:
         return "A curve needs one value for all layers: choose another scope."
     accuracy = points[0].accuracy
     images = f"all {accuracy.images:,}" if accuracy.complete else f"the first {accuracy.images:,}"
-    return f"{len(points)} settings, each measured on {images} test images."
+    text = f"{len(points)} settings, each measured on {images} test images"
+    if not accuracy.complete:
+        return f"{text}: they may be easier or harder than all."
+    return f"{text}."
 
 
 def _visited_with(family: Recipe) -> list[Evaluation]:

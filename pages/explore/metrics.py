@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.controls.accuracy_card import draw_accuracy_card, interval_text, value_text
 from pages.state.background_task import Task, TaskProgress
-from pages.state.widgets import NEUTRAL_DELTA
+from pages.state.widgets import DEFINITION, NEUTRAL_DELTA
 from pruning.cost.macs import Cost, CostByLayer
 from pruning.engine.evaluate import EvaluationProgress, evaluate_with_dense
 from pruning.engine.evaluation import Evaluation
@@ -180,7 +180,7 @@ def _draw_sparsity(pruned: PrunedNetwork) -> None:
         f"of the {weights:,} prunable weights",
         **NEUTRAL_DELTA,
         help=f"Removed / all {weights:,} prunable weights, as achieved: weights of convolution "
-        "and linear layers, without biases and batch norm.",
+        f"and linear layers, without biases and batch norm.{DEFINITION}",
     )
 
 
@@ -226,7 +226,7 @@ def _draw_macs(pruned: PrunedNetwork) -> None:
 def _draw_count(label: str, masked: str, note: str, effective: str, help_text: str) -> None:
     """Draw a count of what the masks keep, and the effective count below; a caption can wrap."""
     with st.container(gap="xsmall"):
-        st.metric(label, masked, note, **NEUTRAL_DELTA, help=help_text)
+        st.metric(label, masked, note, **NEUTRAL_DELTA, help=f"{help_text}{DEFINITION}")
         st.caption(f"effective {effective}")
 
 
@@ -280,7 +280,7 @@ def draw_table(pruned: PrunedNetwork) -> None:
         hide_index=True,
         placeholder="–",  # noqa: RUF001
         column_config={
-            "name": column.TextColumn("layer", width="medium"),
+            "name": column.TextColumn("layer", width="small"),
             "sparsity": column.ProgressColumn(
                 "sparsity", format="percent", min_value=0, max_value=1
             ),

@@ -29,7 +29,12 @@ TERMS = {
     "whole network even if only some layers take part.",
     "Test accuracy": "Correct / total on the full test set. For a slow network, an estimate from "
     "the first 1,000 test images with its 95% interval (Wilson) is shown first, while the other "
-    "images are classified.",
+    "images are classified. Of all images, too, the accuracy has such an interval: it says what "
+    "other test images of the same kind would give.",
+    "Evidence of a difference": "Two networks are compared on the same images: of those that only "
+    "one of them classifies correctly, how many are lost by pruning, and how many gained? If "
+    "pruning changed nothing, each would be as likely lost as gained (exact test of McNemar 1947). "
+    "A change has a colour only if p is below 0.05; one image of 10,000 is no evidence.",
     "Compression": "All parameters / parameters left, masked or effective. It counts numbers, not "
     "bytes: the file of a masked network is smaller only if zeros are encoded compactly.",
     "Effective": "Parameters and MACs without the weights connected to a channel whose output is "

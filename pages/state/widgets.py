@@ -13,6 +13,8 @@ CHART: dict[str, Any] = {"config": {"displaylogo": False}}
 """Options of every chart."""
 NEUTRAL_DELTA: dict[str, Any] = {"delta_color": "off", "delta_arrow": "off"}
 """Options of a metric whose delta is neither good nor bad."""
+DEFINITION = " [Definition](about)"
+"""End of the help of a number: a link to the page that defines it."""
 
 
 def persistent(key: str) -> dict[str, Any]:
