@@ -1,5 +1,6 @@
 """The link of the page, to copy and as a QR code."""
 
+import io
 from urllib.parse import urlencode
 
 import segno
@@ -20,9 +21,9 @@ def _draw_dialog() -> None:
     link = current_link()
     st.caption("This address opens the same state:")
     st.code(link, language=None, wrap_lines=True)
-    code = segno.make(link, micro=False)
-    svg = code.svg_inline(scale=SCALE, border=BORDER, dark="#000", light="#fff")
-    st.html(f"<div role='img' aria-label='QR code of the address'>{svg}</div>")
+    picture = io.BytesIO()
+    segno.make(link, micro=False).save(picture, "png", scale=SCALE, border=BORDER)
+    st.image(picture, alt="QR code of the address")
 
 
 def current_link() -> str:
@@ -33,5 +34,5 @@ def current_link() -> str:
     str
         The address that the browser has opened, with the present query.
     """
-    address = (st.context.url or "").partition("?")[0]
-    return f"{address}?{urlencode(st.query_params.to_dict())}"
+    address = (st.context.url or "").partition("?")[0].rstrip("/")
+    return f"{address}/?{urlencode(st.query_params.to_dict())}"

@@ -283,6 +283,8 @@ def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
     page.get_by_text("Accuracy against sparsity").wait_for(timeout=30_000)
     settle(page)
     assert number(page, "Sparsity") == "60.00%" and "sparsity=0.6" in page.url
+    page.go_back()
+    page.wait_for_url("**/curves?*")  # with one press
 
 
 def test_no_error_message_on_any_change_of_page(visit):
