@@ -13,7 +13,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket
 from streamlit import config, runtime
 
-from pruning.runtime.connection_limits import BROWSER_COOKIE, CONNECTIONS, LOCAL_HOSTS, Pace
+from pruning.runtime.connection_limits import (
+    BROWSER_COOKIE,
+    CONNECTIONS,
+    LOCAL_HOSTS,
+    Pace,
+    browser_name,
+)
 from pruning.runtime.upload_limits import UPLOADS
 
 APP = Path(__file__).with_name("app.py")
@@ -73,7 +79,7 @@ class RequestLimits:
 
     async def _connect(self, scope: Scope, receive: Receive, send: Send) -> None:
         websocket = WebSocket(scope, receive, send)
-        browser = websocket.cookies.get(BROWSER_COOKIE, "")
+        browser = browser_name(websocket.cookies.get(BROWSER_COOKIE, ""))
         address = _address(scope)
         pace = CONNECTIONS.open(browser, address)
         if pace is None:

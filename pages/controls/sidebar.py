@@ -192,6 +192,8 @@ def _draw_form(shown_recipe: Recipe, shown: ShownControls = ALL_CONTROLS) -> _Fo
     if layers is not None:
         with layers:
             base = base.with_last_step(layers=_draw_layers(base))
+    elif before.last_step.has_same_scores(base.last_step):
+        base = base.with_last_step(layers=before.last_step.layers)
     return _Form(recipe, active, chosen, base, amount, summary)
 
 

@@ -179,7 +179,7 @@ def _draw_scope(
     names = scopes_for(rule, method)
     if not shown.scope:
         return step.scope if step.scope in names else names[0]
-    if not shown.own_values:
+    if not shown.own_values and step.scope != OWN_VALUES:
         names = [name for name in names if name != OWN_VALUES]
     units_compete = bool(RULES[rule].scopes)
     key = widgets.scope if units_compete else widgets.own_values

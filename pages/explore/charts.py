@@ -12,7 +12,7 @@ from pages.controls.amount import scores_are_weights
 from pages.explore.live_threshold import can_be_dragged, draw_live_threshold
 from pages.explore.unit_inspector import selected_unit, take_click
 from pages.state.session import SessionState, session
-from pages.state.url import ALL_LAYERS
+from pages.state.url import ALL_LAYERS, put_recipe_link
 from pages.state.widgets import CHART, persistent, segments, select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
@@ -196,6 +196,7 @@ def draw_mask(pruned: PrunedNetwork) -> None:
         label_visibility="collapsed",
         default=options.default,
     )
+    put_recipe_link(pruned.recipe)  # which may have been written with another default
     if name == INPUT:
         _draw_image_mask(pruned)
     else:

@@ -177,7 +177,7 @@ def _draw_sparsity(pruned: PrunedNetwork) -> None:
     st.metric(
         "Sparsity",
         f"{pruned.sparsity:.2%}",
-        f"of the {weights:,} prunable weights",
+        f"of {weights:,} prunable weights",
         **NEUTRAL_DELTA,
         help=f"Removed / all {weights:,} prunable weights, as achieved: weights of convolution "
         f"and linear layers, without biases and batch norm.{DEFINITION}",

@@ -171,9 +171,7 @@ def _await_and_present(sidebar: Sidebar | None, unscored: Recipe | None) -> None
         if result is not None:
             draw_accuracy_card(result)
         else:
-            draw_task(
-                replace(task, draw_partial=draw_accuracy_card, draw_result=draw_accuracy_card)
-            )
+            draw_task(replace(task, draw_partial=draw_accuracy_card))
 
     pictures = {
         "Distribution": partial(draw_histogram, pruned, known_accuracies(pruned.recipe, points)),

@@ -65,13 +65,15 @@ def _draw_step_buttons(recipe: Recipe) -> None:
         for index, (label, key) in enumerate(STEP_KEYS.items()):
             change = float(label.rstrip("%")) / 100
             columns[index % 2].button(
-                label, shortcut=key, on_click=_move, args=[recipe, change], width="stretch"
+                label, shortcut=key, on_click=_move, args=[change], width="stretch"
             )
     st.button("Leave", shortcut="Esc", on_click=_set, args=[False])
 
 
-def _move(recipe: Recipe, change: float) -> None:
-    """Move the value, in a callback."""
+def _move(change: float) -> None:
+    """Move the value, in a callback: from the last one, which may not have been drawn yet."""
+    recipe = session.recipe
+    assert recipe is not None
     rule = RULES[recipe.last_step.rule]
     value = float(recipe.last_step.value) + change
     value = min(rule.max_value, max(rule.min_value, round(value, 6)))

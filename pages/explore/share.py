@@ -21,8 +21,13 @@ def _draw_dialog() -> None:
     link = current_link()
     st.caption("This address opens the same state:")
     st.code(link, language=None, wrap_lines=True)
+    try:
+        code = segno.make(link, micro=False)
+    except segno.DataOverflowError:
+        st.caption("The address is too long for a QR code.")
+        return
     picture = io.BytesIO()
-    segno.make(link, micro=False).save(picture, "png", scale=SCALE, border=BORDER)
+    code.save(picture, "png", scale=SCALE, border=BORDER)
     st.image(picture, alt="QR code of the address")
 
 

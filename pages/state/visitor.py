@@ -1,5 +1,6 @@
 """The visitor of a session, and the work that is done for them in the background."""
 
+import threading
 import time
 import uuid
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from streamlit import runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.state.session import session
-from pruning.runtime.connection_limits import BROWSER_COOKIE
+from pruning.runtime.connection_limits import BROWSER_COOKIE, browser_name
 from pruning.runtime.jobs import Jobs
 from pruning.runtime.upload_limits import UPLOADS
 
@@ -21,6 +22,9 @@ BACKGROUND_WORK = ("curves", "scan", "plan")
 """Tasks that continue while their visitor looks at another page."""
 MAX_SESSIONS = 10_000
 MAX_PAGES_OF_BROWSER = 10
+
+_LOCK = threading.Lock()
+"""Of the caches of this module, which several threads change."""
 
 Subscriber = tuple[str, str]
 """Visitor and task."""
@@ -37,7 +41,7 @@ class Connection:
     last_run : float
         When it last ran a page, `time.monotonic`.
     browser : str
-        The cookie of its browser; empty without one.
+        Name of its browser; empty if it sends no cookie.
     """
 
     session_id: str
@@ -54,7 +58,7 @@ def jobs() -> Jobs:
 def _accounts(known: Any) -> tuple[str, str]:
     """Return the visitor of a subscriber, and the browser or else the visitor again."""
     visitor, _ = known
-    connection = connections().get(visitor)
+    connection = _connection_of(visitor)
     if connection is None or not connection.browser:
         return visitor, visitor
     return visitor, connection.browser
@@ -78,6 +82,11 @@ def _pages_of_browsers() -> LRUCache:
     return LRUCache(MAX_SESSIONS)
 
 
+def _connection_of(visitor: str) -> Connection | None:
+    with _LOCK:
+        return connections().get(visitor)
+
+
 def has_too_many_pages() -> bool:
     """Return whether the most pages were open in the visitor's browser when this one came.
 
@@ -89,15 +98,16 @@ def has_too_many_pages() -> bool:
     browser = _browser()
     if not browser:
         return False
-    pages = _pages_of_browsers().setdefault(browser, {})
     this_page = _session_id()
-    pages[this_page] = None  # keeps its place if it has one
-    if len(pages) <= MAX_PAGES_OF_BROWSER:
-        return False
-    for page in list(pages):
-        if not _is_connected(page):
-            pages.pop(page, None)
-    return this_page in list(pages)[MAX_PAGES_OF_BROWSER:]
+    with _LOCK:
+        pages = _pages_of_browsers().setdefault(browser, {})
+        pages[this_page] = None  # keeps its place if it has one
+        if len(pages) <= MAX_PAGES_OF_BROWSER:
+            return False
+        for page in list(pages):
+            if not _is_connected(page):
+                del pages[page]
+        return this_page in list(pages)[MAX_PAGES_OF_BROWSER:]
 
 
 def subscriber(task: str) -> Subscriber:
@@ -115,7 +125,9 @@ def subscriber(task: str) -> Subscriber:
     """
     if not session.visitor:
         session.visitor = uuid.uuid4().hex
-    connections()[session.visitor] = Connection(_session_id(), time.monotonic(), _browser())
+    connection = Connection(_session_id(), time.monotonic(), _browser())
+    with _LOCK:
+        connections()[session.visitor] = connection
     return session.visitor, task
 
 
@@ -152,7 +164,8 @@ def set_uploads(*, allowed: bool) -> None:
 
 
 def _browser() -> str:
-    return st.context.cookies.get(BROWSER_COOKIE, "")
+    cookie = st.context.cookies.get(BROWSER_COOKIE, "")
+    return browser_name(cookie) if isinstance(cookie, str) else ""  # a mock without a server
 
 
 def _session_id() -> str:
@@ -174,7 +187,7 @@ def is_abandoned(known: Any) -> bool:
     bool
         False during the first two minutes: the page may be loading again.
     """
-    connection = connections().get(known[0])
+    connection = _connection_of(known[0])
     if connection is None or time.monotonic() - connection.last_run <= ABANDON_AFTER_S:
         return False
     return is_disconnected(known)
@@ -193,7 +206,7 @@ def is_disconnected(known: Any) -> bool:
     bool
         False for a visitor that the server has no record of.
     """
-    connection = connections().get(known[0])
+    connection = _connection_of(known[0])
     return connection is not None and not _is_connected(connection.session_id)
 
 

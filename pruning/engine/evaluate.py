@@ -113,7 +113,7 @@ def evaluate_with_dense(recipe: Recipe, report: ProgressReport = ignore_progress
     Returns
     -------
     Evaluation
-        With `dense_tally`, which the store has after the first time.
+        With `dense_tally`, if it is complete.
     """
     [evaluation] = evaluate([recipe], report=report)
     if not evaluation.accuracy.complete:
@@ -259,11 +259,11 @@ class _EvaluationState:
 
     @property
     def _needs_hits(self) -> bool:
-        """Whether there is a single recipe, which may be tested against the dense network.
+        """Whether there is one recipe on test images, which may be compared with the dense network.
 
         Results of earlier versions have counts only.
         """
-        return len(self.recipes) == 1
+        return len(self.recipes) == 1 and self.split == "test"
 
     def _prune(self, recipe: Recipe) -> PrunedNetwork:
         """Prune, with reports while scores that are not cached are computed.

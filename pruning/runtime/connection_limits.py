@@ -1,5 +1,6 @@
 """How many connections to the server there may be, and how many messages each browser may send."""
 
+import hashlib
 from collections import Counter
 
 from cachetools import LRUCache
@@ -9,6 +10,23 @@ BROWSER_COOKIE = "_streamlit_xsrf"
 LOCAL_HOSTS = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 """Addresses of the machine of the server; the last one where it listens with IPv6 only."""
 MAX_BROWSERS = 10_000
+NAME_DIGITS = 16
+
+
+def browser_name(cookie: str) -> str:
+    """Return a short name of a browser.
+
+    Parameters
+    ----------
+    cookie : str
+        Value of `BROWSER_COOKIE`, of any length.
+
+    Returns
+    -------
+    str
+        A hash; empty without a cookie.
+    """
+    return hashlib.sha256(cookie.encode()).hexdigest()[:NAME_DIGITS] if cookie else ""
 
 
 class Pace:
@@ -65,8 +83,8 @@ class ConnectionLimits:
         self,
         max_of_browser: int = 20,
         max_of_address: int = 300,
-        per_second: float = 5.0,
-        burst: int = 20,
+        per_second: float = 10.0,
+        burst: int = 30,
     ) -> None:
         self._max_of_browser = max_of_browser
         self._max_of_address = max_of_address

@@ -29,6 +29,10 @@ def _nothing() -> None:
     pass
 
 
+def _always() -> bool:
+    return True
+
+
 class FairLock:
     """A mutual exclusion lock that is passed to the waiting thread of the highest priority.
 
@@ -47,7 +51,9 @@ class FairLock:
         """Number of threads that wait for the lock."""
         return len(self._waiting)
 
-    def acquire(self, delay: float, owner: Hashable = None) -> None:
+    def acquire(
+        self, delay: float, owner: Hashable = None, is_wanted: Callable[[], bool] = _always
+    ) -> None:
         """Wait for the lock.
 
         Parameters
@@ -56,16 +62,20 @@ class FairLock:
             Seconds by which others may come later and go first.
         owner : hashable, optional
             Identifies the place in the queue, see `position` and `remove`.
+        is_wanted : callable
+            Whether to wait at all; what `remove` follows on must be visible to it.
 
         Raises
         ------
         Removed
-            If `remove` was called during the wait.
+            If `remove` was called during the wait, or before it.
         """
         with self._mutex:
             if not self._is_held:
                 self._is_held = True
                 return
+            if not is_wanted():
+                raise Removed
             ticket = self._new_ticket(delay, owner)
             heapq.heappush(self._waiting, ticket)
         self._wait(ticket)
@@ -94,7 +104,11 @@ class FairLock:
                 self._is_held = False
 
     def pass_on(
-        self, delay: float, owner: Hashable = None, on_wait: Callable[[], None] = _nothing
+        self,
+        delay: float,
+        owner: Hashable = None,
+        on_wait: Callable[[], None] = _nothing,
+        is_wanted: Callable[[], bool] = _always,
     ) -> bool:
         """Release the lock and wait for it again, unless the caller is next anyway.
 
@@ -106,6 +120,8 @@ class FairLock:
             Identifies the place in the queue.
         on_wait : callable
             Called before the wait if another thread goes first.
+        is_wanted : callable
+            As of `acquire`; if not, the lock is passed on and not waited for.
 
         Returns
         -------
@@ -121,6 +137,9 @@ class FairLock:
             ticket = self._new_ticket(delay, owner)
             if not self._waiting or ticket < self._waiting[0]:
                 return False
+            if not is_wanted():
+                heapq.heappop(self._waiting).turn.set()
+                raise Removed
             on_wait()
             heapq.heapreplace(self._waiting, ticket).turn.set()
         self._wait(ticket)

@@ -233,7 +233,10 @@ class Job:
         ALLOCATOR.trim()
         try:
             has_waited = self._lock.pass_on(
-                self._delay, self, partial(self._publish, must_wait=True)
+                self._delay,
+                self,
+                on_wait=partial(self._publish, must_wait=True),
+                is_wanted=self._has_subscribers,
             )
         except Removed:
             self._is_holding = False
@@ -271,6 +274,9 @@ class Job:
             self.done = True
             self._changed.notify_all()
 
+    def _has_subscribers(self) -> bool:
+        return bool(self.subscribers)
+
     def _check_subscribers(self) -> None:
         subscribers = tuple(self.subscribers)
         if not subscribers:
@@ -279,15 +285,18 @@ class Job:
 
     def _acquire(self) -> None:
         try:
-            self._lock.acquire(self._delay, self)
+            self._lock.acquire(self._delay, self, is_wanted=self._has_subscribers)
         except Removed:
             raise Cancelled(NO_SUBSCRIBERS) from None
         self._is_holding = True
         self._acquired_at = time.perf_counter()
 
     def _release(self) -> None:
-        if self._is_holding:
+        if not self._is_holding:
+            return
+        try:
             self._count_use()
+        finally:
             self._lock.release()
 
     def _count_use(self) -> None:
@@ -316,7 +325,7 @@ class Job:
     def _use_delay(self, subscriber: Hashable) -> float:
         """Delay for recent use by the subscriber, and by other pages of its browser."""
         page, browser = self._accounts(subscriber)
-        other_pages = self._use.of(browser) - self._use.of(page)
+        other_pages = max(0.0, self._use.of(browser) - self._use.of(page))
         return min(MAX_USE_DELAY_S, self._use.of(subscriber)) + min(
             MAX_OTHER_PAGES_DELAY_S, other_pages
         )

@@ -6,6 +6,7 @@ from pruning.experiments.agreement import measure_agreement
 from pruning.methods.criteria import CRITERIA
 from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_query
 from tests.pages.common import charts
 from tests.pages.driver import finished, opened_page, warning
 
@@ -88,3 +89,10 @@ def test_controls_that_make_no_difference_are_not_drawn():
     assert "Method" in labels and not {"Criterion", "Rule", "Recovery"} & set(labels)
     [scope] = at.sidebar.button_group
     assert scope.label == "Scope" and len(scope.options) == 3  # none of its own for each layer
+
+
+def test_values_of_single_layers_are_kept():
+    recipe = Recipe.one_step("lenet5", "digits", scope="custom", values=(("fc1", 0.9),))
+    at = opened_page("agreement", **recipe_to_query(recipe))
+    assert not at.exception
+    assert at.session_state["recipe"] == recipe

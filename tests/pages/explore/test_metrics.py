@@ -41,7 +41,7 @@ def test_masked_and_effective_counts_stand_side_by_side(share):
 
 def test_the_sparsity_says_of_what_it_is_the_share():
     at = opened(**LENET, method="filter", scope="layer", sparsity="0.5")
-    assert deltas(at)["Sparsity"] == "of the 61,470 prunable weights"
+    assert deltas(at)["Sparsity"] == "of 61,470 prunable weights"
     assert any("113 of 226 filters removed." in caption.value for caption in at.main.caption)
 
 

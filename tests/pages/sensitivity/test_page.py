@@ -35,3 +35,8 @@ def test_controls_that_make_no_difference_are_not_drawn():
     labels = [each.label for each in [*at.sidebar.selectbox, *at.sidebar.button_group]]
     assert "Criterion" in labels
     assert not {"Rule", "Scope"} & set(labels)
+
+
+def test_the_chosen_layers_are_kept():
+    at = opened_page("sensitivity", **LENET5, sparsity="0.5", layers="fc1")
+    assert dict(at.query_params)["layers"] == "fc1"

@@ -96,7 +96,10 @@ def test_the_mask_of_the_image_can_be_linked_where_a_step_removes_pixels():
     pixels = {"method": "feature", "criterion": "random"}
     at = opened(**LENET5, **pixels, sparsity="0.5", mask="input")
     assert not at.warning
-    assert dict(at.query_params)["mask"] == "input"
+    assert at.main.selectbox(key="mask").value == "input"
+    assert "mask" not in dict(at.query_params)  # the default
+    at = opened(**LENET5, **pixels, sparsity="0.5", mask="conv1")
+    assert dict(at.query_params)["mask"] == "conv1"
 
 
 def test_a_layer_of_another_network_is_not_written_into_the_link():

@@ -4,7 +4,7 @@ import time
 import pytest
 
 from pruning.runtime import fair_lock
-from pruning.runtime.fair_lock import FairLock, RecentUse
+from pruning.runtime.fair_lock import FairLock, RecentUse, Removed
 
 
 def start_waiting(lock: FairLock, name: str, delay: float, order: list[str]) -> threading.Thread:
@@ -107,3 +107,23 @@ def test_recent_use_is_halved_every_half_life(monkeypatch):
     for owner in ("two", "three"):
         use.add(owner, 1.0)
     assert use.of("one") == 0.0  # forgotten: the least recently active of three
+
+
+def test_a_thread_that_is_not_wanted_does_not_wait():
+    lock = FairLock()
+    lock.acquire(0.0)
+    with pytest.raises(Removed):
+        lock.acquire(0.0, "gone", is_wanted=lambda: False)
+    assert lock.waiting == 0
+    has_turn = threading.Event()
+
+    def next_one() -> None:
+        lock.acquire(0.0)
+        has_turn.set()
+
+    threading.Thread(target=next_one, daemon=True).start()
+    while not lock.waiting:
+        time.sleep(0.01)
+    with pytest.raises(Removed):
+        lock.pass_on(9.0, "gone", is_wanted=lambda: False)
+    assert has_turn.wait(10)  # the lock was passed on

@@ -307,8 +307,8 @@ def test_a_job_is_patient_until_an_age_that_depends_on_those_that_wait(
         return job
 
     come("first", 0.0)
-    made = [come("patient", 60.0), come("short of patience", 0.2), come("later", 0.0)]
-    time.sleep(0.3)
+    made = [come("patient", 60.0), come("short of patience", 2.0), come("later", 0.0)]
+    time.sleep(2.1)
     made.append(come("last", 0.0))
     go_on.set()
     assert all(job.wait(timeout=10) for job in made)
@@ -354,6 +354,24 @@ def test_who_has_many_pages_gets_no_more_turns():
 
     assert jobs.subscribe("greedy 1", "before", busy).wait(timeout=10)
     assert order_of(jobs, "greedy 2", "modest 1") == ["modest 1", "greedy 2"]
+
+
+def test_a_younger_browser_gives_no_advance():
+    """A page has another cookie than when it computed."""
+    browsers = ["old", "old"]
+
+    def accounts(page: str) -> tuple[str, str]:
+        return page, browsers[-1]
+
+    jobs = Jobs(accounts=accounts)
+
+    def busy(report):
+        time.sleep(0.4)
+        return 1
+
+    assert jobs.subscribe("one", "before", busy).wait(timeout=10)
+    browsers.append("new")
+    assert order_of(jobs, "modest", "one") == ["modest", "one"]
 
 
 def test_who_leaves_a_job_has_used_it():
