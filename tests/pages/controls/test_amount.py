@@ -40,9 +40,9 @@ def test_another_rule_keeps_the_sparsity():
         sparsity = float(numbers(at)["Sparsity"][:-1])
         assert sparsity == pytest.approx(float(before[:-1]), abs=0.3), rule
         if rule == "sparsity":
-            options = ["global", "layer", "erk", "custom"]
+            options = ["global", "layer", "ERK", "own"]
         else:
-            options = ["all alike", "custom"]
+            options = ["all alike", "own"]
         assert at.sidebar.segmented_control[0].options == options
         assert rule in dict(at.query_params)
 

@@ -70,7 +70,7 @@ def test_every_rule_and_scope_can_be_chosen_and_the_share_stays(method, criterio
 def test_rules_that_make_no_sense_are_not_offered():
     at = opened(**LENET, method="filter")
     assert "N:M" not in box(at, "rule").options
-    assert scope(at).options == ["global", "layer", "custom"]
+    assert scope(at).options == ["global", "layer", "own"]
     box(at, "method").set_value("weight").run()
     assert "N:M" in box(at, "rule").options
     assert "erk" in scope(at).options
