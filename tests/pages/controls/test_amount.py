@@ -39,10 +39,7 @@ def test_another_rule_keeps_the_sparsity():
         at.sidebar.selectbox(key="rule").set_value(rule).run()
         sparsity = float(numbers(at)["Sparsity"][:-1])
         assert sparsity == pytest.approx(float(before[:-1]), abs=0.3), rule
-        if rule == "sparsity":
-            options = ["global", "layer", "ERK", "own"]
-        else:
-            options = ["all alike", "own"]
+        options = ["global", "layer", "ERK", "own"] if rule == "sparsity" else ["all alike", "own"]
         assert at.sidebar.segmented_control[0].options == options
         assert rule in dict(at.query_params)
 
