@@ -111,8 +111,8 @@ def _is_nested_page(scope: Scope) -> bool:
     if config.get_option("server.baseUrlPath"):
         return False
     parts = scope["path"].strip("/").split("/")
-    wants_page = "text/html" in Headers(scope=scope).get("accept", "")
-    return wants_page and len(parts) > 1 and parts[0] not in ROUTES
+    accepts_html = "text/html" in Headers(scope=scope).get("accept", "")
+    return accepts_html and len(parts) > 1 and parts[0] not in ROUTES
 
 
 def _is_local(scope: Scope) -> bool:

@@ -49,11 +49,9 @@ def page() -> None:
     set_active_work(ACCURACY_TASK, RECOVERY_TASK, "curve", "scores")
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
-    if session.presenting:
-        _await_and_present(sidebar, unscored)
-        return
-    _draw_heading()
-    draw_tour()
+    if not session.presenting:
+        _draw_heading()
+        draw_tour()
     show_pending_message()
     if sidebar is None:
         return
@@ -63,6 +61,9 @@ def page() -> None:
     cancel_scoring()
     debounce()
     pruned = prune(sidebar.recipe)
+    if session.presenting:
+        _await_and_present(pruned)
+        return
     with sidebar.summary_slot:
         draw_summary(_after_active_step(pruned, sidebar))
     _await_and_draw_panels(pruned)
@@ -148,16 +149,8 @@ def _draw_heading() -> None:
     st.caption(PURPOSE)
 
 
-def _await_and_present(sidebar: Sidebar | None, unscored: Recipe | None) -> None:
+def _await_and_present(pruned: PrunedNetwork) -> None:
     """Draw the page for a projector."""
-    show_pending_message()
-    if sidebar is None or unscored is not None:
-        if unscored is not None:
-            draw_scoring(unscored)
-        return
-    cancel_scoring()
-    debounce()
-    pruned = prune(sidebar.recipe)
     recovery = recovery_task(pruned)
     task = recovery or accuracy_task(pruned)
     start(task)
