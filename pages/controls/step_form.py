@@ -161,8 +161,13 @@ def _draw_rule(
 ) -> str:
     names = rules_for(method, criterion)
     if not shown.rule:
-        return step.rule if step.rule in names else names[0]
+        return _kept(step.rule, names)
     return registry_select("Rule", names, widgets.rule, RULES, help=_help(RULES, names))
+
+
+def _kept(name: str, names: Sequence[str]) -> str:
+    """Return the choice of a hidden control, or the first one if it is not defined any more."""
+    return name if name in names else names[0]
 
 
 def _draw_variant(method: str, criterion: str, key: str) -> str:
@@ -178,7 +183,7 @@ def _draw_scope(
     """Draw the scope; under most rules it matters only whether layers have values of their own."""
     names = scopes_for(rule, method)
     if not shown.scope:
-        return step.scope if step.scope in names else names[0]
+        return _kept(step.scope, names)
     if not shown.own_values and step.scope != OWN_VALUES:
         names = [name for name in names if name != OWN_VALUES]
     units_compete = bool(RULES[rule].scopes)

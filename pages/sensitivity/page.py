@@ -143,7 +143,7 @@ def _draw_downloads(scan: SensitivityScan) -> None:
         return html_page(
             "Sensitivity",
             {
-                "Accuracy by layer and sparsity": sensitivity_heatmap(scan),
+                "Points lost by layer and sparsity": sensitivity_heatmap(scan),
                 "Accuracy of each layer": sensitivity_curves(scan),
             },
         )
