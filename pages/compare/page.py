@@ -40,7 +40,7 @@ COLUMN_TASKS = tuple(f"column {index}" for index in range(MAX_COLUMNS))
 # Comments, not docstrings: Streamlit shows a text that stands alone in the script of a page.
 COLUMNS_PER_ROW = 3  # narrower columns cut off their numbers
 FIRST_ESTIMATE_IMAGES = 250  # test images after which a column is shown that takes longer
-REST_PATIENCE_S = 8.0  # age of an accuracy up to which others go before its other images
+REST_PATIENCE_S = 30.0  # age of an accuracy up to which others go before its other images
 SLOW_WAIT_S, FAST_WAIT_S = 6.0, 20.0
 UPDATE_INTERVAL_S = 0.7
 MATCHING_SHARE = 0.3  # approximate share of a column's work that scoring and matching take

@@ -20,7 +20,7 @@ FIRST_ESTIMATE_IMAGES = 1_000
 ACCURACY_TASK = "accuracy"
 RECOVERY_TASK = "recovery"
 RECOVERY_INTERVAL_S = 0.3
-REST_PATIENCE_S = 8.0
+REST_PATIENCE_S = 30.0
 """Age of an accuracy up to which estimates of others go before its other images."""
 
 

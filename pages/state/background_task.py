@@ -22,7 +22,7 @@ from pruning.runtime.jobs import Job, Jobs, not_patient
 Enough = Callable[[Any, bool], bool]
 QUEUE_AFTER_S = 2.0
 DEFAULT_INTERVAL_S = 1.0
-INTERVAL_IN_QUEUE_S, MAX_INTERVAL_S = 0.3, 5.0
+INTERVAL_IN_QUEUE_S, MAX_INTERVAL_S = 0.3, 4.0
 """Between two updates of waiting work, for each of those before it, and at most."""
 LONG_S = 90
 

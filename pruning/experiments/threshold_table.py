@@ -74,7 +74,19 @@ def has_threshold_table(recipe: Recipe) -> bool:
     return rank_units(recipe).removable > 1
 
 
-def _key(recipe: Recipe) -> Hashable:
+def table_key(recipe: Recipe) -> Hashable:
+    """Return the key of what is cached for a recipe whatever the value of its last step.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        One for which `has_threshold_table` holds.
+
+    Returns
+    -------
+    hashable
+        The same for all recipes with one `threshold_table`.
+    """
     return cache_key(_without_value(recipe))
 
 
@@ -85,7 +97,7 @@ def _without_value(recipe: Recipe) -> Recipe:
     return without.with_last_step(value=none)
 
 
-@cached("threshold tables", max_size=64, key=_key)
+@cached("threshold tables", max_size=64, key=table_key)
 def threshold_table(recipe: Recipe) -> ThresholdTable:
     """Tabulate what the values of a rule remove.
 

@@ -1,13 +1,15 @@
 """Data of a histogram of weights or scores whose threshold is moved in the browser, as JSON."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from pruning.engine.caches import cached
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.trained_network import trained_network
-from pruning.experiments.threshold_table import LARGEST, ThresholdTable
+from pruning.experiments.threshold_table import LARGEST, ThresholdTable, table_key
 from pruning.figures.histogram import BINS, BINS_OF_FEW, FEW, value_range
 from pruning.methods.rules import RULES
 from pruning.methods.units import METHODS
@@ -61,35 +63,26 @@ def live_histogram(
         JSON values: bins of each group and of what the step cannot remove, and the table.
     """
     step = pruned.recipe.last_step
-    parts = _weights(pruned, layer) if of_weights else _scores(pruned, layer)
-    everything = np.concatenate([*parts.removable.values(), parts.kept, parts.removed])
-    low, high = value_range(everything, mirrored=of_weights)
-    bins = BINS if len(everything) > FEW else BINS_OF_FEW
-
-    def count(values: np.ndarray) -> list[int]:
-        counts, _ = np.histogram(np.clip(values, low, high), bins, (low, high))
-        return counts.tolist()
-
+    bins = _bins(pruned, layer, of_weights)
     first, *others = table.thresholds.values()
     are_common = all(np.array_equal(first, other, equal_nan=True) for other in others)
     groups = []
     for name, ranked in pruned.ranking.items():
         selected = pruned.selection[name]
-        shown = parts.removable.get(name)
         group = {
             "name": name,
             "units": len(ranked),
             "sigma": ranked.std if of_weights else 0.0,
             "counts": table.counts[name].tolist(),
             "thresholds": None if are_common else _rounded(table.thresholds[name]),
-            "bins": None if shown is None else count(shown),
+            "bins": bins.removable.get(name),
             "removed": selected.count,
             "threshold": float(np.clip(selected.threshold, -LARGEST, LARGEST)),  # as exact as shown
         }
         groups.append(group)
     values_shown = "weights" if of_weights else "scores"
     alt = (  # without counts that change while the threshold is dragged: the slider has those
-        f"Histogram of the {len(everything):,} {values_shown} of {layer or 'all layers'}, kept "
+        f"Histogram of the {bins.values:,} {values_shown} of {layer or 'all layers'}, kept "
         "and removed. The slider in it is the threshold."
     )
     rule, unit = RULES[step.rule], METHODS[step.method].unit_in(step.grouping)
@@ -99,10 +92,10 @@ def live_histogram(
         "alt": alt,
         "mirrored": of_weights,
         "log": log,
-        "low": low,
-        "high": high,
-        "kept": count(parts.kept),
-        "removed": count(parts.removed),
+        "low": bins.low,
+        "high": bins.high,
+        "kept": bins.kept,
+        "removed": bins.removed,
         "groups": groups,
         "thresholds": _rounded(first) if are_common else None,
         "values": _rounded(table.values, 9),
@@ -114,6 +107,49 @@ def live_histogram(
         "all_parameters": pruned.dense.parameters,
         "parameter_counts": table.parameter_counts.tolist(),
     }
+
+
+@dataclass(frozen=True, eq=False)
+class _Bins:
+    """How many values of a histogram are in each bin, whatever the value of the rule.
+
+    Attributes
+    ----------
+    low, high : float
+        Ends of the axis.
+    values : int
+        Number of values.
+    removable : dict of str to list of int
+        By group that is shown, as of `_Values`.
+    kept, removed : list of int
+        As of `_Values`.
+    """
+
+    low: float
+    high: float
+    values: int
+    removable: dict[str, list[int]]
+    kept: list[int]
+    removed: list[int]
+
+
+def _bins_key(pruned: PrunedNetwork, layer: str | None, of_weights: bool) -> Hashable:
+    return table_key(pruned.recipe), layer, of_weights
+
+
+@cached("bins of histograms", max_size=64, key=_bins_key)
+def _bins(pruned: PrunedNetwork, layer: str | None, of_weights: bool) -> _Bins:
+    parts = _weights(pruned, layer) if of_weights else _scores(pruned, layer)
+    everything = np.concatenate([*parts.removable.values(), parts.kept, parts.removed])
+    low, high = value_range(everything, mirrored=of_weights)
+    number = BINS if len(everything) > FEW else BINS_OF_FEW
+
+    def count(values: np.ndarray) -> list[int]:
+        counts, _ = np.histogram(np.clip(values, low, high), number, (low, high))
+        return counts.tolist()
+
+    removable = {name: count(values) for name, values in parts.removable.items()}
+    return _Bins(low, high, len(everything), removable, count(parts.kept), count(parts.removed))
 
 
 def _weights(pruned: PrunedNetwork, layer: str | None) -> _Values:

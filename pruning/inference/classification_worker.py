@@ -7,10 +7,12 @@ import pickle
 import signal
 import sys
 import time
+from collections import deque
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 from multiprocessing.connection import Connection
 
+import torch
 from cachetools import LRUCache
 
 from pruning.data.datasets import DATASETS
@@ -28,6 +30,8 @@ from pruning.runtime.malloc import ALLOCATOR
 
 TURN_S = 0.02
 """Seconds of computation after which the process reports."""
+BUSY_BEGINS, BUSY_S = 6, 1.0
+"""So many classifications begun in so many seconds are those of many visitors."""
 
 
 class Classifications:
@@ -37,6 +41,7 @@ class Classifications:
         self._models: LRUCache = LRUCache(MAX_MODELS)
         self._running: dict[int, Iterator[BatchTally | SuspensionPoint]] = {}
         self._done: dict[int, Collection[int]] = {}
+        self._last_begins: deque[float] = deque(maxlen=BUSY_BEGINS)
 
     def begin(self, message: Begin) -> None:
         """Begin a classification.
@@ -46,6 +51,7 @@ class Classifications:
         message : Begin
             What to classify.
         """
+        self._last_begins.append(time.monotonic())
         model = message.model
         if model is None:
             model = self._models[message.model_number]
@@ -58,7 +64,22 @@ class Classifications:
             DATASETS[message.images.dataset],
             skip=message.skip,
             is_done=lambda member: member in self._done[message.number],
+            max_threads=self.max_threads,
         )
+
+    def max_threads(self) -> int:
+        """Return how many threads classify: while many visitors ask, one.
+
+        The other processor cores are left to the threads that draw pages.
+
+        Returns
+        -------
+        int
+            At least 1.
+        """
+        many = len(self._last_begins) == BUSY_BEGINS
+        is_busy = many and time.monotonic() - self._last_begins[0] < BUSY_S
+        return 1 if is_busy else torch.get_num_threads()
 
     def advance(self, message: Advance) -> Tallies:
         """Continue a classification for `TURN_S`.

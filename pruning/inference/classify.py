@@ -108,6 +108,7 @@ def classify(
     skip: Sequence[int] = (),
     is_done: Callable[[int], bool] = _never,
     batch_size: int | None = None,
+    max_threads: Callable[[], int] | None = None,
 ) -> Iterator[BatchTally | SuspensionPoint]:
     """Classify images with one or more replacements of a network's parameters.
 
@@ -132,6 +133,8 @@ def classify(
         Whether a member needs no more images. It must not become False again.
     batch_size : int, optional
         Images per batch; default: `default_batch_size`.
+    max_threads : callable, optional
+        As of `run_in_threads`.
 
     Yields
     ------
@@ -161,7 +164,7 @@ def classify(
                 yield item
 
     buffer = ReorderBuffer([(count - first) // size for count in skip])
-    for number, item in run_in_threads(map(classify_batch, starts())):
+    for number, item in run_in_threads(map(classify_batch, starts()), max_threads):
         if isinstance(item, SuspensionPoint):
             yield item
             continue

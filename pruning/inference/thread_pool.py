@@ -9,12 +9,12 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from enum import Enum, auto
 from functools import cache
-from itertools import islice
 from typing import Generic, TypeVar
 
 import torch
@@ -22,7 +22,7 @@ from threadpoolctl import threadpool_limits
 
 T = TypeVar("T")
 YIELD_AFTER_S = 0.01  # seconds of work after which a task can be suspended
-NICENESS = 5  # lower priority than the threads that draw pages
+NICENESS = 10  # lower priority than the threads that draw pages
 
 _worker = threading.local()
 
@@ -54,6 +54,7 @@ class _Task(Generic[T]):
 
 def run_in_threads(
     tasks: Iterable[Iterator[T | SuspensionPoint]],
+    max_threads: Callable[[], int] | None = None,
 ) -> Iterator[tuple[int, T | SuspensionPoint]]:
     """Run several iterators at a time, one in each thread, in inference mode.
 
@@ -65,6 +66,9 @@ def run_in_threads(
     tasks : iterable of iterators
         Taken when a thread is free. An iterator may yield a `SuspensionPoint` where it can be
         suspended; this is passed on only if it has computed for longer than `YIELD_AFTER_S`.
+    max_threads : callable, optional
+        ``max_threads()`` gives the number of threads, from 1, whenever one is free; by default as
+        many as PyTorch has.
 
     Yields
     ------
@@ -79,26 +83,28 @@ def run_in_threads(
     if getattr(_worker, "initialised", False):
         raise RuntimeError("run_in_threads cannot be nested")
     waiting = (_Task(number, items) for number, items in enumerate(tasks))
+    ready: deque[_Task] = deque()  # begun, with more items
     running: dict[Future, _Task] = {}
+    limit = max_threads or torch.get_num_threads
 
-    def start(task: _Task) -> None:
-        running[worker_pool().submit(task.advance)] = task
+    def start_tasks() -> None:
+        while len(running) < limit():
+            task = ready.popleft() if ready else next(waiting, None)
+            if task is None:
+                return
+            running[worker_pool().submit(task.advance)] = task
 
     try:
-        for task in islice(waiting, torch.get_num_threads()):
-            start(task)
+        start_tasks()
         while running:
             completed, _ = wait(running, return_when=FIRST_COMPLETED)
             for future in sorted(completed, key=lambda future: running[future].number):
                 task = running.pop(future)
                 item = future.result()
-                if item is _Status.FINISHED:
-                    next_task = next(waiting, None)
-                else:
+                if item is not _Status.FINISHED:
                     yield task.number, item
-                    next_task = task
-                if next_task is not None:
-                    start(next_task)
+                    ready.append(task)
+                start_tasks()
     finally:
         for future in running:
             future.cancel()

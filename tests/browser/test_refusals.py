@@ -16,6 +16,7 @@ from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import ARTEFACTS, run_async
 
 MEGABYTE = 2**20
+FINISHED = ForwardMsg.FINISHED_SUCCESSFULLY
 BOUNDARY = "part"
 
 
@@ -35,13 +36,15 @@ async def messages_of(
     message.rerun_script.page_name = page
     message.rerun_script.query_string = query
     await connection.send(message.SerializeToString())
-    kind = ""
-    while kind != "script_finished":
+    is_finished = False
+    while not is_finished:
         answer = ForwardMsg()
         answer.ParseFromString(await asyncio.wait_for(connection.recv(), 60))
         kind = answer.WhichOneof("type")
         if kind == "delta":
             assert answer.delta.new_element.WhichOneof("type") != "exception"
+        # A run that ends with `st.rerun` is followed by another one.
+        is_finished = kind == "script_finished" and answer.script_finished == FINISHED
         yield answer
 
 

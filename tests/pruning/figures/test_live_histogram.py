@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pruning.engine.caches import clear_caches
 from pruning.engine.prune import prune
 from pruning.experiments.threshold_table import threshold_table
 from pruning.figures.live_histogram import live_histogram
@@ -84,3 +85,17 @@ def test_numbers_without_bound_stay_finite():
     recipe = Recipe.one_step("lenet5", "digits", method="filter", rule="mean_std", value=-1.7e308)
     data = data_of(recipe, of_weights=False)
     json.dumps(data, allow_nan=False)
+
+
+@pytest.mark.parametrize("method", ["weight", "filter"])
+def test_bins_are_counted_once_for_all_values_of_a_rule(method):
+    of_weights = method == "weight"
+    recipe = Recipe.one_step("lenet5", "digits", method=method, value=0.2)
+    first = data_of(recipe, of_weights=of_weights)
+    clear_caches()
+    moved = data_of(recipe.with_last_step(value=0.7), of_weights=of_weights)
+    again = data_of(recipe, of_weights=of_weights)
+    assert again == first and moved["removed"] == first["removed"]
+    assert [group["bins"] for group in moved["groups"]] == [g["bins"] for g in first["groups"]]
+    other = data_of(recipe.with_last_step(layers=("conv2",)), of_weights=of_weights)
+    assert [group["name"] for group in other["groups"]] == ["conv2"]

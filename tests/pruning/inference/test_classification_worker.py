@@ -1,11 +1,18 @@
 import pickle
 import threading
+import time
 from multiprocessing import connection
 
 import pytest
+import torch
 
 from pruning.inference.classification_messages import READY, Advance, Begin, End, SplitImages
-from pruning.inference.classification_worker import Classifications, serve
+from pruning.inference.classification_worker import (
+    BUSY_BEGINS,
+    BUSY_S,
+    Classifications,
+    serve,
+)
 from pruning.models import checkpoints
 
 IMAGES = SplitImages("digits", "test", 50)
@@ -62,3 +69,15 @@ def test_messages_are_answered_until_the_parent_ends():
     parent.close()
     thread.join(10)
     assert not thread.is_alive()
+
+
+def test_one_thread_while_many_visitors_ask(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
+    classifications = Classifications()
+    for number in range(BUSY_BEGINS):
+        assert classifications.max_threads() == 4
+        classifications.begin(begin(number))
+    assert classifications.max_threads() == 1
+    now = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: now + BUSY_S)
+    assert classifications.max_threads() == 4

@@ -137,3 +137,20 @@ def test_the_same_counts_with_any_number_of_threads(threads, network):
             alone = alone[:3]
         counts = [tally.class_correct for tally in tallies[member]]
         assert counts == [tally.class_correct for tally in alone]
+
+
+def test_the_number_of_threads_can_change_meanwhile(threads):
+    at_work, most = set(), []
+    limits = iter([threads] * 5 + [1] * 1000)
+
+    def walk(number):
+        for _ in range(10):
+            at_work.add(number)
+            most.append(len(at_work))
+            time.sleep(0.002)
+            at_work.discard(number)
+            yield number
+
+    found = run_in_threads((walk(number) for number in range(6)), lambda: next(limits))
+    assert sorted(item for _, item in found) == sorted(list(range(6)) * 10)
+    assert max(most[:3]) <= threads and set(most[-20:]) == {1}
