@@ -30,7 +30,7 @@ function create(root) {
   const find = (selector) => root.querySelector(selector);
   const state = {
     plot: find(".plot"), svg: find("svg"), handle: find(".handle"), mirror: find(".mirror"),
-    summary: find(".summary"), layers: find(".layers"),
+    summary: find(".summary"), layers: find(".layers"), legendOfA: find(".of-a"),
     position: 0, pointer: null, frame: 0, timer: 0, data: null,
   };
   state.plot.addEventListener("pointerdown", (event) => startDrag(state, event));
@@ -258,7 +258,7 @@ function layOut(state) {
   const bottom = height - MARGIN.bottom, inner = width - MARGIN.left - MARGIN.right;
   const totals = data.kept.map((kept, bin) =>
     kept + data.removed[bin] + sum(data.groups.map((group) => (group.bins ? group.bins[bin] : 0))));
-  const most = Math.max(...totals, 1);
+  const most = Math.max(...totals, ...(data.kept_in_a || []), 1);
   const scaled = (count) => (data.log ? Math.log10(1 + count) / Math.log10(1 + most) : count / most);
   state.x = (value) => MARGIN.left + ((value - data.low) / (data.high - data.low)) * inner;
   state.y = (count) => bottom - scaled(count) * (bottom - MARGIN.top);
@@ -266,10 +266,18 @@ function layOut(state) {
   drawAxes(state, width, height, most);
   state.removedBars = element(svg, "path", { class: "bar-removed" });
   state.keptBars = element(svg, "path", { class: "bar-kept" });
+  drawKeptInA(state);
   state.layerLines = element(svg, "path", { class: "layer-line" });
   state.accuracyLine = element(svg, "path", { class: "accuracy-line" });
   drawLayers(state);
   paint(state);
+}
+
+// The network that is compared does not change while the threshold is dragged.
+function drawKeptInA(state) {
+  const counts = state.data.kept_in_a;
+  state.legendOfA.style.display = counts ? "" : "none";
+  if (counts) element(state.svg, "path", { class: "kept-in-a", d: area(state, counts) });
 }
 
 function drawAxes(state, width, height, most) {

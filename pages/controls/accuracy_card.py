@@ -102,6 +102,27 @@ def interval_text(accuracy: Accuracy) -> str:
     )
 
 
+def comparison_text(test: PairedTest, start: str) -> str:
+    """Describe the difference of two networks on the same images.
+
+    Parameters
+    ----------
+    test : PairedTest
+        The first network against the second one.
+    start : str
+        Name of the first network.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
+    if not test.lost and not test.gained:
+        return f"correct on the same images as {start}"
+    evidence = "" if test.is_significant else "no evidence of a difference, "
+    return f"{_count_text(test, start)}, {evidence}{_p_text(test)}"
+
+
 def _count_text(test: PairedTest, start: str) -> str:
     count = abs(test.difference)
     if not count:

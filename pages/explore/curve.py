@@ -1,6 +1,6 @@
 """Accuracy against sparsity: the settings that were visited, and the curve of the recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import streamlit as st
@@ -59,7 +59,12 @@ def remember_visited(evaluation: Evaluation) -> None:
 
 
 def draw_curve(
-    recipe: Recipe, current: Evaluation | None, task: Task | None, points: CurvePoints | None
+    recipe: Recipe,
+    current: Evaluation | None,
+    task: Task | None,
+    points: CurvePoints | None,
+    curve_of_a: Sequence[Evaluation] = (),
+    current_of_a: Evaluation | None = None,
 ) -> None:
     """Draw the curve of a recipe.
 
@@ -73,16 +78,26 @@ def draw_curve(
         The `curve_task` of the recipe.
     points : tuple of Evaluation or None
         The result of the task, if it has one.
+    curve_of_a : sequence of Evaluation
+        What is known of the curve of state A, if one is pinned.
+    current_of_a : Evaluation or None
+        State A.
     """
     st.markdown("## Accuracy against sparsity")
     visited = _visited_with(without_value(recipe))
-    currents = [] if current is None else [current]
+    others = [evaluation for evaluation in (current, current_of_a) if evaluation is not None]
 
     def draw_chart(curve: CurvePoints) -> None:
         st.plotly_chart(
-            accuracy_curve(curve=curve, visited=visited, current=current),
+            accuracy_curve(
+                curve=curve,
+                visited=visited,
+                current=current,
+                curve_of_a=curve_of_a,
+                current_of_a=current_of_a,
+            ),
             key="curve",
-            alt=alt_of_accuracy_curve([*curve, *visited, *currents]),
+            alt=alt_of_accuracy_curve([*curve, *visited, *others]),
             **CHART,
         )
 

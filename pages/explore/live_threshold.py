@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import streamlit as st
 
 from pages.controls.amount import scores_are_weights
@@ -63,6 +64,7 @@ def draw_live_threshold(
     layer: str | None,
     of_weights: bool,
     log: bool,
+    kept_in_a: np.ndarray | None = None,
 ) -> None:
     """Draw a histogram whose threshold can be dragged.
 
@@ -78,9 +80,17 @@ def draw_live_threshold(
         Whether weights are shown, else scores.
     log : bool
         Whether counts are on a log scale.
+    kept_in_a : np.ndarray, optional
+        (n,) values that state A keeps.
     """
-    table = threshold_table(pruned.recipe)
-    data = live_histogram(pruned, table, layer=layer, of_weights=of_weights, log=log)
+    data = live_histogram(
+        pruned,
+        threshold_table(pruned.recipe),
+        layer=layer,
+        of_weights=of_weights,
+        log=log,
+        kept_in_a=kept_in_a,
+    )
     data["known"] = [list(point) for point in known]
     is_slow = NETWORKS[pruned.recipe.network].slow
     data["points_name"] = ESTIMATED_POINTS if is_slow else MEASURED_POINTS

@@ -1,6 +1,6 @@
 """The numbers that matter, in one row, and the table of layers."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import streamlit as st
 
@@ -37,17 +37,12 @@ def accuracy_task(pruned: PrunedNetwork) -> Task:
     Task
         Its result and its partial results are an `Evaluation`.
     """
-
-    def draw_partial(evaluation: Evaluation) -> None:
-        draw_metrics(pruned, evaluation)
-
     return Task(
         name=ACCURACY_TASK,
         key=(ACCURACY_TASK, pruned.recipe.without_recovery),
         work=_evaluation_of(pruned.recipe.without_recovery),
         label="Measure the accuracy",
         starts_itself=True,
-        draw_partial=draw_partial,
         subject="The accuracy",
         bar_first=False,
         patience=_patience,
@@ -122,7 +117,10 @@ def _is_estimate(evaluation: Evaluation | None) -> bool:
 
 
 def draw_metrics(
-    pruned: PrunedNetwork, masked: Evaluation, recovered: Evaluation | None = None
+    pruned: PrunedNetwork,
+    masked: Evaluation,
+    recovered: Evaluation | None = None,
+    texts_of_a: Sequence[str] = (),
 ) -> None:
     """Draw accuracy, sparsity, parameters and MACs.
 
@@ -134,6 +132,8 @@ def draw_metrics(
         Its accuracy before recovery, of all test images or of the first ones.
     recovered : Evaluation, optional
         Its accuracy after recovery, once it is known.
+    texts_of_a : sequence of str
+        The same four numbers of state A, if one is pinned.
     """
     evaluation = recovered or masked
     columns = st.columns(4)
@@ -147,6 +147,9 @@ def draw_metrics(
         _draw_parameters(pruned)
     with columns[3]:
         _draw_macs(pruned)
+    if texts_of_a:
+        for column, text in zip(columns, texts_of_a, strict=True):
+            column.markdown(f":gray-badge[A] {text}")
     st.caption(f"{_removed_text(pruned)}. {interval_text(evaluation.accuracy)}.")
     for result in pruned.step_results:
         if result.note:

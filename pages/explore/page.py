@@ -10,21 +10,22 @@ from pages.controls.accuracy_card import draw_accuracy_card
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
-from pages.explore.charts import draw_heatmap, draw_histogram, draw_mask
+from pages.explore import pin
 from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
+from pages.explore.distribution import draw_histogram
+from pages.explore.heatmap import draw_heatmap
+from pages.explore.mask import draw_mask
 from pages.explore.metrics import (
     ACCURACY_TASK,
     RECOVERY_TASK,
     accuracy_task,
-    draw_metrics,
-    draw_table,
     is_estimate_ready,
     recovery_task,
 )
+from pages.explore.panels import await_and_draw_panels
 from pages.explore.present import draw_present_button, draw_presentation
 from pages.explore.share import draw_share_button
 from pages.explore.tour import draw_tour, draw_tour_button
-from pages.explore.unit_inspector import draw_unit_inspector
 from pages.state.background_task import draw_task, partial_result, start, wait_for
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import session
@@ -34,19 +35,18 @@ from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
 
-RETRAIN = "pages/retrain/page.py"
+TASKS = (ACCURACY_TASK, RECOVERY_TASK, "curve", "scores", pin.ACCURACY_TASK, pin.CURVE_TASK)
 PURPOSE = (
     "See a neural network being pruned: drag the threshold in the histogram, or move the slider, "
     "and watch accuracy, weights and masks follow."
 )
 ALONE_AFTER_S = 0.35
 DEBOUNCE_S = 0.15
-RECOVERY_PATIENCE_S = 0.05  # for a recovery that is known
 
 
 def page() -> None:
     """Draw the page."""
-    set_active_work(ACCURACY_TASK, RECOVERY_TASK, "curve", "scores")
+    set_active_work(*TASKS)
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
     if not session.presenting:
@@ -64,16 +64,20 @@ def page() -> None:
     if session.presenting:
         _await_and_present(pruned)
         return
+    pin.draw_pin(sidebar.recipe)
     with sidebar.summary_slot:
         draw_summary(_after_active_step(pruned, sidebar))
-    _await_and_draw_panels(pruned)
+    await_and_draw_panels(pruned)
 
 
 def _request_scores(sidebar: Sidebar | None) -> Recipe | None:
-    """Request the scores of the steps after the one that the sidebar shows."""
+    """Request the scores of the steps after the one that the sidebar shows, and of state A."""
     if sidebar is None:
         return None
-    return sidebar.unscored or request_scores(sidebar.recipe)
+    unscored = sidebar.unscored or request_scores(sidebar.recipe)
+    if unscored is None and session.pinned is not None:
+        return request_scores(session.pinned)
+    return unscored
 
 
 def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
@@ -84,65 +88,11 @@ def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork
     return pruned
 
 
-def _await_and_draw_panels(pruned: PrunedNetwork) -> None:
-    accuracy = accuracy_task(pruned)
-    start(accuracy)
-    curve = curve_task(pruned.recipe)
-    points = None if curve is None else wait_for(curve)
-    known = [] if curve is None else known_accuracies(pruned.recipe, points)
-    metrics = st.container(key="numbers")
-    with st.container(key="pictures"):  # drawn while the accuracy is measured
-        top_left, top_right = st.columns(2)
-        with top_left:
-            draw_histogram(pruned, known)
-        with top_right:
-            draw_heatmap(pruned)
-        bottom_left, curve_slot = st.columns(2)
-        with bottom_left:
-            draw_mask(pruned)
-    masked = wait_for(accuracy, None, enough=is_estimate_ready)
-    recovery = recovery_task(pruned)
-    recovered = None if recovery is None else wait_for(recovery, RECOVERY_PATIENCE_S)
-
-    def draw_current(current: Evaluation | None) -> None:
-        with curve_slot:
-            draw_curve(pruned.recipe, current, curve, points)
-
-    def draw_estimate(estimate: Evaluation) -> None:
-        draw_metrics(pruned, estimate)
-        draw_current(estimate)
-
-    def draw_result(result: Evaluation) -> None:
-        remember_visited(result)
-        draw_estimate(result)
-
-    estimate = partial_result(accuracy)
-    is_updated_in_place = (
-        masked is None and estimate is not None and recovery is None and points is not None
-    )
-    with metrics:
-        if is_updated_in_place:
-            draw_task(replace(accuracy, draw_partial=draw_estimate, draw_result=draw_result))
-        elif masked is None:
-            draw_task(accuracy)
-        else:
-            draw_metrics(pruned, masked, recovered)
-        if recovery is not None and recovered is None:
-            draw_task(recovery)
-        st.page_link(RETRAIN, label="Retrain this", icon=":material/model_training:")
-    if not is_updated_in_place:
-        result, task = (masked, accuracy) if recovery is None else (recovered, recovery)
-        if result is not None:
-            remember_visited(result)
-        draw_current(result or partial_result(task))
-    draw_unit_inspector(pruned)
-    draw_table(pruned)
-
-
 def _draw_heading() -> None:
     heading, actions = st.columns([1, 2], vertical_alignment="center")
     heading.title("Explore")
     with actions.container(horizontal=True, horizontal_alignment="right"):
+        pin.draw_pin_button()
         draw_tour_button()
         draw_present_button()
         draw_share_button()
@@ -154,21 +104,29 @@ def _await_and_present(pruned: PrunedNetwork) -> None:
     recovery = recovery_task(pruned)
     task = recovery or accuracy_task(pruned)
     start(task)
+    pinned = pin.await_pinned()
     curve = curve_task(pruned.recipe)
     points = None if curve is None else wait_for(curve)
     result = wait_for(task, None, enough=is_estimate_ready)
     if result is not None:
         remember_visited(result)
 
+    def draw_cards(evaluation: Evaluation) -> None:
+        draw_accuracy_card(evaluation)
+        if pinned is not None:
+            pin.draw_accuracy_of_a(pinned, evaluation)
+
     def draw_accuracy() -> None:
         if result is not None:
-            draw_accuracy_card(result)
+            draw_cards(result)
         else:
-            draw_task(replace(task, draw_partial=draw_accuracy_card))
+            draw_task(replace(task, draw_partial=draw_cards))
 
+    curve_of_a = () if pinned is None else (pinned.known_curve, pinned.evaluation)
+    current = result or partial_result(task)
     pictures = {
         "Distribution": partial(draw_histogram, pruned, known_accuracies(pruned.recipe, points)),
-        "Curve": partial(draw_curve, pruned.recipe, result or partial_result(task), curve, points),
+        "Curve": partial(draw_curve, pruned.recipe, current, curve, points, *curve_of_a),
         "Heatmap": partial(draw_heatmap, pruned),
         "Mask": partial(draw_mask, pruned),
     }

@@ -161,7 +161,12 @@ class SessionState:
     picture: Field[str | None] = optional()
     """Picture of the presentation."""
 
+    pinned: Field[Recipe | None] = optional()
+    """State A, with which the page compares what it shows."""
+
     # Widgets of Explore
+    both: Field[bool] = Field(bool)
+    """Whether pictures show A and B, not their difference."""
     histogram: Field[str | None] = optional()
     histogram_of: Field[str | None] = optional()
     histogram_method: Field[str | None] = optional()

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qsl, urlencode
 
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
@@ -42,8 +43,9 @@ EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
 SHIPPED = "shipped"
 """Option of the checkpoint widget that stands for the network that comes with the program."""
-EXPLORE_VIEW = ("histogram", "mask", "log", "tour", "presenting")
+EXPLORE_VIEW = ("histogram", "mask", "log", "tour", "presenting", "pinned", "both")
 MAX_TOUR = 10
+MAX_PINNED_FIELDS = 30
 MAX_LOSS = 50.0
 """Points of validation accuracy that a plan of Sensitivity may lose."""
 
@@ -157,6 +159,22 @@ def _format_presenting(state: SessionState) -> str | None:
     return "True" if state.presenting else None
 
 
+def _parse_pinned(text: str) -> Recipe:
+    query = dict(parse_qsl(text, max_num_fields=MAX_PINNED_FIELDS))
+    unknown = [key[:MAX_QUOTED] for key in query if key not in query_keys()]
+    if unknown:
+        raise ValueError(f"pin has keys without a meaning: {', '.join(unknown)}")
+    return _recipe_of_link(query, Recipe(*default_pair()))
+
+
+def _format_pinned(state: SessionState) -> str | None:
+    return urlencode(recipe_to_query(state.pinned)) if state.pinned else None
+
+
+def _format_both(state: SessionState) -> str | None:
+    return "True" if state.pinned and state.both else None
+
+
 def _parse_max_loss(text: str) -> float:
     value = parse_float("lose", text)
     if not 0 <= value <= MAX_LOSS:
@@ -186,6 +204,8 @@ VIEW_FIELDS = {
     "log": QueryField("log", partial(parse_flag, "log"), _format_log),
     "tour": QueryField("tour", _parse_tour, _format_tour),
     "presenting": QueryField("present", partial(parse_flag, "present"), _format_presenting),
+    "pinned": QueryField("pin", _parse_pinned, _format_pinned),
+    "both": QueryField("both", partial(parse_flag, "both"), _format_both),
     "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
     "selected_run": QueryField("run", _parse_run, _format_run),
 }

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pruning.engine.evaluation import Evaluation
 from pruning.figures.parts import (
     HIGHLIGHT,
+    NEUTRAL,
     Trace,
     accuracy_axis,
     confidence_bars,
@@ -23,6 +24,8 @@ def accuracy_curve(
     curve: Iterable[Evaluation],
     visited: Iterable[Evaluation],
     current: Evaluation | None,
+    curve_of_a: Iterable[Evaluation] = (),
+    current_of_a: Evaluation | None = None,
 ) -> PlainFigure:
     """Draw accuracy against sparsity, or against the share of pixels removed.
 
@@ -34,6 +37,10 @@ def accuracy_curve(
         Settings that were looked at.
     current : Evaluation or None
         The current setting.
+    curve_of_a : iterable of Evaluation
+        Curve of another recipe, to compare with.
+    current_of_a : Evaluation or None
+        The other recipe.
 
     Returns
     -------
@@ -46,13 +53,20 @@ def accuracy_curve(
     known = [*curve, *visited, *currents]
     method = known[0].recipe.last_step.method if known else "weight"
     colour = METHODS[method].colour
+    curve_of_a = sorted(curve_of_a, key=removed)
+    currents_of_a = [] if current_of_a is None else [current_of_a]
+    known_of_a = [*curve_of_a, *currents_of_a]
+    method_of_a = known_of_a[0].recipe.last_step.method if known_of_a else method
+    is_compared = current_of_a is not None
     traces = [
-        _curve_trace(curve, method, colour),
+        _curve_of_a_trace(curve_of_a, method_of_a),
+        _current_of_a_trace(currents_of_a, method_of_a),
+        _curve_trace(curve, method, colour, "curve of B" if is_compared else "curve"),
         _visited_trace(visited, method, colour),
-        _current_trace(currents, method),
+        _current_trace(currents, method, "B" if is_compared else "current"),
     ]
     figure_layout = layout(
-        x=share_axis(removed_quantity([method]).title),
+        x=share_axis(removed_quantity([method, method_of_a]).title),
         y=accuracy_axis("test accuracy"),
         height=300,
         showlegend=True,
@@ -61,10 +75,10 @@ def accuracy_curve(
     return PlainFigure([trace for trace in traces if trace["x"]], figure_layout)
 
 
-def _curve_trace(evaluations: Sequence[Evaluation], method: str, colour: str) -> Trace:
+def _curve_trace(evaluations: Sequence[Evaluation], method: str, colour: str, name: str) -> Trace:
     return {
         **_points(evaluations, method),
-        "name": "curve",
+        "name": name,
         "mode": "lines+markers",
         "line": {"color": colour, "width": 2},
         "marker": {"color": colour, "size": 5},
@@ -80,10 +94,29 @@ def _visited_trace(evaluations: Sequence[Evaluation], method: str, colour: str) 
     }
 
 
-def _current_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
+def _curve_of_a_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
     return {
         **_points(evaluations, method),
-        "name": "current",
+        "name": "curve of A",
+        "mode": "lines",
+        "line": {"color": NEUTRAL, "width": 2, "dash": "dash"},
+    }
+
+
+def _current_of_a_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
+    outline = {"color": NEUTRAL, "width": 3}
+    return {
+        **_points(evaluations, method),
+        "name": "A",
+        "mode": "markers",
+        "marker": {"color": NEUTRAL, "size": 12, "symbol": "diamond-open", "line": outline},
+    }
+
+
+def _current_trace(evaluations: Sequence[Evaluation], method: str, name: str) -> Trace:
+    return {
+        **_points(evaluations, method),
+        "name": name,
         "mode": "markers",
         "marker": {"color": HIGHLIGHT, "size": 12, "symbol": "diamond"},
     }

@@ -8,6 +8,7 @@ import numpy as np
 from pruning.figures.parts import (
     COLOUR_BAR_MARGIN,
     HIGHLIGHT,
+    REMOVAL_DIFFERENCES,
     SHARE_SCALE,
     Trace,
     click_points,
@@ -63,21 +64,61 @@ def removal_heatmap(
         with fewer, one unit spans several columns. Over each unit or bin is an invisible point
         that can be clicked; its ``customdata`` is [layer, first unit].
     """
-    layers = list(shares)
+    style = {**SHARE_SCALE, "colorbar": colour_bar("share of weights removed", tickformat=".0%")}
+    return _heatmap(shares, style, "{:.1%} removed", selected)
+
+
+def removal_difference(
+    first: Mapping[str, np.ndarray],
+    second: Mapping[str, np.ndarray],
+    selected: tuple[str, int] | None = None,
+) -> PlainFigure:
+    """Draw how much more one network removes of each output unit than another one.
+
+    Parameters
+    ----------
+    first, second : mapping of str to np.ndarray
+        (units,) for each layer: share of removed weights in A and in B, of the same layers.
+    selected : tuple of (str, int), optional
+        Layer and unit to mark.
+
+    Returns
+    -------
+    PlainFigure
+        As of `removal_heatmap`, of the share in B minus that in A.
+    """
+    differences = {layer: second[layer] - first[layer] for layer in second}
+    title = "share of weights removed, B minus A"
+    style = {
+        "colorscale": REMOVAL_DIFFERENCES,
+        "zmin": -1,
+        "zmax": 1,
+        "colorbar": colour_bar(title, tickformat="+.0%"),
+    }
+    return _heatmap(differences, style, "{:+.1%} removed in B against A", selected)
+
+
+def _heatmap(
+    values_by_layer: Mapping[str, np.ndarray],
+    style: Trace,
+    hover: str,
+    selected: tuple[str, int] | None,
+) -> PlainFigure:
+    """Draw a row for each layer; ``hover`` formats a value."""
+    layers = list(values_by_layer)
     rows, bins = [], []
-    for layer, values in shares.items():
+    for layer, values in values_by_layer.items():
         starts, ends = _bin_edges(len(values))
         row = _bin_means(values, starts, ends)
         rows.append(row)
-        bins += _bins(layer, len(values), starts, ends, row)
+        bins += _bins(layer, len(values), starts, ends, row, hover)
     picture = {
         "type": "heatmap",
         "z": np.array(rows, np.float32),
         "y": layers,
         "ygap": 1,
-        **SHARE_SCALE,
         "hoverinfo": "skip",
-        "colorbar": colour_bar("share of weights removed", tickformat=".0%"),
+        **style,
     }
     clicks = click_points(
         np.array([unit_bin.x for unit_bin in bins], np.float32),
@@ -87,7 +128,7 @@ def removal_heatmap(
         size=14,
     )
     x_axis = {
-        "title": f"output units, first to last (averaged where a layer has more than {COLUMNS})",
+        "title": f"output units (averaged if more than {COLUMNS})",
         "showticklabels": False,
         "ticks": "",
         "showgrid": False,
@@ -118,7 +159,7 @@ def _bin_means(values: np.ndarray, starts: np.ndarray, ends: np.ndarray) -> np.n
 
 
 def _bins(
-    layer: str, units: int, starts: np.ndarray, ends: np.ndarray, row: np.ndarray
+    layer: str, units: int, starts: np.ndarray, ends: np.ndarray, row: np.ndarray, hover: str
 ) -> list[_Bin]:
     """Merge the columns that show the same unit."""
     first_units, columns, widths = np.unique(starts, return_index=True, return_counts=True)
@@ -129,7 +170,7 @@ def _bins(
         first_units.tolist(), last_units.tolist(), centres.tolist(), shares.tolist(), strict=True
     ):
         described = f"unit {first}" if first == last else f"unit {first} to {last}"
-        text = f"{layer}, {described} of {units}: {share:.1%} removed"
+        text = f"{layer}, {described} of {units}: {hover.format(share)}"
         bins.append(_Bin(layer, first, centre, text))
     return bins
 
@@ -178,3 +219,27 @@ def alt_of_removal_heatmap(shares: Mapping[str, np.ndarray]) -> str:
         descriptions.append(f"{layer} {values.mean():.0%} ({unit_range})")
     description = join_descriptions(descriptions, "no layers")
     return f"Heatmap of the share of removed weights per layer and output unit: {description}."
+
+
+def alt_of_removal_difference(
+    first: Mapping[str, np.ndarray], second: Mapping[str, np.ndarray]
+) -> str:
+    """Describe `removal_difference` in words.
+
+    Parameters
+    ----------
+    first, second : mapping of str to np.ndarray
+        As of `removal_difference`.
+
+    Returns
+    -------
+    str
+        Mean of each layer in both networks.
+    """
+    descriptions = []
+    for layer in second:
+        descriptions.append(
+            f"{layer} {first[layer].mean():.0%} in A, {second[layer].mean():.0%} in B"
+        )
+    description = join_descriptions(descriptions, "no layers")
+    return f"Heatmap of the share of removed weights per output unit, B minus A: {description}."

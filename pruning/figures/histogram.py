@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from pruning.figures.parts import HIGHLIGHT, KEPT, REMOVED, Trace, layout
+from pruning.figures.parts import HIGHLIGHT, KEPT, NEUTRAL, REMOVED, Trace, layout
 from pruning.figures.plain_figure import PlainFigure
 
 BINS = 161
@@ -19,6 +19,7 @@ def histogram(
     threshold: float | None = None,
     mirrored: bool = True,
     log: bool = False,
+    kept_in_a: np.ndarray | None = None,
 ) -> PlainFigure:
     """Count values in bins: all of them in one colour, and the kept ones over them.
 
@@ -38,6 +39,8 @@ def histogram(
         Whether the range is symmetric, with a line at minus the threshold, too.
     log : bool, default False
         Whether counts are on a log scale.
+    kept_in_a : np.ndarray, optional
+        (m,) values that another network keeps, drawn as an outline.
 
     Returns
     -------
@@ -52,6 +55,10 @@ def histogram(
     note = "<br>the outermost bins also hold the largest 0.1%"
     everything = _area("removed", REMOVED, edges, counts, f"in all near %{{x:.4g}}{note}")
     remaining = _area("kept", KEPT, edges, kept_counts, f"kept near %{{x:.4g}}{note}")
+    traces = [everything, remaining]
+    if kept_in_a is not None:
+        counts_in_a, _ = np.histogram(np.clip(kept_in_a, low, high), edges)
+        traces.append(_outline("kept in A", edges, counts_in_a))
     lines = []
     for position in _thresholds(threshold, mirrored):
         if low <= position <= high:
@@ -62,9 +69,7 @@ def histogram(
         "rangemode": "tozero",
         "tickformat": "~s",
     }
-    return PlainFigure(
-        [everything, remaining], layout(x={"title": title}, y=y_axis, height=300, shapes=lines)
-    )
+    return PlainFigure(traces, layout(x={"title": title}, y=y_axis, height=300, shapes=lines))
 
 
 def value_range(values: np.ndarray, *, mirrored: bool) -> tuple[float, float]:
@@ -106,6 +111,12 @@ def _area(name: str, colour: str, edges: np.ndarray, counts: np.ndarray, hover: 
         "line": {"color": colour, "width": 1},
         "hovertemplate": f"%{{y:,}} {hover}<extra></extra>",
     }
+
+
+def _outline(name: str, edges: np.ndarray, counts: np.ndarray) -> Trace:
+    line = {"color": NEUTRAL, "width": 2}
+    area = _area(name, NEUTRAL, edges, counts, f"{name} near %{{x:.4g}}")
+    return {**area, "fill": "none", "line": line}
 
 
 def _thresholds(threshold: float | None, mirrored: bool) -> list[float]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Hashable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -40,7 +41,13 @@ class _Values:
 
 
 def live_histogram(
-    pruned: PrunedNetwork, table: ThresholdTable, *, layer: str | None, of_weights: bool, log: bool
+    pruned: PrunedNetwork,
+    table: ThresholdTable,
+    *,
+    layer: str | None,
+    of_weights: bool,
+    log: bool,
+    kept_in_a: np.ndarray | None = None,
 ) -> dict[str, Any]:
     """Return the data for a histogram at any threshold.
 
@@ -56,6 +63,8 @@ def live_histogram(
         Whether weights with their signs are shown; their absolute values are the scores.
     log : bool
         Whether counts are on a log scale.
+    kept_in_a : np.ndarray, optional
+        (n,) values that another network keeps, shown as an outline.
 
     Returns
     -------
@@ -96,6 +105,7 @@ def live_histogram(
         "high": bins.high,
         "kept": bins.kept,
         "removed": bins.removed,
+        "kept_in_a": None if kept_in_a is None else bins.count(kept_in_a),
         "groups": groups,
         "thresholds": _rounded(first) if are_common else None,
         "values": _rounded(table.values, 9),
@@ -132,6 +142,9 @@ class _Bins:
     kept: list[int]
     removed: list[int]
 
+    def count(self, values: np.ndarray) -> list[int]:
+        return _count(values, len(self.kept), self.low, self.high)
+
 
 def _bins_key(pruned: PrunedNetwork, layer: str | None, of_weights: bool) -> Hashable:
     return table_key(pruned.recipe), layer, of_weights
@@ -143,13 +156,14 @@ def _bins(pruned: PrunedNetwork, layer: str | None, of_weights: bool) -> _Bins:
     everything = np.concatenate([*parts.removable.values(), parts.kept, parts.removed])
     low, high = value_range(everything, mirrored=of_weights)
     number = BINS if len(everything) > FEW else BINS_OF_FEW
-
-    def count(values: np.ndarray) -> list[int]:
-        counts, _ = np.histogram(np.clip(values, low, high), number, (low, high))
-        return counts.tolist()
-
+    count = partial(_count, bins=number, low=low, high=high)
     removable = {name: count(values) for name, values in parts.removable.items()}
     return _Bins(low, high, len(everything), removable, count(parts.kept), count(parts.removed))
+
+
+def _count(values: np.ndarray, bins: int, low: float, high: float) -> list[int]:
+    counts, _ = np.histogram(np.clip(values, low, high), bins, (low, high))
+    return counts.tolist()
 
 
 def _weights(pruned: PrunedNetwork, layer: str | None) -> _Values:

@@ -1,11 +1,21 @@
 """Mask of one layer, weight by weight, as an image."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageColor
 
-from pruning.figures.parts import KEPT, REMOVED, Trace, click_points, layout, png_uri
+from pruning.figures.parts import (
+    KEPT,
+    REMOVED,
+    REMOVED_IN_A,
+    REMOVED_IN_B,
+    Trace,
+    click_points,
+    layout,
+    png_uri,
+)
 from pruning.figures.plain_figure import PlainFigure
 
 MAX_SIDE = 1000
@@ -13,6 +23,8 @@ MAX_SIDE = 1000
 GAP = 255
 """Palette entry of the lines between kernels; 0 (kept) to 254 (removed) are shares."""
 MAX_TICKS = 6
+DIFFERENCE_COLOURS = (KEPT, REMOVED_IN_A, REMOVED_IN_B, REMOVED)
+"""Of a weight that both networks keep, that only A removes, only B, or both."""
 
 
 @dataclass(frozen=True)
@@ -85,27 +97,55 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> PlainFigure:
         each output channel, a row for each input channel. Over each output unit is an invisible
         point that can be clicked; its ``customdata`` is [layer, unit].
     """
-    removed = (~kept).astype(np.uint8) * 254
-    units = np.arange(len(kept))
-    is_convolution = kept.ndim == 4
+    return _mask_figure(
+        (~kept).astype(np.uint8) * 254, layer, _unit_texts(kept, layer), _encode_shares
+    )
+
+
+def mask_difference(first: np.ndarray, second: np.ndarray, layer: str = "") -> PlainFigure:
+    """Draw which weights of a layer two networks remove.
+
+    Parameters
+    ----------
+    first, second : np.ndarray
+        Masks in A and in B, bool, of one shape, as of `layer_mask`.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    PlainFigure
+        As `layer_mask`: blue if both keep a weight, orange if both remove it, green if only A
+        removes it, pink if only B does.
+    """
+    classes = (~first).astype(np.uint8) + 2 * (~second).astype(np.uint8)
+    return _mask_figure(classes, layer, _difference_texts(first, second, layer), _encode_classes)
+
+
+def _mask_figure(
+    values: np.ndarray, layer: str, texts: Sequence[str], encode: Callable[[np.ndarray], str]
+) -> PlainFigure:
+    """Draw a value for each weight, uint8, as an image that ``encode`` makes."""
+    units = np.arange(len(values))
+    is_convolution = values.ndim == 4
     if is_convolution:
-        outputs, inputs, height, width = kept.shape
-        picture = _kernel_grid(removed)
+        outputs, inputs, height, width = values.shape
+        picture = _kernel_grid(values)
         x = Axis("output channel", outputs, width + 1)
         y = Axis("input channel", inputs, height + 1)
         click_x = x.centres(units)
         click_y = np.full(len(units), picture.shape[0] / 2)
     else:
-        picture = removed
-        x = Axis("input", kept.shape[1])
-        y = Axis("output unit", kept.shape[0])
+        picture = values
+        x = Axis("input", values.shape[1])
+        y = Axis("output unit", values.shape[0])
         click_x = np.full(len(units), picture.shape[1] / 2)
         click_y = units
     clicks = click_points(
         click_x.astype(np.float32),
         click_y.astype(np.float32),
         [[layer, unit] for unit in units.tolist()],
-        _unit_texts(kept, layer),
+        texts,
         size=10,
     )
     rows, columns = picture.shape
@@ -119,14 +159,14 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> PlainFigure:
         hovermode="closest",
         hoverdistance=400,
     )
-    return PlainFigure([_image_trace(picture), clicks], figure_layout)
+    return PlainFigure([_image_trace(picture, encode(picture)), clicks], figure_layout)
 
 
-def _kernel_grid(removed: np.ndarray) -> np.ndarray:
+def _kernel_grid(values: np.ndarray) -> np.ndarray:
     """Arrange kernels (outputs, inputs, height, width) in a grid with a line between them."""
-    outputs, inputs, height, width = removed.shape
+    outputs, inputs, height, width = values.shape
     padding = ((0, 0), (0, 0), (0, 1), (0, 1))  # a line after each kernel
-    padded = np.pad(removed, padding, constant_values=GAP)
+    padded = np.pad(values, padding, constant_values=GAP)
     grid = padded.transpose(1, 2, 0, 3)  # (inputs, height + 1, outputs, width + 1)
     return grid.reshape(inputs * (height + 1), outputs * (width + 1))[:-1, :-1]
 
@@ -136,14 +176,23 @@ def _unit_texts(kept: np.ndarray, layer: str) -> list[str]:
     return [f"{layer} unit {unit}: {share:.1%} removed" for unit, share in enumerate(shares)]
 
 
-def _image_trace(picture: np.ndarray) -> Trace:
-    """Draw palette entries, one for each weight, in the coordinates of the weights."""
-    shrunk = _shrink(picture)
-    row_scale = picture.shape[0] / shrunk.shape[0]  # weights per pixel
-    column_scale = picture.shape[1] / shrunk.shape[1]
+def _difference_texts(first: np.ndarray, second: np.ndarray, layer: str) -> list[str]:
+    shares_a = 1 - first.reshape(len(first), -1).mean(1)
+    shares_b = 1 - second.reshape(len(second), -1).mean(1)
+    texts = []
+    for unit, (share_a, share_b) in enumerate(zip(shares_a, shares_b, strict=True)):
+        texts.append(f"{layer} unit {unit}: {share_a:.1%} removed in A, {share_b:.1%} in B")
+    return texts
+
+
+def _image_trace(picture: np.ndarray, source: str) -> Trace:
+    """Draw an encoded picture, one entry for each weight, in the coordinates of the weights."""
+    rows, columns = picture.shape
+    row_scale = rows / min(rows, MAX_SIDE)  # weights per pixel
+    column_scale = columns / min(columns, MAX_SIDE)
     return {
         "type": "image",
-        "source": _encode(shrunk),
+        "source": source,
         "hoverinfo": "skip",
         "x0": (column_scale - 1) / 2,
         "dx": column_scale,
@@ -175,12 +224,34 @@ def _block_starts(length: int) -> np.ndarray:
     return np.arange(blocks) * length // blocks
 
 
-def _encode(picture: np.ndarray) -> str:
+def _encode_shares(picture: np.ndarray) -> str:
+    """Encode shares from 0 (kept) to 254 (removed)."""
     kept, removed = np.array(ImageColor.getrgb(KEPT)), np.array(ImageColor.getrgb(REMOVED))
     shares = np.linspace(0, 1, GAP)[:, None]
     colours = np.round(kept + (removed - kept) * shares).astype(np.uint8)
+    return _encode_palette(_shrink(picture), colours)
+
+
+def _encode_classes(picture: np.ndarray) -> str:
+    """Encode what two networks do with each weight, in the order of ``DIFFERENCE_COLOURS``."""
+    colours = np.array([ImageColor.getrgb(colour) for colour in DIFFERENCE_COLOURS], np.uint8)
+    if max(picture.shape) <= MAX_SIDE:
+        return _encode_palette(picture, colours)
+    is_weight = picture != GAP
+    counts = _block_sums(is_weight)
+    channels = [255.0 * (counts > 0)]
+    for index in reversed(range(3)):
+        values = np.where(is_weight, colours[picture % len(colours), index], 0)
+        channels.insert(0, _block_sums(values) / np.maximum(1, counts))
+    return png_uri(Image.fromarray(np.round(np.dstack(channels)).astype(np.uint8)))
+
+
+def _encode_palette(picture: np.ndarray, colours: np.ndarray) -> str:
+    """Encode indices of colours (n, 3); `GAP` is transparent."""
+    palette = np.zeros((GAP + 1, 3), np.uint8)
+    palette[: len(colours)] = colours
     image = Image.fromarray(picture, mode="P")
-    image.putpalette([*colours.ravel().tolist(), 0, 0, 0])
+    image.putpalette(palette.ravel().tolist())
     return png_uri(image, transparency=GAP)
 
 
@@ -204,4 +275,28 @@ def alt_of_layer_mask(kept: np.ndarray, layer: str) -> str:
     return (
         f"Mask of {layer} as {kind}, {shape} weights: "
         f"{int(kept.sum()):,} kept (blue), {int((~kept).sum()):,} removed (orange)."
+    )
+
+
+def alt_of_mask_difference(first: np.ndarray, second: np.ndarray, layer: str) -> str:
+    """Describe `mask_difference` in words.
+
+    Parameters
+    ----------
+    first, second : np.ndarray
+        As of `mask_difference`.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    str
+        Number of weights of each colour.
+    """
+    both_kept, both_removed = int((first & second).sum()), int((~first & ~second).sum())
+    only_a, only_b = int((~first & second).sum()), int((first & ~second).sum())
+    return (
+        f"Masks of {layer} in A and B: {both_kept:,} weights kept in both (blue), "
+        f"{both_removed:,} removed in both (orange), {only_a:,} removed in A only (green), "
+        f"{only_b:,} removed in B only (pink)."
     )

@@ -19,6 +19,7 @@ KEPT = "#0072B2"  # blue
 REMOVED = "#E69F00"  # orange
 HIGHLIGHT = "#D55E00"  # vermilion: the current setting or the selected unit
 NEUTRAL = "#888888"  # readable on light and on dark backgrounds
+REMOVED_IN_A, REMOVED_IN_B = "#009E73", "#CC79A7"  # green, pink: what one of two states removes
 COLUMN_COLOURS = ("#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#D55E00")
 """Colours of the columns of a comparison, by position (Okabe-Ito)."""
 CURVE_COLOURS = (
@@ -33,6 +34,7 @@ CURVE_COLOURS = (
 """Colours of the curves of one figure, by position (Okabe-Ito, then Tol)."""
 AMOUNTS = get_colorscale("Cividis")
 DIFFERENCES = get_colorscale("RdBu")
+REMOVAL_DIFFERENCES = get_colorscale("PuOr_r")  # orange, as what is removed, where more is removed
 GREYS = get_colorscale("gray")
 SHARE_SCALE = {"colorscale": AMOUNTS, "zmin": 0, "zmax": 1}
 """Colour scale of a share from 0 to 1, the same in every figure."""

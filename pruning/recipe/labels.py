@@ -13,7 +13,7 @@ from pruning.recipe.step import Step
 SCOPE_LABELS = {"layer": "layerwise", "erk": "ERK", "custom": "per-layer values"}
 
 
-def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
+def recipe_label(recipe: Recipe, *, with_seed: bool = True, with_value: bool = False) -> str:
     """Describe a recipe in a few words.
 
     Parameters
@@ -22,16 +22,18 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True) -> str:
         Any recipe.
     with_seed : bool
         Whether to name the seed of random criteria.
+    with_value : bool
+        Whether to name the value of the last step, which varies along a curve.
 
     Returns
     -------
     str
         Method and criterion of each step, what differs from the defaults, the recoveries and the
-        run; not the value of the last step, which varies along a curve.
+        run.
     """
     seed = recipe.seed if with_seed else None
     labels = [_step_label(step, seed, with_value=True) for step in recipe.previous_steps]
-    labels.append(_step_label(recipe.last_step, seed, with_value=False))
+    labels.append(_step_label(recipe.last_step, seed, with_value=with_value))
     text = " + ".join(labels)
     if recipe.calibration != DEFAULT_CALIBRATION:
         text += f", {recipe.calibration:,} calibration images"
@@ -92,7 +94,8 @@ def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
     elif step.rule != "sparsity":
         parts.append(rule.label)
     if with_value and not rule.patterns and step.scope != "custom":
-        parts.append(f"{step.value:.4g}")
+        is_share = rule.max_value == 1
+        parts.append(f"{100 * step.value:.4g}%" if is_share else f"{step.value:.4g}")
     if step.layers:
         parts.append(f"only {', '.join(step.layers)}")
     return ", ".join(parts)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pages.explore import curve
+from pages.explore import curve, panels, pin
 from pages.explore.curve import curve_task
 from pages.state.background_task import Task
 from pages.state.visitor import jobs
@@ -31,4 +31,5 @@ def no_curve(monkeypatch, new_jobs):
         task = curve_task(recipe)
         return None if task is None else replace(task, starts_itself=False)
 
-    monkeypatch.setattr(curve, "curve_task", waiting_task)  # the page imports it in each run
+    for module in (curve, panels, pin):  # the page itself imports it in each run
+        monkeypatch.setattr(module, "curve_task", waiting_task)

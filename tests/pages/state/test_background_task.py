@@ -84,7 +84,7 @@ def test_the_queue_is_shown(before, text):
     assert background_task._progress_text(waiting(before), 0.25) == text
 
 
-@pytest.mark.parametrize("before, seconds", [(None, 1.0), (2, 1.0), (10, 3.0), (400, 5.0)])
+@pytest.mark.parametrize("before, seconds", [(None, 1.0), (2, 1.0), (10, 3.0), (400, 4.0)])
 def test_a_page_whose_work_waits_long_updates_less_often(before, seconds):
     task = Task("name", "key", lambda report: None, "Begin", interval=1.0)
     assert background_task._interval(task, waiting(before)) == pytest.approx(seconds)

@@ -44,3 +44,19 @@ def test_no_points():
 def test_alt():
     [evaluation] = evaluate([RECIPE])
     assert "50.0% removed" in alt_of_accuracy_curve([evaluation])
+
+
+def test_another_recipe_is_drawn_beside_it():
+    first, second = (Recipe.one_step("lenet300", "digits", value=value) for value in (0.3, 0.6))
+    point_a, point_b = evaluate([first, second])
+    figure = accuracy_curve(
+        curve=[point_b], visited=[], current=point_b, curve_of_a=[point_a], current_of_a=point_a
+    )
+    names = [trace.name for trace in figure.data]
+    assert names == ["curve of A", "A", "curve of B", "B"]
+    assert list(figure.data[1].x) == [point_a.sparsity]
+    pixels = Recipe.one_step("lenet300", "digits", method="feature", criterion="random", value=0.5)
+    [point_a] = evaluate([pixels])
+    figure = accuracy_curve(curve=[], visited=[], current=point_b, current_of_a=point_a)
+    assert titles(figure)[0] == "share of weights or input pixels removed"
+    assert list(figure.data[0].x) == [0.5]

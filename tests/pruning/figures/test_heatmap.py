@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from pruning.figures.heatmap import COLUMNS, alt_of_removal_heatmap, removal_heatmap
+from pruning.figures.heatmap import (
+    COLUMNS,
+    alt_of_removal_difference,
+    alt_of_removal_heatmap,
+    removal_difference,
+    removal_heatmap,
+)
 from tests.pruning.figures.common import titles
 
 RANDOM = np.random.default_rng(0)
@@ -42,3 +48,15 @@ def test_every_unit_is_in_the_heatmap(units):
 def test_alt():
     alt = alt_of_removal_heatmap({"fc2": np.array([0.0, 1.0, 0.5])})
     assert "fc2 50% (unit by unit 0% to 100%)" in alt
+
+
+def test_the_difference_is_that_of_the_shares():
+    first = {"fc1": RANDOM.random(300), "fc2": np.array([0.0, 1.0, 0.5])}
+    second = {"fc1": RANDOM.random(300), "fc2": np.array([1.0, 0.5, 0.5])}
+    picture, clicks, _ = removal_difference(first, second).data
+    assert (picture.zmin, picture.zmax) == (-1, 1)
+    np.testing.assert_allclose(picture.z[1], np.repeat([1.0, -0.5, 0.0], 20))
+    difference = removal_heatmap(second).data[0].z - removal_heatmap(first).data[0].z
+    np.testing.assert_allclose(picture.z, difference, atol=1e-6)
+    assert clicks.text[61] == "fc2, unit 1 of 3: -50.0% removed in B against A"
+    assert "fc2 50% in A, 67% in B" in alt_of_removal_difference(first, second)

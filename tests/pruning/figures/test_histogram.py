@@ -48,3 +48,13 @@ def test_no_values():
     assert histogram(nothing, np.empty(0, bool)).data[0].y.sum() == 0
     alt = alt_of_histogram(nothing, np.empty(0, bool), "all layers", "filter scores")
     assert alt == "Histogram of the 0 filter scores of all layers: 0 kept, 0 removed."
+
+
+def test_what_another_network_keeps_is_an_outline_in_the_same_bins():
+    values = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    kept_in_a = values[np.abs(values) > 0.5]
+    figure = histogram(values, np.abs(values) > 1, kept_in_a=kept_in_a)
+    everything, _, outline = figure.data
+    assert outline.name == "kept in A" and outline.fill == "none"
+    np.testing.assert_array_equal(outline.x, everything.x)
+    assert sum(outline.y) == 2 * len(kept_in_a)  # two corners for each bin

@@ -99,3 +99,20 @@ def test_bins_are_counted_once_for_all_values_of_a_rule(method):
     assert [group["bins"] for group in moved["groups"]] == [g["bins"] for g in first["groups"]]
     other = data_of(recipe.with_last_step(layers=("conv2",)), of_weights=of_weights)
     assert [group["name"] for group in other["groups"]] == ["conv2"]
+
+
+def test_what_another_network_keeps_is_counted_in_the_same_bins():
+    recipe = Recipe.one_step("lenet5", "digits", value=0.7)
+    values, kept = prune(recipe.with_last_step(value=0.4)).weights()
+    data = live_histogram(
+        prune(recipe),
+        threshold_table(recipe),
+        layer=None,
+        of_weights=True,
+        log=False,
+        kept_in_a=values[kept],
+    )
+    ends = (data["low"], data["high"])
+    expected, _ = np.histogram(np.clip(values[kept], *ends), len(data["kept"]), ends)
+    assert data["kept_in_a"] == expected.tolist()
+    assert data_of(recipe)["kept_in_a"] is None

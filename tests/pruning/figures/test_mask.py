@@ -1,7 +1,15 @@
 import numpy as np
 import pytest
+from PIL import ImageColor
 
-from pruning.figures.mask import Axis, alt_of_layer_mask, layer_mask
+from pruning.figures.mask import (
+    DIFFERENCE_COLOURS,
+    Axis,
+    alt_of_layer_mask,
+    alt_of_mask_difference,
+    layer_mask,
+    mask_difference,
+)
 from tests.pruning.figures.common import KEPT, REMOVED, decode_image, titles
 
 RANDOM = np.random.default_rng(0)
@@ -71,3 +79,49 @@ def test_alt():
     alt = alt_of_layer_mask(kept, "fc1")
     assert alt == "Mask of fc1 as a matrix, 1 x 3 weights: 1 kept (blue), 2 removed (orange)."
     assert "a grid of kernels" in alt_of_layer_mask(np.ones((1, 1, 3, 3), bool), "conv1")
+
+
+@pytest.mark.parametrize("shape", [(20, 30), (4, 3, 5, 5)])
+def test_the_difference_of_two_masks_has_four_colours(shape):
+    first, second = RANDOM.random((2, *shape)) < 0.5
+    figure = mask_difference(first, second, "fc1")
+    image = decode_image(figure)[..., :3]
+    for colour, is_class in zip(
+        DIFFERENCE_COLOURS,
+        [first & second, ~first & second, first & ~second, ~first & ~second],
+        strict=True,
+    ):
+        drawn = (image == ImageColor.getrgb(colour)).all(-1)
+        assert drawn.sum() == is_class.sum()
+        if len(shape) == 2:
+            np.testing.assert_array_equal(drawn, is_class)
+    assert "removed in A, " in figure.data[1].text[0]
+    same = layer_mask(first, "fc1")
+    assert figure.layout.xaxis == same.layout.xaxis and figure.layout.yaxis == same.layout.yaxis
+
+
+def test_the_colours_of_a_huge_difference_are_mixed():
+    first, second = np.zeros((2, 1500, 2000), bool)
+    first[:750], second[:750, ::2] = True, True
+    image = decode_image(mask_difference(first, second))
+    assert image.shape == (1000, 1000, 4)
+    colours = np.array([ImageColor.getrgb(colour) for colour in DIFFERENCE_COLOURS])
+    np.testing.assert_allclose(
+        image[0, :, :3], np.tile((colours[0] + colours[2]) / 2, (1000, 1)), atol=1
+    )
+    assert (image[-1, :, :3] == colours[3]).all() and (image[..., 3] == 255).all()
+
+
+def test_lines_between_kernels_stay_transparent_in_a_huge_difference():
+    masks = np.ones((2, 400, 2, 3, 3), bool)
+    image = decode_image(mask_difference(*masks))
+    is_line = image[..., 3] == 0
+    assert is_line.any() and (image[..., :3][~is_line] == KEPT).all()
+
+
+def test_alt_of_the_difference():
+    first = np.array([[True, True, False, False, False]])
+    second = np.array([[True, False, True, False, False]])
+    alt = alt_of_mask_difference(first, second, "fc1")
+    for part in ("1 weights kept in both", "2 removed in both", "1 removed in A", "1 removed in B"):
+        assert part in alt

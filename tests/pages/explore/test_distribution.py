@@ -1,8 +1,8 @@
-"""The figures on Explore and their controls, on built-in data."""
+"""The distribution on Explore and its controls, on built-in data."""
 
 import pytest
 
-from tests.pages.common import charts, live_histogram_of, numbers, opened
+from tests.pages.common import charts, live_histogram_of, opened
 
 LENET = {"network": "lenet300", "dataset": "digits"}
 
@@ -36,21 +36,3 @@ def test_layers_of_a_link_that_do_not_exist_are_replaced():
     at = opened(**LENET, histogram="conv1", mask="<b>")
     assert at.main.selectbox(key="histogram").value == "all layers"
     assert at.main.selectbox(key="mask").value == "fc1"
-
-
-def test_features_are_drawn_over_an_image():
-    at = opened(
-        network="lenet5",
-        dataset="digits",
-        calibration="64",
-        method="feature",
-        criterion="class_entropy",
-        sparsity="0.5",
-    )
-    assert at.main.selectbox(key="mask").value == "input"
-    assert numbers(at)["Sparsity"] == "0.00%"
-    alts = [chart.proto.alt for chart in at.get("plotly_chart")]
-    assert any("under the mask of its pixels: 50.0% removed" in alt for alt in alts)
-    curve = charts(at)[-1]
-    assert "input pixels removed" in curve["layout"]["xaxis"]["title"]["text"]
-    assert curve["data"][-1]["x"] == [0.5]

@@ -1,0 +1,165 @@
+"""State A on Explore, held beside B, on built-in data."""
+
+from urllib.parse import parse_qsl, urlencode
+
+import numpy as np
+import pytest
+from scipy.stats import binomtest
+
+from pruning.engine.evaluate import evaluate
+from pruning.engine.prune import prune
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_query
+from tests.pages.common import (
+    button,
+    charts,
+    evaluated,
+    live_histogram_of,
+    numbers,
+    opened,
+    plain,
+    recipe_of,
+    run_until,
+    shown,
+    trace,
+)
+
+A = Recipe.one_step("lenet5", "digits", value=0.5)
+B = Recipe.one_step("lenet5", "digits", value=0.95)
+FILTERS = Recipe.one_step("lenet5", "digits", method="filter", value=0.3, scope="layer")
+OTHER = Recipe.one_step("lenet300", "digits", value=0.6)
+PIXELS = Recipe.one_step("lenet5", "digits", method="feature", criterion="random", value=0.4)
+EARLIER = B.with_steps((A.last_step, B.last_step))
+
+pytestmark = pytest.mark.usefixtures("no_downloads")
+
+
+def compared(first: Recipe, second: Recipe, **query: str):
+    """Open Explore with a pinned state by a link, and wait until everything is measured."""
+    pin = urlencode(recipe_to_query(first))
+    at = opened(**recipe_to_query(second), pin=pin, **query)
+    return run_until(at, lambda: not any("being measured" in text for text in texts_of_a(at)))
+
+
+def texts_of_a(at) -> list[str]:
+    assert not at.exception
+    texts = [text.value for text in at.main.markdown]
+    return [text.partition("] ")[2] for text in texts if text.startswith(":gray-badge[A]")]
+
+
+def alts(at) -> list[str]:
+    return [chart.proto.alt for chart in at.get("plotly_chart")]
+
+
+def test_a_state_is_pinned_swapped_and_unpinned():
+    at = opened(**recipe_to_query(A))
+    button(at, "Pin").click().run()
+    assert any("B is the same as A" in text.value for text in at.main.caption)
+    assert dict(parse_qsl(at.query_params["pin"])) == recipe_to_query(A)
+    at.sidebar.slider[0].set_value(95.0).run()
+    assert numbers(at) == shown(B)
+    assert texts_of_a(at)[0] == "Weights by Magnitude, 50%"
+    button(at, "Swap A and B").click().run()
+    assert numbers(at) == shown(A) and at.sidebar.slider[0].value == 50.0
+    assert texts_of_a(at)[0] == "Weights by Magnitude, 95%"
+    button(at, "Unpin").click().run()
+    assert not texts_of_a(at) and "pin" not in at.query_params
+    assert button(at, "Pin") and recipe_of(at) == A
+
+
+def test_the_cards_show_both_with_the_exact_test_of_their_difference():
+    at = compared(A, B)
+    assert numbers(at) == shown(B)
+    first, second = evaluated(A), evaluated(B)
+    lost = (first.tally.hits & ~second.tally.hits).bit_count()
+    gained = (second.tally.hits & ~first.tally.hits).bit_count()
+    assert binomtest(gained, lost + gained).pvalue < 0.001
+    pruned = prune(A)
+    _, accuracy, sparsity, parameters, macs = texts_of_a(at)[:5]
+    count = f"B: {lost - gained} images fewer than A, p < 0.001"
+    assert accuracy == f"{first.accuracy.value:.2%}. {count}"
+    assert sparsity == f"{pruned.sparsity:.2%}"
+    assert parameters == f"{pruned.masked.parameters:,}, effective {pruned.effective.parameters:,}"
+    assert macs == f"{pruned.masked.macs:,}, effective {pruned.effective.macs:,}"
+
+
+def test_a_difference_without_evidence_is_called_so():
+    at = compared(A, A.with_last_step(value=0.52))
+    [text] = [text for text in texts_of_a(at) if "B: " in text]
+    assert "no evidence of a difference" in text or "the same images" in text
+
+
+def test_pictures_show_the_difference():
+    at = compared(A, B, mask="fc3")
+    kept_a = prune(A).masks["fc3.weight"].numpy()
+    kept_b = prune(B).masks["fc3.weight"].numpy()
+    only_b = int((kept_a & ~kept_b).sum())
+    assert any(f"{only_b:,} removed in B only (pink)" in alt for alt in alts(at))
+    [heatmap] = [chart for chart in charts(at) if chart["data"][0]["type"] == "heatmap"]
+    assert heatmap["data"][0]["zmin"] == -1
+    values, kept = prune(A).weights()
+    histogram = live_histogram_of(at)
+    ends = (histogram["low"], histogram["high"])
+    bins = len(histogram["kept_in_a"])
+    expected, _ = np.histogram(np.clip(values[kept], *ends), bins, ends)
+    assert histogram["kept_in_a"] == expected.tolist()
+    point = trace(at, "A")
+    assert point["x"] == [pytest.approx(0.5)] and point["y"] == [evaluated(A).accuracy.value]
+    assert len(trace(at, "curve of A")["x"]) >= 15
+    assert trace(at, "B")["y"] == [evaluated(B).accuracy.value]
+
+
+def test_pictures_show_both_on_request():
+    at = compared(A, B, both="True")
+    assert sum("Heatmap of the share of removed weights per layer" in alt for alt in alts(at)) == 2
+    assert sum(alt.startswith("Mask of conv1") for alt in alts(at)) == 2
+    [toggle] = [toggle for toggle in at.main.toggle if toggle.label == "Show both"]
+    toggle.set_value(False).run()
+    assert not any(alt.startswith("Mask of conv1") for alt in alts(at))
+    assert "both" not in at.query_params
+
+
+@pytest.mark.parametrize("first", [OTHER, FILTERS, PIXELS, EARLIER])
+@pytest.mark.parametrize("second", [B, FILTERS, PIXELS, OTHER])
+def test_any_two_states_can_be_compared(first, second):
+    at = compared(first, second)
+    assert numbers(at) == shown(second)
+    assert f"{prune(first).sparsity:.2%}" in texts_of_a(at)
+    histograms = [alt for alt in alts(at) if alt.startswith("Histogram")]
+    outlines = [data for data in _live_histograms(at) if data["kept_in_a"] is not None]
+    traces = [trace["name"] for chart in charts(at) for trace in chart["data"] if "name" in trace]
+    assert histograms or outlines or "kept in A" in traces
+    has_toggle = any(toggle.label == "Show both" for toggle in at.main.toggle)
+    assert has_toggle == (first.network == second.network)
+
+
+def _live_histograms(at) -> list[dict]:
+    return [live_histogram_of(at)] if at.get("bidi_component") else []
+
+
+def test_a_link_with_a_bad_pin_opens_without_it():
+    for pin in ("method=foo", "foo=1", "sparsity=2", "a=1&" * 40):
+        at = opened(**recipe_to_query(A), pin=pin)
+        assert numbers(at) == shown(A)
+        assert not texts_of_a(at)
+        assert len(at.warning) == 1
+        assert "The link could not be followed" in plain(at.warning[0])
+
+
+def test_states_of_different_networks_are_named():
+    at = compared(OTHER, A)
+    assert texts_of_a(at)[0].startswith("LeNet-300-100 on Digits: Weights by Magnitude, 60%")
+
+
+def test_the_accuracy_of_a_is_measured_if_it_is_not_known():
+    first = A.with_last_step(value=0.4321)
+    at = compared(first, B)
+    [evaluation] = evaluate([first])
+    accuracy = f"{evaluation.accuracy.value:.2%}"
+    assert any(text.startswith(accuracy) for text in texts_of_a(at))
+
+
+def test_the_presentation_shows_the_accuracy_of_a():
+    at = compared(A, B, present="True")
+    [text] = texts_of_a(at)
+    assert text.startswith(f"{evaluated(A).accuracy.value:.2%}. B: ")
