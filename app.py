@@ -35,6 +35,8 @@ def main() -> None:
     )
     st.logo(ASSETS / "logo.svg", size="large", icon_image=ASSETS / "icon.svg")
     st.html(ASSETS / "style.html")
+    with st.container(key="history"):
+        st.html(ASSETS / "history.html", unsafe_allow_javascript=True)
     try:
         installation.check_torch()
     except PrunescopeError as error:

@@ -16,13 +16,15 @@ PATIENCE_S = 0.7
 """Time to wait for scores before a progress bar is shown."""
 
 
-def request_scores(recipe: Recipe) -> Recipe | None:
+def request_scores(recipe: Recipe, name: str = TASK) -> Recipe | None:
     """Begin to score the first step without scores, and wait a moment for the result.
 
     Parameters
     ----------
     recipe : Recipe
         Any recipe.
+    name : str
+        Name of the task.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def request_scores(recipe: Recipe) -> Recipe | None:
     for prefix in recipe.prefixes():
         if not CRITERIA[prefix.last_step.criterion].needs_data or has_cached_scores(prefix):
             continue
-        task = _scoring_task(prefix)
+        task = _scoring_task(prefix, name)
         jobs().forget(task.key)  # of scores that the cache has dropped
         if wait_for(task, PATIENCE_S) is None:
             return prefix
@@ -45,19 +47,21 @@ def cancel_scoring() -> None:
     jobs().unsubscribe(subscriber(TASK))
 
 
-def draw_scoring(recipe: Recipe) -> None:
+def draw_scoring(recipe: Recipe, name: str = TASK) -> None:
     """Draw the progress of scoring.
 
     Parameters
     ----------
     recipe : Recipe
         The result of `request_scores`.
+    name : str
+        Name of the task.
     """
-    task, step = _scoring_task(recipe), recipe.last_step
+    task, step = _scoring_task(recipe, name), recipe.last_step
     criterion = CRITERIA[step.criterion]
     unit = METHODS[step.method].unit_in(step.grouping)
     units = sum(group.units for group in unit_groups(recipe).values())
-    with st.container(border=True, key="scoring"):
+    with st.container(border=True, key=f"scoring {name}"):
         if task.is_stopped:
             st.markdown(f"The {units:,} {unit}s have no scores by **{criterion.label}** yet.")
         else:
@@ -69,13 +73,13 @@ def draw_scoring(recipe: Recipe) -> None:
         draw_task(task)
 
 
-def _scoring_task(recipe: Recipe) -> Task:
+def _scoring_task(recipe: Recipe, name: str) -> Task:
     def score(report: Callable[[TaskProgress], None]) -> bool:
         rank_units(recipe, lambda share: report(TaskProgress(share)))
         return True
 
     return Task(
-        name=TASK,
+        name=name,
         key=(TASK, recipe.scoring_key),
         work=score,
         label="Score them",

@@ -19,6 +19,7 @@ from pruning.figures.accuracy_curve import accuracy_curve, alt_of_accuracy_curve
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 
+TASK = "curve"
 MAX_VISITED = 200
 BAR_HEIGHT = 40
 PATIENCE_S = 20.0
@@ -180,8 +181,8 @@ def curve_task(recipe: Recipe) -> Task | None:
         return evaluate(recipes_along_curve(base), report=report_points)
 
     return Task(
-        name="curve",
-        key=("curve", base),
+        name=TASK,
+        key=(TASK, base),
         work=work,
         label="Compute the curve",
         interval=0.5,

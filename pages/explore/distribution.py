@@ -74,7 +74,7 @@ def _draw_weights(
 ) -> None:
     layer, log = _draw_histogram_controls(list(prunable(pruned.model)))
     kept_in_a = None
-    if network_a is not None and _has_same_weights(pruned, network_a, layer):
+    if network_a is not None and _has_same_weights(pruned, network_a):
         values_of_a, kept_of_a = network_a.weights(layer)
         kept_in_a = values_of_a[kept_of_a]
     if can_be_dragged(pruned, layer=layer, of_weights=True):
@@ -89,10 +89,14 @@ def _draw_weights(
         draw_picture_of_a(picture, HISTOGRAM_OF_A, f"weights of {layer_of_a or ALL_LAYERS}")
 
 
-def _has_same_weights(pruned: PrunedNetwork, network_a: PrunedNetwork, layer: str | None) -> bool:
-    """Return whether two states have pruned the same trained network, and A has the layer."""
+def _has_same_weights(pruned: PrunedNetwork, network_a: PrunedNetwork) -> bool:
+    """Return whether two states have pruned the same weights.
+
+    Where a layer is removed, those after it are refitted.
+    """
     is_same_network = pruned.trained_model is network_a.trained_model
-    return is_same_network and layer in (None, *prunable(network_a.model))
+    has_all_layers = not (pruned.network.removed_layers or network_a.network.removed_layers)
+    return is_same_network and has_all_layers
 
 
 def _draw_scores(
@@ -114,9 +118,12 @@ def _draw_scores(
 
 
 def _has_same_scores(pruned: PrunedNetwork, network_a: PrunedNetwork, layer: str | None) -> bool:
-    """Return whether the last steps of two states have scored the same units, and A the layer."""
-    is_same = pruned.recipe.scoring_key == network_a.recipe.scoring_key
-    return is_same and layer in (None, *network_a.ranking)
+    """Return whether the last steps of two states have scored the same units, of a layer or all."""
+    if pruned.recipe.scoring_key != network_a.recipe.scoring_key:
+        return False
+    if layer is None:
+        return set(pruned.ranking) == set(network_a.ranking)
+    return layer in network_a.ranking
 
 
 def _draw_scores_of_a(network_a: PrunedNetwork, *, log: bool) -> None:

@@ -54,30 +54,36 @@ def draw_mask(pruned: PrunedNetwork, network_a: PrunedNetwork | None = None) -> 
         default=options.default,
     )
     put_recipe_link(pruned.recipe)  # which may have been written with another default
-    if network_a is not None and not session.both and _has_same_shape(pruned, network_a, name):
-        _draw_mask_difference(pruned, network_a, name)
-        return
+    if network_a is not None and not session.both:
+        masks = _comparable_masks(pruned, network_a, name)
+        if masks is not None:
+            _draw_mask_difference(masks, name)
+            return
     _draw_mask_of(pruned, name)
     if network_a is not None:
         options = _mask_options(network_a)
         name_in_a = name if name in options.names else options.names[options.default]
-        draw_picture_of_a(_mask_picture(network_a, name_in_a), MASK_OF_A, name_in_a)
+        title = name_in_a if name == name_in_a else f"{name_in_a} (A has no {name})"
+        draw_picture_of_a(_mask_picture(network_a, name_in_a), MASK_OF_A, title)
 
 
 def _layer_mask_of(pruned: PrunedNetwork, name: str) -> np.ndarray:
     return pruned.masks.complete(pruned.model)[f"{name}.weight"].numpy()
 
 
-def _has_same_shape(pruned: PrunedNetwork, network_a: PrunedNetwork, name: str) -> bool:
-    """Return whether both states have a layer, of the same network and with as many weights."""
+def _comparable_masks(
+    pruned: PrunedNetwork, network_a: PrunedNetwork, name: str
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the masks of a layer in A and in B, if it has the same weights in both."""
     is_same_network = pruned.recipe.network == network_a.recipe.network
     if not is_same_network or name == INPUT or name not in prunable(network_a.model):
-        return False
-    return _layer_mask_of(pruned, name).shape == _layer_mask_of(network_a, name).shape
-
-
-def _draw_mask_difference(pruned: PrunedNetwork, network_a: PrunedNetwork, name: str) -> None:
+        return None
     kept_in_a, kept_in_b = _layer_mask_of(network_a, name), _layer_mask_of(pruned, name)
+    return (kept_in_a, kept_in_b) if kept_in_a.shape == kept_in_b.shape else None
+
+
+def _draw_mask_difference(masks: tuple[np.ndarray, np.ndarray], name: str) -> None:
+    kept_in_a, kept_in_b = masks
     figure = mask_difference(kept_in_a, kept_in_b, name)
     alt = alt_of_mask_difference(kept_in_a, kept_in_b, name)
     draw_clickable(Picture(figure, alt), MASK_CHART)

@@ -6,11 +6,12 @@ from functools import partial
 
 import streamlit as st
 
+from pages.controls import scoring
 from pages.controls.accuracy_card import draw_accuracy_card
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
-from pages.explore import pin
+from pages.explore import curve, pin
 from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
 from pages.explore.distribution import draw_histogram
 from pages.explore.heatmap import draw_heatmap
@@ -35,7 +36,7 @@ from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
 
-TASKS = (ACCURACY_TASK, RECOVERY_TASK, "curve", "scores", pin.ACCURACY_TASK, pin.CURVE_TASK)
+TASKS = (ACCURACY_TASK, RECOVERY_TASK, curve.TASK, scoring.TASK)
 PURPOSE = (
     "See a neural network being pruned: drag the threshold in the histogram, or move the slider, "
     "and watch accuracy, weights and masks follow."
@@ -46,7 +47,8 @@ DEBOUNCE_S = 0.15
 
 def page() -> None:
     """Draw the page."""
-    set_active_work(*TASKS)
+    set_active_work(*TASKS, *(pin.TASKS if session.pinned else ()))
+    pin.unpin_if_missing()
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
     if not session.presenting:
@@ -61,23 +63,21 @@ def page() -> None:
     cancel_scoring()
     debounce()
     pruned = prune(sidebar.recipe)
+    unscored_a = pin.request_scores_of_a()
     if session.presenting:
-        _await_and_present(pruned)
+        _await_and_present(pruned, is_a_scored=unscored_a is None)
         return
-    pin.draw_pin(sidebar.recipe)
+    pin.draw_pin(sidebar.recipe, unscored_a)
     with sidebar.summary_slot:
         draw_summary(_after_active_step(pruned, sidebar))
-    await_and_draw_panels(pruned)
+    await_and_draw_panels(pruned, is_a_scored=unscored_a is None)
 
 
 def _request_scores(sidebar: Sidebar | None) -> Recipe | None:
-    """Request the scores of the steps after the one that the sidebar shows, and of state A."""
+    """Request the scores of the steps after the one that the sidebar shows."""
     if sidebar is None:
         return None
-    unscored = sidebar.unscored or request_scores(sidebar.recipe)
-    if unscored is None and session.pinned is not None:
-        return request_scores(session.pinned)
-    return unscored
+    return sidebar.unscored or request_scores(sidebar.recipe)
 
 
 def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
@@ -99,14 +99,14 @@ def _draw_heading() -> None:
     st.caption(PURPOSE)
 
 
-def _await_and_present(pruned: PrunedNetwork) -> None:
+def _await_and_present(pruned: PrunedNetwork, *, is_a_scored: bool) -> None:
     """Draw the page for a projector."""
     recovery = recovery_task(pruned)
     task = recovery or accuracy_task(pruned)
     start(task)
-    pinned = pin.await_pinned()
-    curve = curve_task(pruned.recipe)
-    points = None if curve is None else wait_for(curve)
+    task_of_curve = curve_task(pruned.recipe)
+    points = None if task_of_curve is None else wait_for(task_of_curve)
+    pinned = pin.await_pinned() if is_a_scored else None
     result = wait_for(task, None, enough=is_estimate_ready)
     if result is not None:
         remember_visited(result)
@@ -121,12 +121,14 @@ def _await_and_present(pruned: PrunedNetwork) -> None:
             draw_cards(result)
         else:
             draw_task(replace(task, draw_partial=draw_cards))
+        if pinned is not None:
+            pin.draw_measurement_of_a(pinned)
 
     curve_of_a = () if pinned is None else (pinned.known_curve, pinned.evaluation)
     current = result or partial_result(task)
     pictures = {
         "Distribution": partial(draw_histogram, pruned, known_accuracies(pruned.recipe, points)),
-        "Curve": partial(draw_curve, pruned.recipe, current, curve, points, *curve_of_a),
+        "Curve": partial(draw_curve, pruned.recipe, current, task_of_curve, points, *curve_of_a),
         "Heatmap": partial(draw_heatmap, pruned),
         "Mask": partial(draw_mask, pruned),
     }

@@ -32,19 +32,21 @@ RETRAIN = "pages/retrain/page.py"
 RECOVERY_PATIENCE_S = 0.05  # for a recovery that is known
 
 
-def await_and_draw_panels(pruned: PrunedNetwork) -> None:
+def await_and_draw_panels(pruned: PrunedNetwork, *, is_a_scored: bool = True) -> None:
     """Measure a pruned network, and draw all that is known of it.
 
     Parameters
     ----------
     pruned : PrunedNetwork
         The result of a recipe.
+    is_a_scored : bool
+        Whether the state that is pinned can be compared.
     """
     accuracy = accuracy_task(pruned)
     start(accuracy)
-    pinned = await_pinned()
     curve = curve_task(pruned.recipe)
     points = None if curve is None else wait_for(curve)
+    pinned = await_pinned() if is_a_scored else None
     known = [] if curve is None else known_accuracies(pruned.recipe, points)
     numbers = st.container(key="numbers")
     curve_slot = _draw_pictures(pruned, known, pinned)  # while the accuracy is measured
@@ -141,7 +143,7 @@ def _draw_numbers(
     recovered: Evaluation | None,
     pinned: Pinned | None,
 ) -> None:
-    evaluation = masked if recovered is None else recovered
+    evaluation = recovered if pruned.recipe.recovery else masked
     texts_of_a = () if pinned is None else numbers_of_a(pinned, evaluation)
     draw_metrics(pruned, masked, recovered, texts_of_a)
 

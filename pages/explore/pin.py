@@ -6,9 +6,11 @@ from dataclasses import dataclass, replace
 import streamlit as st
 
 from pages.controls.accuracy_card import comparison_text, value_text
+from pages.controls.scoring import draw_scoring, request_scores
 from pages.explore.curve import CurvePoints, curve_task
 from pages.explore.metrics import accuracy_task, format_count, recovery_task
 from pages.state.background_task import Task, draw_task, partial_result, wait_for
+from pages.state.messages import describe_error, escape_markdown
 from pages.state.session import SessionState, session
 from pages.state.url import show_recipe
 from pages.state.widgets import persistent
@@ -16,13 +18,17 @@ from pruning.data.datasets import DATASETS
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
+from pruning.engine.trained_network import trained_card
 from pruning.inference.paired_test import paired_test
 from pruning.models import NETWORKS
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import PrunescopeError
 
 ACCURACY_TASK = "accuracy of A"
 CURVE_TASK = "curve of A"
+SCORES_TASK = "scores of A"
+TASKS = (ACCURACY_TASK, CURVE_TASK, SCORES_TASK)
 
 
 @dataclass(frozen=True)
@@ -63,6 +69,28 @@ class Pinned:
         return self.curve or partial_result(self.curve_task) or ()
 
 
+def unpin_if_missing() -> None:
+    """Unpin a state whose run has been deleted since."""
+    if session.pinned is None:
+        return
+    try:
+        trained_card(session.pinned)
+    except PrunescopeError as error:
+        session.pinned = None
+        session.message = escape_markdown(f"State A is no longer pinned: {describe_error(error)}.")
+
+
+def request_scores_of_a() -> Recipe | None:
+    """Begin to score state A, if that takes a while.
+
+    Returns
+    -------
+    Recipe or None
+        As of `request_scores`; None if no state is pinned.
+    """
+    return None if session.pinned is None else request_scores(session.pinned, SCORES_TASK)
+
+
 def await_pinned() -> Pinned | None:
     """Return what is known of state A; what is not known yet is begun.
 
@@ -80,7 +108,6 @@ def await_pinned() -> Pinned | None:
         name=ACCURACY_TASK,
         label="Measure the accuracy of A",
         subject="The accuracy of A",
-        progress_text="Measuring A",
     )
     curve = curve_task(pruned.recipe)
     points = None
@@ -90,7 +117,6 @@ def await_pinned() -> Pinned | None:
             name=CURVE_TASK,
             label="Compute the curve of A",
             subject="The curve of A",
-            progress_text="Curve of A",
         )
         points = wait_for(curve)
     return Pinned(pruned, accuracy, wait_for(accuracy), curve, points)
@@ -107,13 +133,15 @@ def draw_pin_button() -> None:
         )
 
 
-def draw_pin(recipe: Recipe) -> None:
+def draw_pin(recipe: Recipe, unscored: Recipe | None) -> None:
     """Draw which states are compared, if one is pinned.
 
     Parameters
     ----------
     recipe : Recipe
         State B, which the page shows.
+    unscored : Recipe or None
+        The result of `request_scores_of_a`.
     """
     pinned = session.pinned
     if pinned is None:
@@ -136,6 +164,9 @@ def draw_pin(recipe: Recipe) -> None:
                     help="Heatmap and mask of A and of B, instead of their difference.",
                     **persistent(SessionState.both.key),
                 )
+        if unscored is not None:
+            st.caption("The comparison waits for the scores of A.")
+            draw_scoring(unscored, SCORES_TASK)
 
 
 def _state_text(recipe: Recipe, *, with_data: bool) -> str:
@@ -145,15 +176,15 @@ def _state_text(recipe: Recipe, *, with_data: bool) -> str:
     return f"{NETWORKS[recipe.network].label} on {DATASETS[recipe.dataset].label}: {label}"
 
 
-def numbers_of_a(pinned: Pinned, evaluation: Evaluation) -> tuple[str, ...]:
+def numbers_of_a(pinned: Pinned, evaluation: Evaluation | None) -> tuple[str, ...]:
     """Describe the numbers of A, to be shown in the cards of B.
 
     Parameters
     ----------
     pinned : Pinned
         State A.
-    evaluation : Evaluation
-        Accuracy of B, as far as it is known.
+    evaluation : Evaluation or None
+        Accuracy of B, as far as it is known; None before its recovery.
 
     Returns
     -------
@@ -191,18 +222,20 @@ def draw_measurement_of_a(pinned: Pinned) -> None:
         State A.
     """
     if pinned.evaluation is None:
+        st.caption("Accuracy of A:")
         draw_task(pinned.accuracy_task)
-    elif pinned.curve_task is not None and pinned.curve is None:
+    if pinned.curve_task is not None and pinned.curve is None:
+        st.caption("Curve of A:")
         draw_task(pinned.curve_task)
 
 
-def _accuracy_of_a_text(pinned: Pinned, evaluation: Evaluation) -> str:
+def _accuracy_of_a_text(pinned: Pinned, evaluation: Evaluation | None) -> str:
     """Describe the accuracy of A, and B against it."""
     accuracy = pinned.evaluation
     if accuracy is None:
-        return "is being measured"
+        return "not measured" if pinned.accuracy_task.is_stopped else "is being measured"
     text = value_text(accuracy.accuracy)
-    if not _can_be_paired(accuracy, evaluation):
+    if evaluation is None or not _can_be_paired(accuracy, evaluation):
         return text
     test = paired_test(accuracy.tally, evaluation.tally)
     return text if test is None else f"{text}. B: {comparison_text(test, 'A')}"

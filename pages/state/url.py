@@ -38,6 +38,7 @@ from pruning.recipe.query import (
 )
 from pruning.recipe.recipe import RUN_NAME, Recipe
 from pruning.recipe.serialization import query_keys, recipe_from_query, recipe_to_query
+from pruning.runtime.errors import PrunescopeError
 
 EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
@@ -160,11 +161,18 @@ def _format_presenting(state: SessionState) -> str | None:
 
 
 def _parse_pinned(text: str) -> Recipe:
-    query = dict(parse_qsl(text, max_num_fields=MAX_PINNED_FIELDS))
+    limits = {"strict_parsing": True, "max_num_fields": MAX_PINNED_FIELDS}
+    try:
+        query = dict(parse_qsl(text, keep_blank_values=True, **limits))
+    except ValueError:
+        raise ValueError("pin must be a recipe such as network=lenet5&sparsity=0.5") from None
     unknown = [key[:MAX_QUOTED] for key in query if key not in query_keys()]
     if unknown:
         raise ValueError(f"pin has keys without a meaning: {', '.join(unknown)}")
-    return _recipe_of_link(query, Recipe(*default_pair()))
+    try:
+        return _recipe_of_link(query, Recipe(*default_pair()))
+    except (ValueError, PrunescopeError) as error:
+        raise ValueError(f"pin: {error}") from error
 
 
 def _format_pinned(state: SessionState) -> str | None:

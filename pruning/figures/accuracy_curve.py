@@ -57,7 +57,7 @@ def accuracy_curve(
     currents_of_a = [] if current_of_a is None else [current_of_a]
     known_of_a = [*curve_of_a, *currents_of_a]
     method_of_a = known_of_a[0].recipe.last_step.method if known_of_a else method
-    is_compared = current_of_a is not None
+    is_compared = bool(known_of_a)
     traces = [
         _curve_of_a_trace(curve_of_a, method_of_a),
         _current_of_a_trace(currents_of_a, method_of_a),

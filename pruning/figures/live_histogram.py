@@ -94,6 +94,8 @@ def live_histogram(
         f"Histogram of the {bins.values:,} {values_shown} of {layer or 'all layers'}, kept "
         "and removed. The slider in it is the threshold."
     )
+    if kept_in_a is not None:
+        alt += f" An outline shows the {len(kept_in_a):,} that A keeps."
     rule, unit = RULES[step.rule], METHODS[step.method].unit_in(step.grouping)
     return {
         "unit": unit,

@@ -31,7 +31,7 @@ from pruning.runtime.malloc import ALLOCATOR
 TURN_S = 0.02
 """Seconds of computation after which the process reports."""
 BUSY_BEGINS, BUSY_S = 6, 1.0
-"""So many classifications begun in so many seconds are those of many visitors."""
+"""Where so many classifications begin in so many seconds, many ask."""
 
 
 class Classifications:
@@ -68,7 +68,7 @@ class Classifications:
         )
 
     def max_threads(self) -> int:
-        """Return how many threads classify: while many visitors ask, one.
+        """Return how many threads classify: while many ask, one.
 
         The other processor cores are left to the threads that draw pages.
 

@@ -95,7 +95,7 @@ def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
         parts.append(rule.label)
     if with_value and not rule.patterns and step.scope != "custom":
         is_share = rule.max_value == 1
-        parts.append(f"{100 * step.value:.4g}%" if is_share else f"{step.value:.4g}")
+        parts.append(f"{100 * step.value:.6g}%" if is_share else f"{step.value:.4g}")
     if step.layers:
         parts.append(f"only {', '.join(step.layers)}")
     return ", ".join(parts)

@@ -111,3 +111,50 @@ def test_the_link_is_shared_as_text_and_as_a_code(visit):
     assert code.inner_text().strip() == page.url
     picture = page.get_by_role("img", name="QR code of the address")
     assert picture.evaluate("e => e.complete && e.naturalWidth > 100")
+
+
+def test_a_state_is_pinned_and_compared(visit):
+    page = visit(f"{LENET}&sparsity=0.5", width=1400, height=900)
+    page.get_by_role("button", name="Pin").click()
+    page.get_by_text("B is the same as A").wait_for()
+    slider = page.get_by_test_id("stSidebar").get_by_role("slider").first
+    slider.focus()
+    for _ in range(4):
+        page.keyboard.press("PageUp")
+    page.get_by_text("B: ").first.wait_for()
+    page.get_by_text("Weights by Magnitude, 90%").wait_for()
+    assert page.locator("path.kept-in-a").count() == 1
+    page.get_by_role("heading", name="Share removed, B minus A").wait_for()
+    page.get_by_text("removed in B only").wait_for()
+    address = page.url
+    page.get_by_role("button", name="Swap A and B").click()
+    page.locator(".st-key-pin").get_by_text("Weights by Magnitude, 50%").wait_for()
+    settle(page)
+    page.goto(address)
+    page.get_by_text("Weights by Magnitude, 90%").wait_for()
+    page.get_by_role("button", name="Unpin").click()
+    page.get_by_role("button", name="Pin").wait_for()
+    assert page.locator("path.kept-in-a").count() == 0
+
+
+def test_a_phone_shows_two_states_without_scrolling_sideways(visit):
+    pin = "network%3Dlenet300%26dataset%3Ddigits%26sparsity%3D0.7"
+    page = visit(f"{LENET}&sparsity=0.5&pin={pin}", width=390, height=844)
+    page.get_by_text("LeNet-300-100 on Digits").wait_for()
+    page.wait_for_timeout(1500)
+    widths = "e => [e.scrollWidth, e.clientWidth]"
+    content, window = page.get_by_test_id("stMain").evaluate(widths)
+    assert content <= window
+
+
+def test_back_leaves_every_page_with_one_press(visit):
+    page = visit(LENET)
+    names = ["Curves", "Compare", "Sensitivity", "Explore", "Agreement", "Explore"]
+    for name in names:
+        page.get_by_role("link", name=name).first.click()
+        page.get_by_test_id("stMain").get_by_role("heading", name=name, level=1).wait_for()
+        settle(page)
+    for name in [*reversed(names[:-1]), "Explore"]:
+        page.go_back()
+        page.get_by_test_id("stMain").get_by_role("heading", name=name, level=1).wait_for()
+        settle(page)

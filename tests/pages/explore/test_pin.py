@@ -1,15 +1,21 @@
 """State A on Explore, held beside B, on built-in data."""
 
+import time
+from dataclasses import replace
 from urllib.parse import parse_qsl, urlencode
 
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+from pages.explore import panels, pin
+from pages.state.background_task import TaskProgress, wait_for
+from pages.state.visitor import jobs
 from pruning.engine.evaluate import evaluate
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_query
+from pruning.runtime.errors import CheckpointError
 from tests.pages.common import (
     button,
     charts,
@@ -29,6 +35,7 @@ B = Recipe.one_step("lenet5", "digits", value=0.95)
 FILTERS = Recipe.one_step("lenet5", "digits", method="filter", value=0.3, scope="layer")
 OTHER = Recipe.one_step("lenet300", "digits", value=0.6)
 PIXELS = Recipe.one_step("lenet5", "digits", method="feature", criterion="random", value=0.4)
+LAYERS = Recipe.one_step("lenet5", "digits", method="layer", value=0.34)
 EARLIER = B.with_steps((A.last_step, B.last_step))
 
 pytestmark = pytest.mark.usefixtures("no_downloads")
@@ -36,8 +43,7 @@ pytestmark = pytest.mark.usefixtures("no_downloads")
 
 def compared(first: Recipe, second: Recipe, **query: str):
     """Open Explore with a pinned state by a link, and wait until everything is measured."""
-    pin = urlencode(recipe_to_query(first))
-    at = opened(**recipe_to_query(second), pin=pin, **query)
+    at = opened(**recipe_to_query(second), pin=urlencode(recipe_to_query(first)), **query)
     return run_until(at, lambda: not any("being measured" in text for text in texts_of_a(at)))
 
 
@@ -86,7 +92,9 @@ def test_the_cards_show_both_with_the_exact_test_of_their_difference():
 def test_a_difference_without_evidence_is_called_so():
     at = compared(A, A.with_last_step(value=0.52))
     [text] = [text for text in texts_of_a(at) if "B: " in text]
-    assert "no evidence of a difference" in text or "the same images" in text
+    first, second = evaluated(A).tally.hits, evaluated(A.with_last_step(value=0.52)).tally.hits
+    same = "B: correct on the same images as A"
+    assert text.partition(". ")[2] == same if first == second else "no evidence" in text
 
 
 def test_pictures_show_the_difference():
@@ -119,31 +127,111 @@ def test_pictures_show_both_on_request():
     assert "both" not in at.query_params
 
 
-@pytest.mark.parametrize("first", [OTHER, FILTERS, PIXELS, EARLIER])
-@pytest.mark.parametrize("second", [B, FILTERS, PIXELS, OTHER])
+@pytest.mark.parametrize("first", [OTHER, FILTERS, PIXELS, EARLIER, LAYERS])
+@pytest.mark.parametrize("second", [B, FILTERS, PIXELS, OTHER, LAYERS])
 def test_any_two_states_can_be_compared(first, second):
     at = compared(first, second)
     assert numbers(at) == shown(second)
     assert f"{prune(first).sparsity:.2%}" in texts_of_a(at)
-    histograms = [alt for alt in alts(at) if alt.startswith("Histogram")]
-    outlines = [data for data in _live_histograms(at) if data["kept_in_a"] is not None]
-    traces = [trace["name"] for chart in charts(at) for trace in chart["data"] if "name" in trace]
-    assert histograms or outlines or "kept in A" in traces
+    assert has_outline(at) or has_histogram_of_a(at)
     has_toggle = any(toggle.label == "Show both" for toggle in at.main.toggle)
     assert has_toggle == (first.network == second.network)
 
 
-def _live_histograms(at) -> list[dict]:
-    return [live_histogram_of(at)] if at.get("bidi_component") else []
+def has_outline(at) -> bool:
+    if at.get("bidi_component") and live_histogram_of(at)["kept_in_a"] is not None:
+        return True
+    return any(trace.get("name") == "kept in A" for chart in charts(at) for trace in chart["data"])
+
+
+def has_histogram_of_a(at) -> bool:
+    return any(text.startswith(("weights of", "scores by")) for text in texts_of_a(at))
+
+
+def test_weights_that_were_refitted_have_a_histogram_of_their_own():
+    at = compared(LAYERS, B)
+    assert has_histogram_of_a(at) and not has_outline(at)
+
+
+def test_scores_are_outlined_only_if_the_same_units_took_part():
+    some = FILTERS.with_last_step(layers=("conv2",), value=0.5)
+    at = compared(FILTERS, some)
+    assert has_histogram_of_a(at) and not has_outline(at)
+    at = compared(FILTERS, FILTERS.with_last_step(value=0.6))
+    assert has_outline(at) and not has_histogram_of_a(at)
+
+
+def test_an_accuracy_before_its_recovery_is_not_compared(monkeypatch):
+    recovered = replace(FILTERS.with_last_step(value=0.31), recovery=("reconstruct",))
+    monkeypatch.setattr(panels, "wait_for", wait_for_all_but("recovery"))
+    at = compared(FILTERS, recovered)
+    assert "before recovery" in [text.value for text in at.main.caption]
+    assert not any("B: " in text for text in texts_of_a(at))
+
+
+def wait_for_all_but(name: str):
+    def wait(task, *arguments, **options):
+        return None if task.name == name else wait_for(task, *arguments, **options)
+
+    return wait
+
+
+def test_b_is_shown_while_a_is_scored(monkeypatch):
+    scored = Recipe.one_step("lenet5", "digits", criterion="taylor", value=0.77)
+
+    def request(recipe, name):
+        return recipe
+
+    monkeypatch.setattr(pin, "request_scores", request)
+    at = opened(**recipe_to_query(B))
+    at.session_state["pinned"] = scored
+    at.run()
+    assert numbers(at) == shown(B)
+    assert "The comparison waits for the scores of A." in [text.value for text in at.main.caption]
+    button(at, "Unpin").click().run()
+    assert not texts_of_a(at)
+
+
+def test_a_state_whose_run_was_deleted_is_unpinned(monkeypatch):
+    at = compared(A, B)
+
+    def missing(recipe):
+        raise CheckpointError("the run is not on this machine")
+
+    monkeypatch.setattr(pin, "trained_card", missing)
+    at.run()
+    assert numbers(at) == shown(B) and not texts_of_a(at)
+    assert "State A is no longer pinned: the run is not on this machine." in plain(at.warning[0])
+
+
+def test_work_for_a_ends_when_it_is_unpinned():
+    at = compared(A, B)
+    subscriber = (at.session_state["visitor"], pin.CURVE_TASK)
+
+    def work(report):
+        while True:
+            report(TaskProgress(0.0))  # raises if nobody waits for it
+            time.sleep(0.01)
+
+    jobs().subscribe(subscriber, "endless", work)
+    button(at, "Unpin").click().run()
+    assert jobs().subscription(subscriber) is None
 
 
 def test_a_link_with_a_bad_pin_opens_without_it():
-    for pin in ("method=foo", "foo=1", "sparsity=2", "a=1&" * 40):
-        at = opened(**recipe_to_query(A), pin=pin)
+    recipe = "pin must be a recipe such as network=lenet5&sparsity=0.5"
+    for text, problem in {
+        "method=foo": "pin: unknown method 'foo'",
+        "foo=1": "pin has keys without a meaning: foo",
+        "sparsity=2": "pin: sparsity must be",
+        "sparsity=": "pin: sparsity must be a number",
+        "garbage": recipe,
+        "a=1&" * 40: recipe,
+    }.items():
+        at = opened(**recipe_to_query(A), pin=text)
         assert numbers(at) == shown(A)
         assert not texts_of_a(at)
-        assert len(at.warning) == 1
-        assert "The link could not be followed" in plain(at.warning[0])
+        assert f"The link could not be followed: {problem}" in plain(at.warning[0])
 
 
 def test_states_of_different_networks_are_named():
