@@ -162,6 +162,11 @@ def _draw_rule(
     names = rules_for(method, criterion)
     if not shown.rule:
         return _kept(step.rule, names)
+    if step.rule not in names:
+        st.toast(
+            f"The rule {RULES[step.rule].label} is not defined for {METHODS[method].label} by "
+            f"{CRITERIA[criterion].label}: it is now {RULES[names[0]].label}."
+        )
     return registry_select("Rule", names, widgets.rule, RULES, help=_help(RULES, names))
 
 

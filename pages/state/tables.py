@@ -19,9 +19,15 @@ def column_config(table: pd.DataFrame) -> dict[str, Any]:
     Returns
     -------
     dict
-        Options of ``st.dataframe`` for the columns that are known.
+        Options of ``st.dataframe`` for the columns that are known. The ends of intervals are
+        hidden if every accuracy is of all images.
     """
-    return {name: CONFIG[name] for name in table.columns if name in CONFIG}
+    config = {name: CONFIG[name] for name in table.columns if name in CONFIG}
+    if set(INTERVAL) <= set(config):
+        low, high = (table[name] for name in INTERVAL)
+        if (low == high).all():
+            config |= dict.fromkeys(INTERVAL)
+    return config
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,7 @@ def _number(label: str, format: str | None = None, help: str | None = None) -> A
     return st.column_config.NumberColumn(label, format=format, help=help)
 
 
+INTERVAL = ("accuracy_low", "accuracy_high")
 CONFIG: dict[str, Any] = {
     "column": _number("column"),
     "name": st.column_config.TextColumn("recipe", width="medium"),

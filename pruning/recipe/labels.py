@@ -60,16 +60,20 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
     Returns
     -------
     list of str
-        Number and method, with the criterion if two recipes have the same method.
+        Number and method, with the criterion if two recipes have the same method, and the seed if
+        random recipes have several.
     """
     methods = [METHODS[recipe.last_step.method].label for recipe in recipes]
     ambiguous = len(set(methods)) < len(methods)
+    seeds = {recipe.seed for recipe in recipes if recipe.is_random}
     labels = []
     for number, recipe in enumerate(recipes, start=1):
         step = recipe.last_step
         label = f"{number}. {METHODS[step.method].label}"
         if ambiguous:
             label += f", {CRITERIA[step.criterion].label}"
+        if recipe.is_random and len(seeds) > 1:
+            label += f", seed {recipe.seed}"
         label += _recovery_text(recipe)
         if recipe.checkpoint:  # the end of the name is its hash
             label += f", run {recipe.checkpoint.rpartition('-')[2]}"

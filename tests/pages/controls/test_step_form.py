@@ -112,3 +112,13 @@ def test_the_switch_for_additions_is_there_where_there_are_additions():
     box(at, "network").set_value("lenet5").run()
     assert not at.exception
     assert "Additions" not in [selectbox.label for selectbox in at.sidebar.selectbox]
+
+
+def test_a_rule_that_is_not_defined_is_replaced_with_a_message():
+    at = opened(**LENET, sigma="1")
+    box(at, "method").set_value("filter").run()
+    [toast] = at.toast
+    text = "The rule Sigma is not defined for Filters by Magnitude: it is now Sparsity."
+    assert toast.value == text and box(at, "rule").value == "sparsity"
+    at.run()
+    assert not at.toast

@@ -13,6 +13,13 @@ def test_known_columns_have_words_for_headings():
     assert config["accuracy_low"]["label"] == "95% interval from"
 
 
+def test_intervals_are_hidden_if_every_accuracy_is_complete():
+    table = pd.DataFrame({"accuracy_low": [0.5, 0.6], "accuracy_high": [0.5, 0.6]})
+    assert column_config(table) == {"accuracy_low": None, "accuracy_high": None}
+    table["accuracy_high"] = [0.5, 0.7]
+    assert None not in column_config(table).values()
+
+
 def script() -> None:
     from pages.state.tables import Download, draw_downloads
 

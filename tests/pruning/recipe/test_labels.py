@@ -50,6 +50,8 @@ def test_short_labels_name_the_criterion_only_where_methods_repeat():
     random = one_step(criterion="random")
     labels = short_labels([weights, random])
     assert labels == ["1. Weights, Magnitude", "2. Weights, Random"]
+    labels = short_labels([random, one_step(criterion="random", seed=1)])
+    assert labels == ["1. Weights, Random, seed 0", "2. Weights, Random, seed 1"]
     assert short_labels([]) == []
 
 
