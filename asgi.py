@@ -10,7 +10,7 @@ from starlette.datastructures import Headers
 from starlette.middleware import Middleware
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from starlette.websockets import WebSocket
+from starlette.websockets import WebSocket, WebSocketDisconnected
 from streamlit import config, runtime
 
 from pruning.runtime.connection_limits import (
@@ -87,6 +87,8 @@ class RequestLimits:
             return
         try:
             await self._app(scope, _paced(receive, pace), send)
+        except WebSocketDisconnected:
+            pass  # lost while Streamlit was about to close it
         finally:
             CONNECTIONS.close(browser, address)
 

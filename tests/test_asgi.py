@@ -1,5 +1,7 @@
 """The limits of the server, asked without a server; tests/browser/test_refusals.py asks one."""
 
+from starlette.websockets import WebSocketDisconnected
+
 import asgi
 from pruning.runtime.connection_limits import ConnectionLimits
 from tests.browser.conftest import run_async
@@ -62,3 +64,21 @@ def test_a_refused_connection_is_closed_before_the_application(monkeypatch):
 
     run_async(asgi.RequestLimits(application)(SCOPE | {"headers": cookie("one")}, receive, send))
     assert sent == ["websocket.close"]
+
+
+def test_a_connection_that_is_lost_while_it_is_closed_is_no_failure(monkeypatch):
+    limits = ConnectionLimits(max_of_browser=1)
+    monkeypatch.setattr(asgi, "CONNECTIONS", limits)
+
+    async def application(scope, receive, send) -> None:
+        raise WebSocketDisconnected
+
+    async def receive() -> dict:
+        return {"type": "websocket.connect"}
+
+    async def send(message: dict) -> None:
+        raise AssertionError(message)
+
+    served = asgi.RequestLimits(application)
+    for _ in range(2):  # the first one is no longer counted
+        run_async(served(SCOPE | {"headers": cookie("one")}, receive, send))

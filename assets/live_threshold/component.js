@@ -276,7 +276,7 @@ function layOut(state) {
 // The network that is compared does not change while the threshold is dragged.
 function drawKeptInA(state) {
   const counts = state.data.kept_in_a;
-  state.legendOfA.style.display = counts ? "" : "none";
+  state.legendOfA.style.display = counts ? "flex" : "none";
   if (counts) element(state.svg, "path", { class: "kept-in-a", d: area(state, counts) });
 }
 

@@ -163,6 +163,7 @@ class Visitor:
                     await self._move(round(chance.uniform(*self.kind.values), 1))
                     pause = self.kind.pauses * chance.uniform(least_pause, most_pause)
                 if drops:
+                    await asyncio.sleep(max(0.0, end - time.monotonic()))
                     connection.transport.abort()
                 else:
                     await asyncio.sleep(end + REST_S - time.monotonic())
