@@ -21,6 +21,7 @@ from pages.state.url import EXPLORE_VIEW, current_recipe, layers_key, put_recipe
 from pages.state.widgets import persistent, registry_select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
+from pruning.engine.pruned_network import PrunedNetwork
 from pruning.models import NETWORKS
 from pruning.recipe.compatibility import layers_for
 from pruning.recipe.recipe import MAX_SEED, Recipe, max_calibration_images
@@ -114,6 +115,27 @@ def score_and_draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | No
         None, and an error is shown, if the widgets stand for no recipe.
     """
     return _edit_in_sidebar(_edit_with_amount, view)
+
+
+def after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
+    """Return the network after the step that the sidebar shows.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of the sidebar's recipe.
+    sidebar : Sidebar
+        The sidebar.
+
+    Returns
+    -------
+    PrunedNetwork
+        The network itself if the last step is shown.
+    """
+    for _ in sidebar.recipe.steps[sidebar.active_step + 1 :]:
+        assert pruned.previous is not None
+        pruned = pruned.previous
+    return pruned
 
 
 def draw_recipe(view: tuple[str, ...] = (), shown: ShownControls = ALL_CONTROLS) -> Recipe | None:

@@ -38,7 +38,8 @@ def draw_heatmap(pruned: PrunedNetwork, network_a: PrunedNetwork | None = None) 
         picture = Picture(figure, alt_of_removal_difference(shares_a, shares_b))
         draw_clickable(picture, HEATMAP_CHART)
         return
-    st.markdown(f"## {_heatmap_title(pruned)}")
+    name = "" if network_a is None else ", B"
+    st.markdown(f"## {_heatmap_title(pruned)}{name}")
     draw_clickable(_heatmap_of(pruned, selected_unit()), HEATMAP_CHART)
     if network_a is not None:
         title = _heatmap_title(network_a)

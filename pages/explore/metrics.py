@@ -11,6 +11,7 @@ from pruning.cost.macs import Cost, CostByLayer
 from pruning.engine.evaluate import EvaluationProgress, evaluate_with_dense
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.pruned_network import PrunedNetwork
+from pruning.figures.parts import REMOVED
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
@@ -285,7 +286,7 @@ def draw_table(pruned: PrunedNetwork) -> None:
         column_config={
             "name": column.TextColumn("layer", width="small"),
             "sparsity": column.ProgressColumn(
-                "sparsity", format="percent", min_value=0, max_value=1
+                "sparsity", format="percent", min_value=0, max_value=1, color=REMOVED
             ),
             "threshold": column.NumberColumn("threshold (score)", format="%.5f"),
             "weights": column.NumberColumn(format="localized"),

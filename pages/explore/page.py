@@ -10,7 +10,7 @@ from pages.controls import scoring
 from pages.controls.accuracy_card import draw_accuracy_card
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
-from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
+from pages.controls.sidebar import Sidebar, after_active_step, score_and_draw_sidebar
 from pages.explore import curve, pin
 from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
 from pages.explore.distribution import draw_histogram
@@ -69,7 +69,7 @@ def page() -> None:
         return
     pin.draw_pin(sidebar.recipe, unscored_a)
     with sidebar.summary_slot:
-        draw_summary(_after_active_step(pruned, sidebar))
+        draw_summary(after_active_step(pruned, sidebar))
     await_and_draw_panels(pruned, is_a_scored=unscored_a is None)
 
 
@@ -78,14 +78,6 @@ def _request_scores(sidebar: Sidebar | None) -> Recipe | None:
     if sidebar is None:
         return None
     return sidebar.unscored or request_scores(sidebar.recipe)
-
-
-def _after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
-    """Return the network after the step that the sidebar shows."""
-    for _ in sidebar.recipe.steps[sidebar.active_step + 1 :]:
-        assert pruned.previous is not None
-        pruned = pruned.previous
-    return pruned
 
 
 def _draw_heading() -> None:

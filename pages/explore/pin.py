@@ -28,6 +28,7 @@ from pruning.runtime.errors import PrunescopeError
 ACCURACY_TASK = "accuracy of A"
 CURVE_TASK = "curve of A"
 SCORES_TASK = "scores of A"
+ROLES = {"A": "pinned", "B": "as the sidebar sets it"}
 TASKS = (ACCURACY_TASK, CURVE_TASK, SCORES_TASK)
 
 
@@ -152,7 +153,7 @@ def draw_pin(recipe: Recipe, unscored: Recipe | None) -> None:
         with states, st.container(gap="xsmall"):
             for name, state in {"A": pinned, "B": recipe}.items():
                 text = _state_text(state, with_data=not has_same_data)
-                st.markdown(f":gray-badge[{name}] {text}")
+                st.markdown(f":gray-badge[{name}] {ROLES[name]}: {text}")
             if pinned == recipe:
                 st.caption("B is the same as A: change a control to compare.")
         with actions.container(horizontal=True, vertical_alignment="center"):
@@ -235,6 +236,8 @@ def _accuracy_of_a_text(pinned: Pinned, evaluation: Evaluation | None) -> str:
     if accuracy is None:
         return "not measured" if pinned.accuracy_task.is_stopped else "is being measured"
     text = value_text(accuracy.accuracy)
+    if evaluation is not None and evaluation.recipe.dataset != accuracy.recipe.dataset:
+        return f"{text} (of other test images)"
     if evaluation is None or not _can_be_paired(accuracy, evaluation):
         return text
     test = paired_test(accuracy.tally, evaluation.tally)
@@ -242,8 +245,7 @@ def _accuracy_of_a_text(pinned: Pinned, evaluation: Evaluation | None) -> str:
 
 
 def _can_be_paired(first: Evaluation, second: Evaluation) -> bool:
-    has_same_images = first.recipe.dataset == second.recipe.dataset
-    return has_same_images and first.accuracy.complete and second.accuracy.complete
+    return first.accuracy.complete and second.accuracy.complete
 
 
 def _cost_text(masked: int, effective: int) -> str:

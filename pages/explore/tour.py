@@ -39,6 +39,8 @@ class Stop:
         Below the question, closed at first.
     recovery : tuple of str
         Of the recipe.
+    held : tuple of Step
+        Steps of the state that is pinned, to compare with; nothing is pinned without them.
     """
 
     title: str
@@ -47,6 +49,22 @@ class Stop:
     question: str
     answer: str
     recovery: tuple[str, ...] = ()
+    held: tuple[Step, ...] = ()
+
+    def held_recipe(self, dataset: str) -> Recipe | None:
+        """Return the recipe of the state that is pinned at this stop.
+
+        Parameters
+        ----------
+        dataset : str
+            As of `recipe`.
+
+        Returns
+        -------
+        Recipe or None
+            None if nothing is pinned.
+        """
+        return Recipe(NETWORK, dataset, steps=self.held) if self.held else None
 
     def recipe(self, dataset: str) -> Recipe:
         """Return the recipe of this stop.
@@ -80,7 +98,7 @@ STOPS = (
         "Half of the weights",
         (Step(value=0.5),),
         "The half with the smallest magnitudes is set to zero, wherever it is.",
-        "Does the accuracy differ from that of the dense network? Read the line below it.",
+        "Does the accuracy differ from that of the dense network? Read the two lines below it.",
         "By a few images at most, and the test finds no evidence of a difference. Small weights "
         "contribute little: a trained network has many that it does not need.",
     ),
@@ -90,50 +108,57 @@ STOPS = (
         "80% are removed. The heatmap shows each output unit of each layer.",
         "Which layers have lost most, and which least?",
         "The large fully connected layers have lost most. The first convolution has kept most of "
-        "its weights: they are few, large, and used at every position.",
+        "its weights, because they are large: with the scope *global*, all layers are compared.",
     ),
     Stop(
         "The same share in each layer",
         (Step(value=0.8, scope="layer"),),
-        "The same sparsity, but now every layer loses 80%, the first convolution included.",
-        "Is the accuracy higher or lower than at the stop before? Why?",
+        "The same sparsity, but now every layer loses 80%, the first convolution included. The "
+        "stop before is pinned as A: the cards compare it with this state, B.",
+        "Is the accuracy higher or lower than that of A? Why? The heatmap shows where B removes "
+        "more (orange) and where less.",
         "Much lower. Where weights are removed matters as much as how many: with the scope "
         "*global*, layers compete, and those with large weights are spared.",
+        held=(Step(value=0.8),),
     ),
     Stop(
         "At random",
         (Step(value=0.5, criterion="random"),),
         "Half of the weights again, chosen at random instead of by magnitude.",
-        "Compare the accuracy with the second stop, which removed as many.",
+        "How far is the accuracy below that of A, which removes as many by magnitude?",
         "It is far lower. A criterion is good if it is far above this control; try others, at the "
         "same sparsity.",
+        held=(Step(value=0.5),),
     ),
     Stop(
         "Too far",
         (Step(value=0.95),),
         "95% by magnitude. The curve at the bottom is measured at many sparsities.",
-        "From which sparsity on does the curve fall? Drag the threshold there and back.",
-        "The curve is flat for long and then bends: up to the bend, pruning costs little. "
-        "Retraining moves the bend to the right.",
+        "From which sparsity on does the curve fall? Move the slider there and back.",
+        "The curve is flat for long and bends between 80% and 90%: up to the bend, pruning costs "
+        "little. Retraining moves the bend to the right, as the page *Retrain* shows.",
     ),
     Stop(
         "Whole filters",
         (FILTERS,),
-        "30% of the output channels of each layer are removed, with bias and batch norm: the "
-        "network becomes smaller and faster, not only sparser.",
-        "Only about 30% of the weights are gone. Is the accuracy lower than with half of the "
-        "single weights removed?",
+        "30% of the output channels of each layer but the last are removed, with their biases. "
+        "What is left can be stored as a smaller and faster network, not only as a sparser one.",
+        "Only about 30% of the weights are gone. Is the accuracy lower than that of A, where half "
+        "of the single weights of each layer are removed?",
         "Yes. Units cannot be chosen as finely as weights: good weights leave with each of them.",
+        held=(Step(value=0.5, scope="layer"),),
     ),
     Stop(
         "Repaired without training",
         (FILTERS,),
         "The same filters, and then the remaining weights of each layer are fitted to the outputs "
         "of the dense network (*Recovery*).",
-        "How much of the loss comes back? No label was used, and nothing was trained.",
+        "How much of the lost accuracy comes back? A is the state before. No label is used and "
+        "no step of training: images only show which inputs each layer receives now.",
         "Nearly all of it. The information was still there; the next layer only expected other "
         "inputs.",
         recovery=RECOVERY,
+        held=(FILTERS,),
     ),
     Stop(
         "Two steps",
@@ -141,9 +166,10 @@ STOPS = (
         "After the filters, half of the weights that are left are removed, and what remains is "
         "fitted again.",
         "How many parameters are left, and at what accuracy? Change the order of the steps in the "
-        "sidebar: is the result the same?",
-        "About a third of the parameters, at nearly the accuracy of the dense network. The order "
-        "matters, because each step scores what the previous one has left.",
+        "sidebar: what changes?",
+        "About a third of the parameters, at nearly the accuracy of the dense network. In the "
+        "other order the accuracy is about the same, but more parameters are left: the filters "
+        "then take weights with them that the first step had removed already.",
         recovery=RECOVERY,
     ),
     Stop(
@@ -183,14 +209,19 @@ def draw_tour() -> None:
             if not is_last:
                 st.button("Next", type="primary", on_click=_go_to, args=[session.tour + 1])
             st.button("Show this state again", on_click=_go_to, args=[session.tour])
-            st.button("End the tour", on_click=_go_to, args=[0])
+            st.button(
+                "End the tour", on_click=_go_to, args=[0], help="What the page shows remains."
+            )
 
 
 def _go_to(number: int) -> None:
-    """Show a stop, in a callback; 0 ends the tour and leaves the state as it is."""
+    """Show a stop, in a callback; 0 ends the tour and leaves the recipe as it is."""
     session.tour = number
+    session.pinned = None
     if number and session.recipe is not None:
-        show_recipe(STOPS[number - 1].recipe(tour_dataset(session.recipe)))
+        stop, dataset = STOPS[number - 1], tour_dataset(session.recipe)
+        session.pinned = stop.held_recipe(dataset)
+        show_recipe(stop.recipe(dataset))
 
 
 def tour_dataset(recipe: Recipe) -> str:

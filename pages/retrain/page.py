@@ -6,7 +6,7 @@ import streamlit as st
 
 from pages.controls.amount import draw_summary
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
-from pages.controls.sidebar import Sidebar, score_and_draw_sidebar
+from pages.controls.sidebar import Sidebar, after_active_step, score_and_draw_sidebar
 from pages.retrain.comparison import comparison_task, draw_comparison, draw_map
 from pages.retrain.details import draw_run
 from pages.retrain.form import draw_form, draw_start
@@ -71,7 +71,7 @@ def _show_form(sidebar: Sidebar) -> None:
         return
     cancel_scoring()
     with sidebar.summary_slot:
-        draw_summary(prune(sidebar.recipe))
+        draw_summary(after_active_step(prune(sidebar.recipe), sidebar))
     with st.container(border=True, key="new run"):
         spec = draw_form(sidebar.recipe)
         if spec is not None:

@@ -249,7 +249,9 @@ def search_cost(recipe: Recipe, budget: Budget, report: Report = ignore_progress
     reached = remaining_share(nearest, budget.kind)
     if abs(reached - share) <= tolerance:
         return MatchedRecipe(nearest)
-    problem = f"No sparsity meets the budget: the nearest leaves {reached:.2%} of the {label}."
+    problem = (
+        f"No sparsity leaves exactly {share:.2%} of the {label}: the nearest leaves {reached:.2%}."
+    )
     return MatchedRecipe(nearest, problem, is_nearest=True)
 
 

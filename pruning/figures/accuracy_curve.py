@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from pruning.engine.evaluation import Evaluation
 from pruning.figures.parts import (
     HIGHLIGHT,
+    LEGEND_ROW_HEIGHT,
     NEUTRAL,
     Trace,
     accuracy_axis,
@@ -12,6 +13,7 @@ from pruning.figures.parts import (
     horizontal_line,
     join_descriptions,
     layout,
+    legend_height,
     share_axis,
 )
 from pruning.figures.plain_figure import PlainFigure
@@ -65,10 +67,12 @@ def accuracy_curve(
         _visited_trace(visited, method, colour),
         _current_trace(currents, method, "B" if is_compared else "current"),
     ]
+    legend = legend_height([trace["name"] for trace in traces if trace["x"]])
     figure_layout = layout(
         x=share_axis(removed_quantity([method, method_of_a]).title),
         y=accuracy_axis("test accuracy"),
-        height=300,
+        height=300 + legend - LEGEND_ROW_HEIGHT,
+        top=14 + legend,
         showlegend=True,
         shapes=[horizontal_line(evaluation.dense_accuracy) for evaluation in known[:1]],
     )

@@ -99,7 +99,9 @@ def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
         parts.append(rule.label)
     if with_value and not rule.patterns and step.scope != "custom":
         is_share = rule.max_value == 1
-        parts.append(f"{100 * step.value:.6g}%" if is_share else f"{step.value:.4g}")
+        unit = METHODS[step.method].unit_in(step.grouping)
+        share = f"{100 * float(step.value):.6g}% of {unit}s"
+        parts.append(share if is_share else f"{step.value:.4g}")
     if step.layers:
         parts.append(f"only {', '.join(step.layers)}")
     return ", ".join(parts)

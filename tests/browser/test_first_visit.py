@@ -122,16 +122,16 @@ def test_a_state_is_pinned_and_compared(visit):
     for _ in range(4):
         page.keyboard.press("PageUp")
     page.get_by_text("B: ").first.wait_for()
-    page.get_by_text("Weights by Magnitude, 90%").wait_for()
+    page.get_by_text("Weights by Magnitude, 90% of weights").wait_for()
     assert page.locator("path.kept-in-a").count() == 1
     page.get_by_role("heading", name="Share removed, B minus A").wait_for()
     page.get_by_text("removed in B only").wait_for()
     address = page.url
     page.get_by_role("button", name="Swap A and B").click()
-    page.locator(".st-key-pin").get_by_text("Weights by Magnitude, 50%").wait_for()
+    page.locator(".st-key-pin").get_by_text("Weights by Magnitude, 50% of weights").wait_for()
     settle(page)
     page.goto(address)
-    page.get_by_text("Weights by Magnitude, 90%").wait_for()
+    page.get_by_text("Weights by Magnitude, 90% of weights").wait_for()
     page.get_by_role("button", name="Unpin").click()
     page.get_by_role("button", name="Pin").wait_for()
     assert page.locator("path.kept-in-a").count() == 0

@@ -64,10 +64,10 @@ def test_a_state_is_pinned_swapped_and_unpinned():
     assert dict(parse_qsl(at.query_params["pin"])) == recipe_to_query(A)
     at.sidebar.slider[0].set_value(95.0).run()
     assert numbers(at) == shown(B)
-    assert texts_of_a(at)[0] == "Weights by Magnitude, 50%"
+    assert texts_of_a(at)[0] == "pinned: Weights by Magnitude, 50% of weights"
     button(at, "Swap A and B").click().run()
     assert numbers(at) == shown(A) and at.sidebar.slider[0].value == 50.0
-    assert texts_of_a(at)[0] == "Weights by Magnitude, 95%"
+    assert texts_of_a(at)[0] == "pinned: Weights by Magnitude, 95% of weights"
     button(at, "Unpin").click().run()
     assert not texts_of_a(at) and "pin" not in at.query_params
     assert button(at, "Pin") and recipe_of(at) == A
@@ -236,7 +236,7 @@ def test_a_link_with_a_bad_pin_opens_without_it():
 
 def test_states_of_different_networks_are_named():
     at = compared(OTHER, A)
-    assert texts_of_a(at)[0].startswith("LeNet-300-100 on Digits: Weights by Magnitude, 60%")
+    assert texts_of_a(at)[0].startswith("pinned: LeNet-300-100 on Digits: Weights")
 
 
 def test_the_accuracy_of_a_is_measured_if_it_is_not_known():

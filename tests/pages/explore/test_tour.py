@@ -6,7 +6,7 @@ from pages.explore.tour import NEXT_PAGES, STOPS, tour_dataset
 from pages.state.available import available_checkpoints
 from pages.state.url import MAX_TOUR
 from pruning.data import datasets
-from pruning.engine.evaluate import evaluate_with_dense
+from pruning.engine.evaluate import evaluate, evaluate_with_dense
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
@@ -29,6 +29,7 @@ def test_the_tour_goes_from_stop_to_stop():
         assert not at.exception
         assert f"## {number} of {len(STOPS)}: {stop.title}" in [m.value for m in at.main.markdown]
         assert at.session_state["recipe"] == stop.recipe("digits")
+        assert at.session_state["pinned"] == stop.held_recipe("digits")
         assert dict(at.query_params)["tour"] == str(number)
         if number < len(STOPS):
             button(at, "Next").click().run()
@@ -69,9 +70,21 @@ def test_the_answers_are_true(dataset):
     assert accuracy[LAYER] < accuracy[GLOBAL] - 0.1
     assert accuracy[RANDOM] < accuracy[HALF] - 0.3
     assert accuracy[FAR] < accuracy[GLOBAL] - 0.1
-    assert accuracy[FILTERS] < accuracy[HALF]
+    [held] = evaluate([STOPS[FILTERS].held_recipe(dataset)])
+    assert accuracy[FILTERS] < held.accuracy.value
     lost, kept_after = accuracy[DENSE] - accuracy[FILTERS], accuracy[DENSE] - accuracy[REPAIRED]
     assert kept_after < 0.1 * lost
     assert accuracy[TWO_STEPS] > accuracy[DENSE] - 0.01
     parameters = [evaluation.masked.parameters for evaluation in evaluations]
     assert 0.3 < parameters[TWO_STEPS] / parameters[DENSE] < 0.4
+    recipe = STOPS[TWO_STEPS].recipe(dataset)
+    [reordered] = evaluate([recipe.with_steps(tuple(reversed(recipe.steps)))])
+    assert abs(reordered.accuracy.value - accuracy[TWO_STEPS]) < 0.001
+    assert reordered.masked.parameters > 1.05 * parameters[TWO_STEPS]
+    bend = [STOPS[FAR].recipe(dataset).with_last_step(value=value) for value in (0.8, 0.9)]
+    before, after = evaluate(bend)
+    assert (
+        accuracy[DENSE] - before.accuracy.value
+        < 0.01
+        < before.accuracy.value - after.accuracy.value
+    )

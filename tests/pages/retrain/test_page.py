@@ -6,10 +6,12 @@ import pytest
 
 from pages.state import run_jobs
 from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_query
+from pruning.recipe.step import Step
 from pruning.training.retrain import retrain
 from pruning.training.run_files import RunFiles, list_runs
 from pruning.training.spec import default_spec
-from tests.pages.common import charts
+from tests.pages.common import charts, opened
 from tests.pages.driver import click, finished, has_button, opened_page, warning
 
 LENET300 = {"network": "lenet300", "dataset": "digits", "sparsity": "0.9"}
@@ -171,3 +173,12 @@ def test_compare_shows_recoveries_and_runs_of_the_same_masks():
     shown = at.session_state["comparison"]
     assert [recipe.recovery for recipe in shown] == [(), ("reconstruct",), ()]
     assert shown[-1].checkpoint == SPEC.name
+
+
+def test_the_summary_is_of_the_step_that_the_sidebar_shows():
+    steps = (Step(value=0.5), Step(method="filter", value=0.3, scope="layer"))
+    query = recipe_to_query(Recipe("lenet5", "digits", steps=steps))
+    at = opened(**query)
+    at.switch_page("pages/retrain/page.py").run()
+    at.sidebar.button(key="choose step 0").click().run()
+    assert any("of the 61,470 weights" in text.value for text in at.sidebar.caption)

@@ -110,7 +110,7 @@ def test_a_budget_out_of_reach_is_explained():
     assert matched.recipe.last_step.value == 1.0
     between = match_budget(blocks, Budget("macs", 0.97))
     assert between.is_nearest
-    assert between.problem.startswith("No sparsity meets the budget")
+    assert between.problem.startswith("No sparsity leaves exactly")
 
 
 def test_previous_steps_may_leave_less_than_the_budget():

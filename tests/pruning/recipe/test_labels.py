@@ -32,9 +32,9 @@ def test_the_seed_is_named_where_it_makes_a_difference_and_is_asked_for():
 
 def test_values_of_previous_steps_are_named_and_that_of_the_last_step_is_not():
     recipe = Recipe(steps=(Step(method="filter", scope="layer", value=0.25), Step(value=0.9)))
-    label = "Filters by Magnitude, layerwise, 25% + Weights by Magnitude"
+    label = "Filters by Magnitude, layerwise, 25% of filters + Weights by Magnitude"
     assert recipe_label(recipe) == label
-    assert recipe_label(recipe, with_value=True) == f"{label}, 90%"
+    assert recipe_label(recipe, with_value=True) == f"{label}, 90% of weights"
 
 
 @settings(max_examples=30)
