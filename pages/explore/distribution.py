@@ -78,9 +78,7 @@ def _draw_weights(
         values_of_a, kept_of_a = network_a.weights(layer)
         kept_in_a = values_of_a[kept_of_a]
     if can_be_dragged(pruned, layer=layer, of_weights=True):
-        draw_live_threshold(
-            pruned, known, layer=layer, of_weights=True, log=log, kept_in_a=kept_in_a
-        )
+        draw_live_threshold(pruned, known, kept_in_a, layer=layer, of_weights=True, log=log)
     else:
         _draw(_histogram_of_weights(pruned, layer, log, kept_in_a))
     if network_a is not None and kept_in_a is None:
@@ -108,9 +106,7 @@ def _draw_scores(
         scores_of_a, kept_of_a = network_a.scores(layer)
         kept_in_a = scores_of_a[kept_of_a]
     if can_be_dragged(pruned, layer=layer, of_weights=False):
-        draw_live_threshold(
-            pruned, known, layer=layer, of_weights=False, log=log, kept_in_a=kept_in_a
-        )
+        draw_live_threshold(pruned, known, kept_in_a, layer=layer, of_weights=False, log=log)
     else:
         _draw(_histogram_of_scores(pruned, layer, log, kept_in_a))
     if network_a is not None and kept_in_a is None:

@@ -60,11 +60,11 @@ def can_be_dragged(pruned: PrunedNetwork, *, layer: str | None, of_weights: bool
 def draw_live_threshold(
     pruned: PrunedNetwork,
     known: Sequence[tuple[float, float]],
+    kept_in_a: np.ndarray | None,
     *,
     layer: str | None,
     of_weights: bool,
     log: bool,
-    kept_in_a: np.ndarray | None = None,
 ) -> None:
     """Draw a histogram whose threshold can be dragged.
 
@@ -74,14 +74,14 @@ def draw_live_threshold(
         A network for which `can_be_dragged` holds.
     known : sequence of (float, float)
         Values of the rule that have been measured, with their accuracies.
+    kept_in_a : np.ndarray or None
+        (n,) values that state A keeps.
     layer : str or None
         The layer or group that is shown; None for all of them.
     of_weights : bool
         Whether weights are shown, else scores.
     log : bool
         Whether counts are on a log scale.
-    kept_in_a : np.ndarray, optional
-        (n,) values that state A keeps.
     """
     data = live_histogram(
         pruned,

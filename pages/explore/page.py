@@ -116,11 +116,11 @@ def _await_and_present(pruned: PrunedNetwork, *, is_a_scored: bool) -> None:
         if pinned is not None:
             pin.draw_measurement_of_a(pinned)
 
-    curve_of_a = () if pinned is None else (pinned.known_curve, pinned.evaluation)
+    points_of_a = () if pinned is None else pinned.known_points
     current = result or partial_result(task)
     pictures = {
         "Distribution": partial(draw_histogram, pruned, known_accuracies(pruned.recipe, points)),
-        "Curve": partial(draw_curve, pruned.recipe, current, task_of_curve, points, *curve_of_a),
+        "Curve": partial(draw_curve, pruned.recipe, current, task_of_curve, points, *points_of_a),
         "Heatmap": partial(draw_heatmap, pruned),
         "Mask": partial(draw_mask, pruned),
     }

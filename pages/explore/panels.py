@@ -52,11 +52,11 @@ def await_and_draw_panels(pruned: PrunedNetwork, *, is_a_scored: bool = True) ->
     curve_slot = _draw_pictures(pruned, known, pinned)  # while the accuracy is measured
     masked = wait_for(accuracy, None, enough=is_estimate_ready)
 
-    curve_of_a = () if pinned is None else (pinned.known_curve, pinned.evaluation)
+    points_of_a = () if pinned is None else pinned.known_points
 
     def draw_current(evaluation: Evaluation | None) -> None:
         with curve_slot:
-            draw_curve(pruned.recipe, evaluation, curve, points, *curve_of_a)
+            draw_curve(pruned.recipe, evaluation, curve, points, *points_of_a)
 
     if masked is None and _can_be_updated_in_place(pruned, accuracy, points, pinned):
         with numbers:

@@ -63,11 +63,12 @@ class Pinned:
         return self.evaluation is not None and has_curve
 
     @property
-    def known_curve(self) -> Sequence[Evaluation]:
-        """The points of the curve that are known."""
+    def known_points(self) -> tuple[Sequence[Evaluation], Evaluation | None]:
+        """The points of the curve that are known, and the state itself."""
         if self.curve_task is None:
-            return ()
-        return self.curve or partial_result(self.curve_task) or ()
+            return (), self.evaluation
+        points = self.curve or partial_result(self.curve_task) or ()
+        return points, self.evaluation
 
 
 def unpin_if_missing() -> None:
@@ -166,7 +167,7 @@ def draw_pin(recipe: Recipe, unscored: Recipe | None) -> None:
                     **persistent(SessionState.both.key),
                 )
         if unscored is not None:
-            st.caption("The comparison waits for the scores of A.")
+            st.caption("A is compared as soon as it is scored.")
             draw_scoring(unscored, SCORES_TASK)
 
 

@@ -39,8 +39,8 @@ class Stop:
         Below the question, closed at first.
     recovery : tuple of str
         Of the recipe.
-    held : tuple of Step
-        Steps of the state that is pinned, to compare with; nothing is pinned without them.
+    pinned : tuple of Step
+        Steps of the state that is pinned for comparison; empty if none is.
     """
 
     title: str
@@ -49,9 +49,9 @@ class Stop:
     question: str
     answer: str
     recovery: tuple[str, ...] = ()
-    held: tuple[Step, ...] = ()
+    pinned: tuple[Step, ...] = ()
 
-    def held_recipe(self, dataset: str) -> Recipe | None:
+    def pinned_recipe(self, dataset: str) -> Recipe | None:
         """Return the recipe of the state that is pinned at this stop.
 
         Parameters
@@ -64,7 +64,7 @@ class Stop:
         Recipe or None
             None if nothing is pinned.
         """
-        return Recipe(NETWORK, dataset, steps=self.held) if self.held else None
+        return Recipe(NETWORK, dataset, steps=self.pinned) if self.pinned else None
 
     def recipe(self, dataset: str) -> Recipe:
         """Return the recipe of this stop.
@@ -119,7 +119,7 @@ STOPS = (
         "more (orange) and where less.",
         "Much lower. Where weights are removed matters as much as how many: with the scope "
         "*global*, layers compete, and those with large weights are spared.",
-        held=(Step(value=0.8),),
+        pinned=(Step(value=0.8),),
     ),
     Stop(
         "At random",
@@ -128,7 +128,7 @@ STOPS = (
         "How far is the accuracy below that of A, which removes as many by magnitude?",
         "It is far lower. A criterion is good if it is far above this control; try others, at the "
         "same sparsity.",
-        held=(Step(value=0.5),),
+        pinned=(Step(value=0.5),),
     ),
     Stop(
         "Too far",
@@ -146,7 +146,7 @@ STOPS = (
         "Only about 30% of the weights are gone. Is the accuracy lower than that of A, where half "
         "of the single weights of each layer are removed?",
         "Yes. Units cannot be chosen as finely as weights: good weights leave with each of them.",
-        held=(Step(value=0.5, scope="layer"),),
+        pinned=(Step(value=0.5, scope="layer"),),
     ),
     Stop(
         "Repaired without training",
@@ -158,7 +158,7 @@ STOPS = (
         "Nearly all of it. The information was still there; the next layer only expected other "
         "inputs.",
         recovery=RECOVERY,
-        held=(FILTERS,),
+        pinned=(FILTERS,),
     ),
     Stop(
         "Two steps",
@@ -220,7 +220,7 @@ def _go_to(number: int) -> None:
     session.pinned = None
     if number and session.recipe is not None:
         stop, dataset = STOPS[number - 1], tour_dataset(session.recipe)
-        session.pinned = stop.held_recipe(dataset)
+        session.pinned = stop.pinned_recipe(dataset)
         show_recipe(stop.recipe(dataset))
 
 

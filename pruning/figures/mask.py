@@ -97,9 +97,8 @@ def layer_mask(kept: np.ndarray, layer: str = "") -> PlainFigure:
         each output channel, a row for each input channel. Over each output unit is an invisible
         point that can be clicked; its ``customdata`` is [layer, unit].
     """
-    return _mask_figure(
-        (~kept).astype(np.uint8) * 254, layer, _unit_texts(kept, layer), _encode_shares
-    )
+    removed = (~kept).astype(np.uint8) * 254
+    return _mask_figure(removed, layer, _unit_texts(kept, layer), _encode_shares)
 
 
 def mask_difference(first: np.ndarray, second: np.ndarray, layer: str = "") -> PlainFigure:
@@ -239,11 +238,13 @@ def _encode_classes(picture: np.ndarray) -> str:
         return _encode_palette(picture, colours)
     is_weight = picture != GAP
     counts = _block_sums(is_weight)
-    channels = [255.0 * (counts > 0)]
-    for index in reversed(range(3)):
-        values = np.where(is_weight, colours[picture % len(colours), index], 0)
-        channels.insert(0, _block_sums(values) / np.maximum(1, counts))
-    return png_uri(Image.fromarray(np.round(np.dstack(channels)).astype(np.uint8)))
+    classes = np.where(is_weight, picture, 0)
+    channels = []
+    for channel in colours.T:  # red, green, blue
+        sums = _block_sums(np.where(is_weight, channel[classes], 0))
+        channels.append(sums / np.maximum(1, counts))
+    opacity = 255.0 * (counts > 0)
+    return png_uri(Image.fromarray(np.round(np.dstack([*channels, opacity])).astype(np.uint8)))
 
 
 def _encode_palette(picture: np.ndarray, colours: np.ndarray) -> str:

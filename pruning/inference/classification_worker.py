@@ -31,7 +31,7 @@ from pruning.runtime.malloc import ALLOCATOR
 TURN_S = 0.02
 """Seconds of computation after which the process reports."""
 BUSY_BEGINS, BUSY_S = 6, 1.0
-"""Where so many classifications begin in so many seconds, many ask."""
+"""The process is busy while so many classifications begin in so many seconds."""
 
 
 class Classifications:
@@ -68,9 +68,9 @@ class Classifications:
         )
 
     def max_threads(self) -> int:
-        """Return how many threads classify: while many ask, one.
+        """Return how many threads classify: one while the process is busy.
 
-        The other processor cores are left to the threads that draw pages.
+        Pages are then drawn on the other processor cores.
 
         Returns
         -------

@@ -81,6 +81,13 @@ def short_labels(recipes: Sequence[Recipe]) -> list[str]:
     return labels
 
 
+def _value_text(step: Step) -> str:
+    if RULES[step.rule].max_value != 1:
+        return f"{step.value:.4g}"
+    unit = METHODS[step.method].unit_in(step.grouping)
+    return f"{100 * float(step.value):.6g}% of {unit}s"
+
+
 def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
     rule = RULES[step.rule]
     parts = [f"{METHODS[step.method].label} by {CRITERIA[step.criterion].label}"]
@@ -98,10 +105,7 @@ def _step_label(step: Step, seed: int | None, *, with_value: bool) -> str:
     elif step.rule != "sparsity":
         parts.append(rule.label)
     if with_value and not rule.patterns and step.scope != "custom":
-        is_share = rule.max_value == 1
-        unit = METHODS[step.method].unit_in(step.grouping)
-        share = f"{100 * float(step.value):.6g}% of {unit}s"
-        parts.append(share if is_share else f"{step.value:.4g}")
+        parts.append(_value_text(step))
     if step.layers:
         parts.append(f"only {', '.join(step.layers)}")
     return ", ".join(parts)

@@ -11,10 +11,21 @@ from tests.pages.driver import opened_page
 
 PAGES = ("explore", "compare", "curves", "sensitivity", "agreement", "retrain", "glossary")
 KEYS = (
-    *("budget", "calibration", "checkpoint", "columns", "criterion", "dataset", "earlier"),
+    *("both", "budget", "calibration", "checkpoint", "columns", "criterion", "dataset", "earlier"),
     *("grouping", "layers", "log", "lose", "mask", "measure", "method", "n_m", "network"),
-    *("points", "precision", "published", "recipes", "recovery", "retrained", "run", "scope"),
-    *("seed", "seeds", "sigma", "sparsity", "threshold", "values", "x", "y"),
+    *(
+        "pin",
+        "points",
+        "precision",
+        "present",
+        "published",
+        "recipes",
+        "recovery",
+        "retrained",
+        "run",
+        "scope",
+    ),
+    *("seed", "seeds", "sigma", "sparsity", "threshold", "tour", "values", "x", "y"),
 )
 MAX_SENTENCES = 3
 

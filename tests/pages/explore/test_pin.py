@@ -187,7 +187,7 @@ def test_b_is_shown_while_a_is_scored(monkeypatch):
     at.session_state["pinned"] = scored
     at.run()
     assert numbers(at) == shown(B)
-    assert "The comparison waits for the scores of A." in [text.value for text in at.main.caption]
+    assert "A is compared as soon as it is scored." in [text.value for text in at.main.caption]
     button(at, "Unpin").click().run()
     assert not texts_of_a(at)
 

@@ -29,7 +29,7 @@ def test_the_tour_goes_from_stop_to_stop():
         assert not at.exception
         assert f"## {number} of {len(STOPS)}: {stop.title}" in [m.value for m in at.main.markdown]
         assert at.session_state["recipe"] == stop.recipe("digits")
-        assert at.session_state["pinned"] == stop.held_recipe("digits")
+        assert at.session_state["pinned"] == stop.pinned_recipe("digits")
         assert dict(at.query_params)["tour"] == str(number)
         if number < len(STOPS):
             button(at, "Next").click().run()
@@ -70,8 +70,8 @@ def test_the_answers_are_true(dataset):
     assert accuracy[LAYER] < accuracy[GLOBAL] - 0.1
     assert accuracy[RANDOM] < accuracy[HALF] - 0.3
     assert accuracy[FAR] < accuracy[GLOBAL] - 0.1
-    [held] = evaluate([STOPS[FILTERS].held_recipe(dataset)])
-    assert accuracy[FILTERS] < held.accuracy.value
+    [pinned] = evaluate([STOPS[FILTERS].pinned_recipe(dataset)])
+    assert accuracy[FILTERS] < pinned.accuracy.value
     lost, kept_after = accuracy[DENSE] - accuracy[FILTERS], accuracy[DENSE] - accuracy[REPAIRED]
     assert kept_after < 0.1 * lost
     assert accuracy[TWO_STEPS] > accuracy[DENSE] - 0.01

@@ -71,7 +71,7 @@ def test_messages_are_answered_until_the_parent_ends():
     assert not thread.is_alive()
 
 
-def test_one_thread_while_many_visitors_ask(monkeypatch):
+def test_one_thread_while_many_classifications_begin(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 4)
     classifications = Classifications()
     for number in range(BUSY_BEGINS):
