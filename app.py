@@ -20,6 +20,7 @@ def main() -> None:
     pages = [
         _page("explore", "Explore", "tune", url_path=""),
         _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
+        _page("inside", "Inside", "visibility"),
         _page("compare", "Compare", "compare"),
         _page("curves", "Curves", "show_chart"),
         _page("sensitivity", "Sensitivity", "thermostat"),

@@ -30,7 +30,8 @@ function create(root) {
   const find = (selector) => root.querySelector(selector);
   const state = {
     plot: find(".plot"), svg: find("svg"), handle: find(".handle"), mirror: find(".mirror"),
-    summary: find(".summary"), layers: find(".layers"), legendOfA: find(".of-a"),
+    summary: find(".summary"), layers: find(".layers"), layersTitle: find(".layers-title"),
+    legendOfA: find(".of-a"),
     position: 0, pointer: null, frame: 0, timer: 0, data: null,
   };
   state.plot.addEventListener("pointerdown", (event) => startDrag(state, event));
@@ -322,6 +323,10 @@ function shortNumber(count) {
 }
 
 function drawLayers(state) {
+  const { unit, of_remaining: isOfRemaining } = state.data;
+  state.layersTitle.textContent = isOfRemaining
+    ? `Share of the ${unit}s that this step removes, of those that earlier steps have left`
+    : `Share of the ${unit}s that is removed`;
   state.layers.replaceChildren();
   state.fills = [];
   state.shares = [];
@@ -437,7 +442,8 @@ function writeSummary(state) {
     `${data.label} ${value}`,
     `score below ${range(shown.thresholds, short)}`,
     `${about}${Math.round(removed).toLocaleString("en")} of ${units.toLocaleString("en")} ` +
-      `${data.unit}s (${((100 * removed) / units).toFixed(2)}%)`,
+      `${data.unit}s${data.of_remaining ? " that earlier steps have left" : ""} ` +
+      `(${((100 * removed) / units).toFixed(2)}%)`,
   ];
   const sigmas = data.groups.map((group, index) => [group.sigma, shown.thresholds[index]])
     .filter(([sigma]) => sigma > 0).map(([sigma, threshold]) => threshold / sigma);

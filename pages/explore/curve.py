@@ -7,7 +7,9 @@ import streamlit as st
 
 from pages.explore.metrics import FIRST_ESTIMATE_IMAGES
 from pages.state.background_task import Task, TaskProgress, draw_task
+from pages.state.messages import escape_markdown, sentence
 from pages.state.session import session
+from pages.state.url import show_recipe
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import EvaluationProgress, evaluate
@@ -18,8 +20,10 @@ from pruning.experiments.strength import without_value
 from pruning.figures.accuracy_curve import accuracy_curve, alt_of_accuracy_curve
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import PrunescopeError
 
 TASK = "curve"
+CHART_KEY = "curve"
 MAX_VISITED = 200
 BAR_HEIGHT = 40
 PATIENCE_S = 20.0
@@ -84,8 +88,11 @@ def draw_curve(
     current_of_a : Evaluation or None
         State A.
     """
+    if session.curve_clicked:  # the fragment alone was run
+        session.curve_clicked = False
+        st.rerun()
     st.markdown("## Accuracy against sparsity")
-    visited = _visited_with(without_value(recipe))
+    visited = visited_with(without_value(recipe))
     others = [evaluation for evaluation in (current, current_of_a) if evaluation is not None]
 
     def draw_chart(curve: CurvePoints) -> None:
@@ -97,7 +104,9 @@ def draw_curve(
                 curve_of_a=curve_of_a,
                 current_of_a=current_of_a,
             ),
-            key="curve",
+            key=CHART_KEY,
+            on_select=_take_point,
+            selection_mode="points",
             alt=alt_of_accuracy_curve([*curve, *visited, *others]),
             **CHART,
         )
@@ -110,6 +119,22 @@ def draw_curve(
     draw_chart(points or ())
 
 
+def _take_point() -> None:
+    """Show the setting of a point that was clicked, in a callback."""
+    points = st.session_state[CHART_KEY]["selection"]["points"]
+    recipe = session.recipe
+    if not points or recipe is None:
+        return
+    _, *values = points[0]["customdata"]
+    if not values or values[0] is None:
+        return
+    try:
+        show_recipe(recipe.with_last_step(value=values[0]))
+        session.curve_clicked = True
+    except (ValueError, PrunescopeError) as error:
+        session.message = escape_markdown(sentence(error))
+
+
 def _curve_text(points: CurvePoints | None) -> str:
     """Describe how a curve was measured; one line, in the place of the progress bar."""
     if not points:
@@ -119,11 +144,22 @@ def _curve_text(points: CurvePoints | None) -> str:
     text = f"{len(points)} settings, each measured on {images} test images"
     if not accuracy.complete:
         return f"{text}: they may be easier or harder than all."
-    return f"{text}."
+    return f"{text}. Click one to go to it."
 
 
-def _visited_with(family: Recipe) -> list[Evaluation]:
-    """Evaluations of the visited settings that differ in the value of the last step only."""
+def visited_with(family: Recipe) -> list[Evaluation]:
+    """Return the visited settings that differ in the value of the last step only.
+
+    Parameters
+    ----------
+    family : Recipe
+        The recipe without the value of its last step.
+
+    Returns
+    -------
+    list of Evaluation
+        In the order of the visits.
+    """
     return [point.evaluation for point in session.visited if point.family == family]
 
 
@@ -145,7 +181,7 @@ def known_accuracies(recipe: Recipe, points: CurvePoints | None) -> list[tuple[f
     if isinstance(recipe.last_step.value, str):
         return []
     known = {}
-    for evaluation in [*(points or ()), *_visited_with(without_value(recipe))]:
+    for evaluation in [*(points or ()), *visited_with(without_value(recipe))]:
         known[float(evaluation.recipe.last_step.value)] = evaluation.accuracy.value
     return sorted(known.items())
 

@@ -80,10 +80,10 @@ def _draw_weights(
     if can_be_dragged(pruned, layer=layer, of_weights=True):
         draw_live_threshold(pruned, known, kept_in_a, layer=layer, of_weights=True, log=log)
     else:
-        _draw(_histogram_of_weights(pruned, layer, log, kept_in_a))
+        _draw(histogram_of_weights(pruned, layer, log, kept_in_a))
     if network_a is not None and kept_in_a is None:
         layer_of_a = layer if layer in prunable(network_a.model) else None
-        picture = _histogram_of_weights(network_a, layer_of_a, log)
+        picture = histogram_of_weights(network_a, layer_of_a, log)
         draw_picture_of_a(picture, HISTOGRAM_OF_A, f"weights of {layer_of_a or ALL_LAYERS}")
 
 
@@ -136,9 +136,27 @@ def _has_named_units(pruned: PrunedNetwork) -> bool:
     return any(pruned.groups[name].names for name in pruned.ranking)
 
 
-def _histogram_of_weights(
+def histogram_of_weights(
     pruned: PrunedNetwork, layer: str | None, log: bool, kept_in_a: np.ndarray | None = None
 ) -> Picture:
+    """Make a histogram of weights.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    layer : str or None
+        The layer; None for all of them.
+    log : bool
+        Whether counts are on a log scale.
+    kept_in_a : np.ndarray, optional
+        (n,) weights that state A keeps, shown as an outline.
+
+    Returns
+    -------
+    Picture
+        The histogram, with a common threshold if the weights are the scores.
+    """
     has_weight_threshold = scores_are_weights(pruned.recipe.last_step)
     values, kept = pruned.weights(layer)
     figure = histogram(

@@ -39,11 +39,11 @@ def draw_heatmap(pruned: PrunedNetwork, network_a: PrunedNetwork | None = None) 
         draw_clickable(picture, HEATMAP_CHART)
         return
     name = "" if network_a is None else ", B"
-    st.markdown(f"## {_heatmap_title(pruned)}{name}")
-    draw_clickable(_heatmap_of(pruned, selected_unit()), HEATMAP_CHART)
+    st.markdown(f"## {heatmap_title(pruned)}{name}")
+    draw_clickable(heatmap_of(pruned, selected_unit()), HEATMAP_CHART)
     if network_a is not None:
-        title = _heatmap_title(network_a)
-        draw_picture_of_a(_heatmap_of(network_a, None), HEATMAP_OF_A, title)
+        title = heatmap_title(network_a)
+        draw_picture_of_a(heatmap_of(network_a, None), HEATMAP_OF_A, title)
 
 
 def _has_same_units(pruned: PrunedNetwork, network_a: PrunedNetwork) -> bool:
@@ -56,12 +56,38 @@ def _shows_pixel_scores(pruned: PrunedNetwork) -> bool:
     return bool(pruned.ranking) and not METHODS[pruned.recipe.last_step.method].has_weights
 
 
-def _heatmap_title(pruned: PrunedNetwork) -> str:
+def heatmap_title(pruned: PrunedNetwork) -> str:
+    """Return the heading of `heatmap_of`.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+
+    Returns
+    -------
+    str
+        What the heatmap shows.
+    """
     is_of_pixels = _shows_pixel_scores(pruned)
     return "Score of each pixel" if is_of_pixels else "Share removed of each unit"
 
 
-def _heatmap_of(pruned: PrunedNetwork, selected: tuple[str, int] | None) -> Picture:
+def heatmap_of(pruned: PrunedNetwork, selected: tuple[str, int] | None) -> Picture:
+    """Make a heatmap of the shares removed, or of the scores of pixels.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    selected : tuple of (str, int) or None
+        Layer and unit to be marked.
+
+    Returns
+    -------
+    Picture
+        The heatmap.
+    """
     if _shows_pixel_scores(pruned):
         return _pixel_scores_of(pruned)
     shares = pruned.removed_share_by_unit

@@ -64,7 +64,7 @@ def draw_mask(pruned: PrunedNetwork, network_a: PrunedNetwork | None = None) -> 
         options = _mask_options(network_a)
         name_in_a = name if name in options.names else options.names[options.default]
         title = name_in_a if name == name_in_a else f"{name_in_a} (A has no {name})"
-        draw_picture_of_a(_mask_picture(network_a, name_in_a), MASK_OF_A, title)
+        draw_picture_of_a(mask_picture(network_a, name_in_a), MASK_OF_A, title)
 
 
 def _layer_mask_of(pruned: PrunedNetwork, name: str) -> np.ndarray:
@@ -117,7 +117,21 @@ def _mask_options(pruned: PrunedNetwork) -> _MaskOptions:
     return _MaskOptions(layers, 0)
 
 
-def _mask_picture(pruned: PrunedNetwork, name: str) -> Picture:
+def mask_picture(pruned: PrunedNetwork, name: str) -> Picture:
+    """Make a picture of a mask.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The result of a recipe.
+    name : str
+        Name of a layer, or `INPUT`.
+
+    Returns
+    -------
+    Picture
+        The mask.
+    """
     if name == INPUT:
         kept = pruned.masks[INPUT].numpy()
         pixels = datasets.load(pruned.recipe.dataset, "test").pixels[0].numpy()
@@ -128,7 +142,7 @@ def _mask_picture(pruned: PrunedNetwork, name: str) -> Picture:
 
 def _draw_mask_of(pruned: PrunedNetwork, name: str) -> None:
     """Draw a mask; that of a layer which reads the image also as a share of each pixel."""
-    picture = _mask_picture(pruned, name)
+    picture = mask_picture(pruned, name)
     data = DATASETS[pruned.recipe.dataset]
     is_first = name == next(iter(prunable(pruned.model)))
     kept = _layer_mask_of(pruned, name) if is_first else np.empty(0)

@@ -1,6 +1,5 @@
 """Explore: one network, one recipe, and everything that follows from it."""
 
-import time
 from dataclasses import replace
 from functools import partial
 
@@ -9,6 +8,7 @@ import streamlit as st
 from pages.controls import scoring
 from pages.controls.accuracy_card import draw_accuracy_card
 from pages.controls.amount import draw_summary
+from pages.controls.debounce import debounce
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, after_active_step, score_and_draw_sidebar
 from pages.explore import curve, pin
@@ -41,13 +41,12 @@ PURPOSE = (
     "See a neural network being pruned: drag the threshold in the histogram, or move the slider, "
     "and watch accuracy, weights and masks follow."
 )
-ALONE_AFTER_S = 0.35
-DEBOUNCE_S = 0.15
 
 
 def page() -> None:
     """Draw the page."""
     set_active_work(*TASKS, *(pin.TASKS if session.pinned else ()))
+    session.curve_clicked = False  # this run shows it
     pin.unpin_if_missing()
     sidebar = score_and_draw_sidebar()
     unscored = _request_scores(sidebar)
@@ -70,6 +69,11 @@ def page() -> None:
     pin.draw_pin(sidebar.recipe, unscored_a)
     with sidebar.summary_slot:
         draw_summary(after_active_step(pruned, sidebar))
+    if sidebar.active_step < len(sidebar.recipe.previous_steps):
+        st.caption(
+            f"The sidebar shows step {sidebar.active_step + 1} of {len(sidebar.recipe.steps)}; "
+            "numbers and pictures are of all steps, scores and thresholds of the last one."
+        )
     await_and_draw_panels(pruned, is_a_scored=unscored_a is None)
 
 
@@ -125,18 +129,6 @@ def _await_and_present(pruned: PrunedNetwork, *, is_a_scored: bool) -> None:
         "Mask": partial(draw_mask, pruned),
     }
     draw_presentation(pruned.recipe, draw_accuracy, pictures)
-
-
-def debounce() -> None:
-    """Skip superseded slider positions: only the last of a quick series is measured and drawn.
-
-    A single move does not wait. A newer move ends this run at its next element.
-    """
-    now = time.monotonic()
-    is_alone = now - session.last_move > ALONE_AFTER_S
-    session.last_move = now
-    if not is_alone:
-        time.sleep(DEBOUNCE_S)
 
 
 render_page(page)

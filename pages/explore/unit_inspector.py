@@ -15,6 +15,13 @@ from pruning.figures.unit_weights import alt_of_unit_weights, unit_weights
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS, UnitGroup, layers_of
 
+CONTAINER = "unit_inspector"
+SCROLL_SCRIPT = """<script data-click="{click}">
+document.querySelector(".st-key-{container}")
+  ?.scrollIntoView({{ behavior: "smooth", block: "start" }});
+</script>"""
+"""Shows the inspector after a click; the number lets the browser run it for every click."""
+
 
 def selected_unit() -> tuple[str, int] | None:
     """Return the layer and the output unit of the last click, if the inspector is open.
@@ -42,6 +49,7 @@ def take_click(chart: str) -> None:
     session.clicked = (str(layer), int(unit))
     session.why = True
     session.click_pending = True
+    session.clicks += 1
 
 
 def draw_unit_inspector(pruned: PrunedNetwork) -> None:
@@ -52,6 +60,15 @@ def draw_unit_inspector(pruned: PrunedNetwork) -> None:
     pruned : PrunedNetwork
         The result of a recipe.
     """
+    was_clicked = session.click_pending
+    with st.container(key=CONTAINER):
+        _draw_inspector(pruned)
+    if was_clicked:
+        script = SCROLL_SCRIPT.format(click=session.clicks, container=CONTAINER)
+        st.html(script, unsafe_allow_javascript=True)
+
+
+def _draw_inspector(pruned: PrunedNetwork) -> None:
     is_open = st.toggle(
         "Why this unit? Click a unit in the heatmap or the mask, or choose one here.",
         **persistent(SessionState.why.key),

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from pages.controls.step_form import SCOPE_LABELS
 from pages.state.messages import escape_markdown, render_page, sentence, show_pending_message
 from pages.state.visitor import set_active_work
 from pruning.cost.macs import dense_cost
@@ -61,6 +62,14 @@ TERMS = {
     "Score, criterion": "How important a unit is. Low scores are always removed first.",
     "Threshold": "All units with a lower score are removed, none with a higher one. For an exact "
     "sparsity it is the lowest score that was kept.",
+    "Calibration error": "Expected calibration error: mean over the images of |accuracy - "
+    "confidence|, in 15 bins of the confidence, which is the probability of the predicted class "
+    "(Guo et al. 2017). Nothing to do with calibration images.",
+    "Dead unit": "A unit whose output, after the activation function, is zero for all images on "
+    "which it was measured.",
+    "Percentile": "Share of the units of a layer with a lower score than a unit, in percent.",
+    "Overlap (Jaccard)": "Of what two prunings remove: removed by both / removed by at least one. "
+    "1 is the same mask; two independent random masks of half of the weights have 1/3.",
     "\N{GREEK SMALL LETTER SIGMA}": "Population standard deviation of all weights of a layer.",
     "Dense": "The network before pruning. Every mask is made from the dense weights, so the result "
     "does not depend on earlier positions of the slider.",
@@ -106,7 +115,11 @@ def _draw_formula(entry: Rule | Criterion | Recovery, note: str = "") -> None:
 
 def _draw_scopes_and_methods() -> None:
     st.markdown("## Scopes and methods")
-    entries = [f"**{name}**: {text}." for name, text in SCOPES.items()]
+    entries = []
+    for name, text in SCOPES.items():
+        label = SCOPE_LABELS.get(name, name)
+        in_links = f" (`{name}` in links)" if label != name else ""
+        entries.append(f"**{label}**{in_links}: {text}.")
     entries += [f"**{method.label}**: {method.help}" for method in METHODS.values()]
     st.markdown("\n\n".join(entries))
 

@@ -109,7 +109,7 @@ class SessionState:
     followed_jobs: Field[dict[str, Job]] = Field(dict)
     """Last job of each task, by the name of the task."""
     last_move: Field[float] = Field(float)
-    """Time of the last run of Explore, for debouncing."""
+    """Time of the last run of Explore or Inside, for debouncing."""
 
     # The recipe of Explore, Sensitivity and Agreement
     recipe: Field[Recipe | None] = optional()
@@ -180,12 +180,37 @@ class SessionState:
     """Layer and output unit of the last click in a figure."""
     click_pending: Field[bool] = Field(bool)
     """Whether the click has yet to be shown by the widgets of the unit inspector."""
+    clicks: Field[int] = Field(int)
+    """Number of units that were clicked."""
+    curve_clicked: Field[bool] = Field(bool)
+    """Whether a point of the curve was clicked that the page does not show yet."""
     unit_group: Field[str | None] = optional()
     unit: Field[Any] = optional()
     unit_input: Field[Any] = optional()
     unit_channel: Field[Any] = optional()
     unit_row: Field[Any] = optional()
     unit_column: Field[Any] = optional()
+
+    # Inside
+    section: Field[str | None] = optional()
+    """Part of the page that is shown."""
+    after: Field[str | None] = optional()
+    """Name of the network that is compared with the dense one."""
+    changes: Field[str | None] = optional()
+    """Which of the changed images are shown."""
+    image: Field[int] = Field(int)
+    """Index of the test image that is shown."""
+    inside_layer: Field[str | None] = optional()
+    image_source: Field[str | None] = optional()
+    """Whether the image is one of the test images, or the visitor's own."""
+    own_image: Field[str | None] = optional()
+    """Image that the visitor has drawn or uploaded, as of `image_to_text`."""
+    own_image_dataset: Field[str | None] = optional()
+    """Dataset for which it was made."""
+    picture_widgets: Field[None] = optional()
+    """Family: the uploader of a picture, by number."""
+    pictures: Field[int] = Field(int)
+    """Number of pictures that were uploaded: the key of the next uploader."""
 
     # Compare
     comparison: Field[list[Recipe]] = Field(list)

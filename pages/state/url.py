@@ -22,6 +22,8 @@ from pages.state.available import (
 from pages.state.messages import report_bad_link, report_unknown_keys
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
+from pruning.data.datasets import DATASETS
+from pruning.data.own_image import MAX_TEXT, image_from_text
 from pruning.engine.run_checkpoint import runs_folder
 from pruning.engine.trained_network import trained_card
 from pruning.methods.units import METHODS
@@ -42,8 +44,22 @@ from pruning.runtime.errors import PrunescopeError
 
 EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
+TEST_IMAGE, OWN_IMAGE = "Test image", "Your own"
+"""Where the image of the page Inside comes from."""
 SHIPPED = "shipped"
 """Option of the checkpoint widget that stands for the network that comes with the program."""
+INSIDE = "pages/inside/page.py"
+INSIDE_VIEW = ("section", "after", "changes", "image", "inside_layer", "own_image")
+SECTIONS = {
+    "forgotten": "What it forgot",
+    "image": "One image",
+    "units": "Filters and units",
+    "classes": "Classes and calibration",
+}
+"""Parts of the page Inside by their names in links."""
+AFTER = ("pruned", "recovered", "retrained", "pruned, not retrained")
+CHANGES = {"all": "All changed", "lost": "Lost", "gained": "Gained", "back": "Came back"}
+"""Selections of images whose prediction has changed, by their names in links."""
 EXPLORE_VIEW = ("histogram", "mask", "log", "tour", "presenting", "pinned", "both")
 MAX_TOUR = 10
 MAX_PINNED_FIELDS = 30
@@ -204,6 +220,52 @@ def _format_run(state: SessionState) -> str | None:
     return state.selected_run or None
 
 
+def _parse_image(text: str) -> int:
+    assert session.recipe is not None
+    last = DATASETS[session.recipe.dataset].test_images - 1
+    index = parse_int("image", text)
+    if not 0 <= index <= last:
+        raise ValueError(f"image must be a test image from 0 to {last}, not {text[:MAX_QUOTED]}")
+    return index
+
+
+def _format_image(state: SessionState) -> str | None:
+    return str(state.image) if state.image else None
+
+
+def _layers_inside(recipe: Recipe) -> list[str]:
+    return list(layers_for(recipe.network, "weight", ""))
+
+
+def _format_inside_layer(state: SessionState) -> str | None:
+    assert state.recipe is not None
+    layers = _layers_inside(state.recipe)
+    is_other = state.inside_layer in layers[1:]
+    return state.inside_layer if is_other else None
+
+
+def _parse_own_image(text: str) -> str:
+    assert session.recipe is not None
+    image_from_text(text, DATASETS[session.recipe.dataset])  # raises if it is not valid
+    session.own_image_dataset = session.recipe.dataset
+    session.image_source = OWN_IMAGE
+    return text
+
+
+def _format_own_image(state: SessionState) -> str | None:
+    """Return the visitor's image if it is shown; one that is too long is not part of a link."""
+    assert state.recipe is not None
+    text = state.own_image
+    if text is None or state.image_source != OWN_IMAGE or len(text) > MAX_TEXT:
+        return None
+    return text if state.own_image_dataset == state.recipe.dataset else None
+
+
+def _format_choice(name: str, default: str, state: SessionState) -> str | None:
+    value = getattr(state, name)
+    return value if value and value != default else None
+
+
 VIEW_FIELDS = {
     "histogram": QueryField(
         "histogram", partial(_parse_layer, "histogram", _layers_of_histogram), _format_histogram
@@ -214,6 +276,26 @@ VIEW_FIELDS = {
     "presenting": QueryField("present", partial(parse_flag, "present"), _format_presenting),
     "pinned": QueryField("pin", _parse_pinned, _format_pinned),
     "both": QueryField("both", partial(parse_flag, "both"), _format_both),
+    "section": QueryField(
+        "show",
+        lambda text: parse_choice("show", text, list(SECTIONS)),
+        partial(_format_choice, "section", "forgotten"),
+    ),
+    "after": QueryField(
+        "after",
+        lambda text: parse_choice("after", text, AFTER),
+        partial(_format_choice, "after", ""),
+    ),
+    "changes": QueryField(
+        "changes",
+        lambda text: parse_choice("changes", text, list(CHANGES)),
+        partial(_format_choice, "changes", "all"),
+    ),
+    "image": QueryField("image", _parse_image, _format_image),
+    "inside_layer": QueryField(
+        "at", partial(_parse_layer, "at", _layers_inside), _format_inside_layer
+    ),
+    "own_image": QueryField("drawn", _parse_own_image, _format_own_image),
     "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
     "selected_run": QueryField("run", _parse_run, _format_run),
 }

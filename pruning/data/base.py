@@ -33,6 +33,8 @@ class Dataset:
         Number of images of these splits.
     download_bytes
         Size of the download; 0 for a dataset that is built in.
+    digit_box
+        Side of the box into which a digit is scaled, in pixels; 0 if the images are no digits.
     """
 
     name: str
@@ -47,6 +49,7 @@ class Dataset:
     validation_images: int
     test_images: int
     download_bytes: int = 0
+    digit_box: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,7 @@ DATASETS.add(
         train_images=1437,
         validation_images=287,
         test_images=360,
+        digit_box=28,
     ),
 )
 DATASETS.add(
@@ -101,6 +105,7 @@ DATASETS.add(
         validation_images=5_000,
         test_images=10_000,
         download_bytes=11_594_722,
+        digit_box=20,
     ),
 )
 DATASETS.add(

@@ -71,17 +71,11 @@ def runs_table(runs: Sequence[RunInfo]) -> pd.DataFrame:
         if run.spec is not None:
             recipe = run.spec.recipe
             row["network"], row["dataset"] = recipe.network, recipe.dataset
-            row["recipe"] = f"{recipe_label(recipe)}, {_amount(run)}"
+            row["recipe"] = recipe_label(recipe, with_value=True)
             row["schedule"] = SCHEDULES[run.spec.schedule].label
         rows.append(row)
     columns = list(rows[0]) if rows else ["run", "state"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _amount(run: RunInfo) -> str:
-    assert run.spec is not None
-    value = run.spec.recipe.last_step.value
-    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def run_map(runs: Sequence[RunInfo], dense_accuracy: dict[str, float]) -> list[RunNode]:

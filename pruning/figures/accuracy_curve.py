@@ -47,7 +47,8 @@ def accuracy_curve(
     Returns
     -------
     PlainFigure
-        Accuracies of a part of the images have their 95% confidence intervals.
+        Accuracies of a part of the images have their 95% confidence intervals. The custom data of
+        a point are its number of images in words, and the value of the last step.
     """
     curve = sorted(curve, key=removed)
     visited = sorted(visited, key=removed)
@@ -100,7 +101,7 @@ def _visited_trace(evaluations: Sequence[Evaluation], method: str, colour: str) 
 
 def _curve_of_a_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
     return {
-        **_points(evaluations, method),
+        **_points_of_a(evaluations, method),
         "name": "curve of A",
         "mode": "lines",
         "line": {"color": NEUTRAL, "width": 2, "dash": "dash"},
@@ -110,7 +111,7 @@ def _curve_of_a_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
 def _current_of_a_trace(evaluations: Sequence[Evaluation], method: str) -> Trace:
     outline = {"color": NEUTRAL, "width": 3}
     return {
-        **_points(evaluations, method),
+        **_points_of_a(evaluations, method),
         "name": "A",
         "mode": "markers",
         "marker": {"color": NEUTRAL, "size": 12, "symbol": "diamond-open", "line": outline},
@@ -134,10 +135,25 @@ def _points(evaluations: Sequence[Evaluation], method: str) -> Trace:
         "x": [removed(evaluation) for evaluation in evaluations],
         "y": [accuracy.value for accuracy in accuracies],
         "error_y": confidence_bars(accuracies),
-        "customdata": [f"{accuracy.images:,} images" for accuracy in accuracies],
-        "hovertemplate": f"%{{x:.2%}} of {counted} removed: %{{y:.2%}} of %{{customdata}}"
+        "customdata": [_custom_data(evaluation) for evaluation in evaluations],
+        "hovertemplate": f"%{{x:.2%}} of {counted} removed: %{{y:.2%}} of %{{customdata[0]}}"
         "<extra></extra>",
+        "unselected": {"marker": {"opacity": 1}},  # a click opens a point, it does not mark it
     }
+
+
+def _points_of_a(evaluations: Sequence[Evaluation], method: str) -> Trace:
+    """Return points without values, which are not those of the recipe that the page shows."""
+    points = _points(evaluations, method)
+    images = [data[:1] for data in points["customdata"]]
+    return {**points, "customdata": images}
+
+
+def _custom_data(evaluation: Evaluation) -> list[str | float | None]:
+    """Return the images in words, and the value of the last step if it has one for all layers."""
+    step = evaluation.recipe.last_step
+    value = None if step.scope == "custom" else step.value
+    return [f"{evaluation.accuracy.images:,} images", value]
 
 
 def alt_of_accuracy_curve(evaluations: Iterable[Evaluation]) -> str:

@@ -99,6 +99,7 @@ def live_histogram(
     rule, unit = RULES[step.rule], METHODS[step.method].unit_in(step.grouping)
     return {
         "unit": unit,
+        "of_remaining": bool(pruned.recipe.previous_steps),
         "title": "weight" if of_weights else f"score of the {unit}",
         "alt": alt,
         "mirrored": of_weights,

@@ -225,7 +225,9 @@ def test_a_browser_has_ten_pages_and_twenty_connections(address):
     run_async(visit())
 
 
-@pytest.mark.parametrize("page", ["", "compare", "curves", "sensitivity", "agreement", "retrain"])
+@pytest.mark.parametrize(
+    "page", ["", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"]
+)
 @pytest.mark.parametrize(
     "query",
     [

@@ -9,8 +9,12 @@ from hypothesis import strategies as st
 from pages.state.messages import MAX_MESSAGE
 from tests.pages.driver import opened_page
 
-PAGES = ("explore", "compare", "curves", "sensitivity", "agreement", "retrain", "glossary")
+PAGES = (
+    *("explore", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"),
+    "glossary",
+)
 KEYS = (
+    *("after", "at", "changes", "drawn", "image", "show"),
     *("both", "budget", "calibration", "checkpoint", "columns", "criterion", "dataset", "earlier"),
     *("grouping", "layers", "log", "lose", "mask", "measure", "method", "n_m", "network"),
     *(
@@ -73,3 +77,12 @@ def test_any_file_is_read_or_refused(content):
     at = opened_page("compare", network="lenet300", dataset="digits", sparsity="0.5")
     file = ("comparison.json", content, "application/json")
     assert_opened(at.sidebar.get("file_uploader")[0].set_value(file).run())
+
+
+@few_examples
+@given(content=st.binary(max_size=200))
+def test_any_picture_is_read_or_refused(content):
+    at = opened_page("inside", network="lenet300", dataset="digits", show="image")
+    at.main.button_group(key="image_source").set_value("Your own").run()
+    file = ("digit.png", content, "image/png")
+    assert_opened(at.main.get("file_uploader")[0].set_value(file).run())

@@ -23,7 +23,7 @@ DAMAGED = RunInfo("broken", None, "damaged", 0.0, 0, problem="it is empty")
 def test_a_row_for_each_run_damaged_ones_included():
     table = runs_table([SECOND, FIRST, DAMAGED])
     assert list(table["run"]) == [SECOND.name, FIRST.name, "broken"]
-    assert table["recipe"][1] == "Weights by Magnitude, 0.9"
+    assert table["recipe"][1] == "Weights by Magnitude, 90% of weights"
     assert FIRST.name in table["recipe"][0]
     assert table["test_accuracy"][1] == CARD.test_accuracy
     assert table["problem"][2] == "it is empty"

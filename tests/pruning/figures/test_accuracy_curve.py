@@ -22,7 +22,8 @@ def test_the_points_are_sorted_and_estimates_have_intervals():
     assert [trace.name for trace in figure.data] == ["curve", "visited", "current"]
     assert curve.line.color == METHODS["weight"].colour
     assert "of weights removed" in curve.hovertemplate
-    assert curve.customdata[0] == f"{current.tally.images} images"
+    assert list(curve.customdata[0]) == [f"{current.tally.images} images", 0.0]
+    assert [list(data)[1] for data in curve.customdata] == [0.0, 0.5]
     assert titles(figure) == ("sparsity of prunable weights", "test accuracy")
     assert figure.layout.shapes[0].y0 == dense.dense_accuracy
 
@@ -55,6 +56,7 @@ def test_another_recipe_is_drawn_beside_it():
     names = [trace.name for trace in figure.data]
     assert names == ["curve of A", "A", "curve of B", "B"]
     assert list(figure.data[1].x) == [point_a.sparsity]
+    assert [len(trace.customdata[0]) for trace in figure.data] == [1, 1, 2, 2]
     pixels = Recipe.one_step("lenet300", "digits", method="feature", criterion="random", value=0.5)
     [point_a] = evaluate([pixels])
     figure = accuracy_curve(curve=[], visited=[], current=point_b, current_of_a=point_a)

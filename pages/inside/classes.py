@@ -1,0 +1,86 @@
+"""Classes and calibration: where a network errs, and how far its confidence can be trusted."""
+
+import streamlit as st
+
+from pages.inside.networks import Compared
+from pages.state.widgets import CHART
+from pruning.data.datasets import DATASETS
+from pruning.figures.class_matrix import (
+    alt_of_class_accuracy,
+    alt_of_confusion,
+    class_accuracy_figure,
+    confusion_figure,
+)
+from pruning.figures.reliability import alt_of_reliability, reliability_diagram
+from pruning.inference.predictions import PredictionChange
+
+
+def draw_classes(change: PredictionChange, compared: Compared) -> None:
+    """Draw the accuracy of each class and the confusion matrices.
+
+    Parameters
+    ----------
+    change : PredictionChange
+        Predictions of both networks.
+    compared : Compared
+        The networks.
+    """
+    classes = DATASETS[compared.recipes[0].dataset].classes
+    st.markdown("## Accuracy of each class")
+    before, after = change.before.class_accuracy, change.after.class_accuracy
+    st.plotly_chart(
+        class_accuracy_figure(before, after, classes, compared.names),
+        key="class accuracy",
+        alt=alt_of_class_accuracy(before, after, classes),
+        **CHART,
+    )
+    st.markdown("## Confusion matrices")
+    st.caption(
+        "Rows are true classes, columns predicted ones. Colours are of the errors only, on a scale "
+        "of their own in each matrix; in the difference, red is more errors."
+    )
+    matrices = {
+        compared.names[0].capitalize(): change.before.confusion,
+        compared.names[1].capitalize(): change.after.confusion,
+        "Difference": change.after.confusion - change.before.confusion,
+    }
+    columns = st.columns(3)
+    for column, (name, confusion) in zip(columns, matrices.items(), strict=True):
+        column.markdown(f"**{name}**")
+        column.plotly_chart(
+            confusion_figure(confusion, classes, is_difference=name == "Difference"),
+            key=f"confusion {name}",
+            alt=f"{name}. {alt_of_confusion(confusion.copy(), classes)}",
+            **CHART,
+        )
+
+
+def draw_calibration(change: PredictionChange, compared: Compared) -> None:
+    """Draw the reliability diagram.
+
+    Parameters
+    ----------
+    change : PredictionChange
+        Predictions of both networks.
+    compared : Compared
+        The networks.
+    """
+    st.markdown("## Calibration")
+    reliabilities = {
+        compared.names[0]: change.before.reliability,
+        compared.names[1]: change.after.reliability,
+    }
+    left, right = st.columns([3, 2], vertical_alignment="center")
+    left.plotly_chart(
+        reliability_diagram(reliabilities),
+        key="reliability",
+        alt=alt_of_reliability(reliabilities),
+        **CHART,
+    )
+    with right:
+        for name, reliability in reliabilities.items():
+            st.metric(f"Expected calibration error, {name}", f"{reliability.expected_error:.2%}")
+        st.caption(
+            "On the dotted line a network is as often right as it is confident; below it, it is "
+            "too confident. A larger point stands for more images."
+        )
