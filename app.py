@@ -19,6 +19,7 @@ def main() -> None:
     """Run the page of the URL."""
     pages = [
         _page("explore", "Explore", "tune", url_path=""),
+        _page("learn", "Learn", "school"),
         _page("glossary", "What the numbers mean", "menu_book", url_path="about"),
         _page("inside", "Inside", "visibility"),
         _page("compare", "Compare", "compare"),

@@ -14,6 +14,7 @@ export default function (component) {
     states.set(root, state);
   }
   state.component = component;
+  if (!state.isShown) show(state, component.data);
   return () => {
     clearTimeout(state.timer);
     states.delete(root);
@@ -31,13 +32,31 @@ function create(root) {
   state.context.lineJoin = "round";
   canvas.addEventListener("pointerdown", (event) => begin(state, event));
   canvas.addEventListener("pointermove", (event) => draw(state, event));
-  canvas.addEventListener("pointerup", () => end(state));
-  canvas.addEventListener("pointercancel", () => end(state));
+  canvas.addEventListener("pointerup", (event) => end(state, event));
+  canvas.addEventListener("pointercancel", (event) => end(state, event));
   state.pen.addEventListener("click", () => choose(state, false));
   state.eraser.addEventListener("click", () => choose(state, true));
   find(".undo").addEventListener("click", () => undo(state));
   find(".clear").addEventListener("click", () => clear(state));
   return state;
+}
+
+// What was drawn before, on another page or in another part of this one.
+function show(state, { side, ink }) {
+  state.isShown = true;
+  if (!ink) return;
+  const bytes = atob(ink);
+  const small = document.createElement("canvas");
+  small.width = side;
+  small.height = side;
+  const context = small.getContext("2d");
+  const image = context.createImageData(side, side);
+  for (let index = 0; index < bytes.length; index += 1) {
+    image.data.fill(255, 4 * index, 4 * index + 3);
+    image.data[4 * index + 3] = bytes.charCodeAt(index);
+  }
+  context.putImageData(image, 0, 0);
+  state.context.drawImage(small, 0, 0, state.canvas.width, state.canvas.height);
 }
 
 function choose(state, isErasing) {
@@ -58,9 +77,14 @@ function remember(state) {
   if (state.history.length > MAX_UNDO) state.history.shift();
 }
 
+const PEN_ERASER = 32;
+
 function begin(state, event) {
-  if (event.button > 0) return;
+  const isPenEraser = Boolean(event.buttons & PEN_ERASER);
+  if (state.last || (event.button > 0 && !isPenEraser)) return;  // a second finger, another button
   state.canvas.setPointerCapture(event.pointerId);
+  state.pointer = event.pointerId;
+  state.isStrokeErasing = state.isErasing || isPenEraser;
   remember(state);
   state.last = positionOf(state, event);
   draw(state, event);
@@ -68,12 +92,12 @@ function begin(state, event) {
 }
 
 function draw(state, event) {
-  if (!state.last) return;
+  if (!state.last || event.pointerId !== state.pointer) return;
   const { context } = state;
   const next = positionOf(state, event);
-  context.globalCompositeOperation = state.isErasing ? "destination-out" : "source-over";
+  context.globalCompositeOperation = state.isStrokeErasing ? "destination-out" : "source-over";
   context.strokeStyle = "#fff";
-  context.lineWidth = state.isErasing ? ERASER_WIDTH : PEN_WIDTH;
+  context.lineWidth = state.isStrokeErasing ? ERASER_WIDTH : PEN_WIDTH;
   context.beginPath();
   context.moveTo(...state.last);
   context.lineTo(...next);
@@ -81,8 +105,8 @@ function draw(state, event) {
   state.last = next;
 }
 
-function end(state) {
-  if (!state.last) return;
+function end(state, event) {
+  if (!state.last || event.pointerId !== state.pointer) return;
   state.last = null;
   sendSoon(state);
 }

@@ -1,8 +1,11 @@
 """Classes and calibration: where a network errs, and how far its confidence can be trusted."""
 
+from functools import partial
+
 import streamlit as st
 
 from pages.inside.networks import Compared
+from pages.state.tables import Download, draw_downloads
 from pages.state.widgets import CHART
 from pruning.data.datasets import DATASETS
 from pruning.figures.class_matrix import (
@@ -11,12 +14,14 @@ from pruning.figures.class_matrix import (
     class_accuracy_figure,
     confusion_figure,
 )
+from pruning.figures.html_page import html_page
+from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.reliability import alt_of_reliability, reliability_diagram
 from pruning.inference.predictions import PredictionChange
 
 
 def draw_classes(change: PredictionChange, compared: Compared) -> None:
-    """Draw the accuracy of each class and the confusion matrices.
+    """Draw the accuracy of each class, the confusion matrices and the calibration.
 
     Parameters
     ----------
@@ -28,8 +33,9 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
     classes = DATASETS[compared.recipes[0].dataset].classes
     st.markdown("## Accuracy of each class")
     before, after = change.before.class_accuracy, change.after.class_accuracy
+    class_figure = class_accuracy_figure(before, after, classes, compared.names)
     st.plotly_chart(
-        class_accuracy_figure(before, after, classes, compared.names),
+        class_figure,
         key="class accuracy",
         alt=alt_of_class_accuracy(before, after, classes),
         **CHART,
@@ -44,39 +50,41 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
         compared.names[1].capitalize(): change.after.confusion,
         "Difference": change.after.confusion - change.before.confusion,
     }
-    columns = st.columns(3)
-    for column, (name, confusion) in zip(columns, matrices.items(), strict=True):
+    figures = {"Accuracy of each class": class_figure}
+    for column, (name, confusion) in zip(st.columns(3), matrices.items(), strict=True):
+        is_difference = name == "Difference"
+        figure = confusion_figure(confusion, classes, is_difference=is_difference)
+        figures[f"Confusion matrix, {name.lower()}"] = figure
         column.markdown(f"**{name}**")
         column.plotly_chart(
-            confusion_figure(confusion, classes, is_difference=name == "Difference"),
+            figure,
             key=f"confusion {name}",
-            alt=f"{name}. {alt_of_confusion(confusion.copy(), classes)}",
+            alt=alt_of_confusion(confusion, classes, is_difference=is_difference),
             **CHART,
         )
+    figures["Calibration"] = _draw_calibration(change, compared)
+    draw_downloads(
+        "classes",
+        [
+            Download(
+                "Figures as HTML",
+                "html",
+                "text/html",
+                partial(html_page, "Classes and calibration", figures),
+            )
+        ],
+    )
 
 
-def draw_calibration(change: PredictionChange, compared: Compared) -> None:
-    """Draw the reliability diagram.
-
-    Parameters
-    ----------
-    change : PredictionChange
-        Predictions of both networks.
-    compared : Compared
-        The networks.
-    """
+def _draw_calibration(change: PredictionChange, compared: Compared) -> PlainFigure:
     st.markdown("## Calibration")
     reliabilities = {
         compared.names[0]: change.before.reliability,
         compared.names[1]: change.after.reliability,
     }
+    figure = reliability_diagram(reliabilities)
     left, right = st.columns([3, 2], vertical_alignment="center")
-    left.plotly_chart(
-        reliability_diagram(reliabilities),
-        key="reliability",
-        alt=alt_of_reliability(reliabilities),
-        **CHART,
-    )
+    left.plotly_chart(figure, key="reliability", alt=alt_of_reliability(reliabilities), **CHART)
     with right:
         for name, reliability in reliabilities.items():
             st.metric(f"Expected calibration error, {name}", f"{reliability.expected_error:.2%}")
@@ -84,3 +92,4 @@ def draw_calibration(change: PredictionChange, compared: Compared) -> None:
             "On the dotted line a network is as often right as it is confident; below it, it is "
             "too confident. A larger point stands for more images."
         )
+    return figure

@@ -8,13 +8,14 @@ import streamlit as st
 
 from pages.state.messages import escape_markdown, sentence
 from pages.state.session import SessionState, session
+from pages.state.visitor import forget_upload
 from pruning.data.datasets import DATASETS, Dataset
 from pruning.data.own_image import (
     FORMATS,
     MAX_BYTES,
     MAX_TEXT,
+    OwnImage,
     digit_like,
-    image_from_text,
     image_like,
     image_to_text,
     read_image,
@@ -25,6 +26,8 @@ KEY = "drawing"
 ASSETS = Path(__file__).parents[2] / "assets" / "drawing"
 SIDE = 112
 """Side of what the browser sends, in pixels."""
+FAINTEST = 26
+"""Fainter ink, of 255, is what the eraser has left at its edges."""
 
 _component = st.components.v2.component(
     KEY,
@@ -49,7 +52,8 @@ def draw_own_image(data: Dataset) -> np.ndarray | None:
     """
     if data.digit_box:
         st.caption("Draw a digit with mouse, pen or finger.")
-        _component(key=KEY, data={"side": SIDE}, on_drawn_change=_take_drawing)
+        data_of_canvas = {"side": SIDE, "ink": session.ink}
+        _component(key=KEY, data=data_of_canvas, on_drawn_change=_take_drawing)
     key = SessionState.picture_widgets.of(session.pictures)
     names = " or ".join(FORMATS)
     what = "of a digit" if data.digit_box else "of anything"
@@ -60,12 +64,12 @@ def draw_own_image(data: Dataset) -> np.ndarray | None:
         on_change=_take_upload,
         args=[key],
     )
-    text = session.own_image
-    if text is None or session.own_image_dataset != data.name:
+    image = session.own_image
+    if image is None or image.dataset != data.name:
         return None
-    if len(text) > MAX_TEXT:
+    if len(image_to_text(image.pixels)) > MAX_TEXT:
         st.caption("The picture is too large to be part of the link.")
-    return image_from_text(text, data, is_long=True)
+    return image.pixels
 
 
 def _shown_dataset() -> Dataset | None:
@@ -83,10 +87,12 @@ def _take_drawing() -> None:
     except ValueError as error:
         session.message = escape_markdown(sentence(error))
         return
-    if not ink.any():
+    session.ink = text
+    ink = np.where(ink < FAINTEST, 0, ink)
+    if ink.any():
+        session.own_image = OwnImage(digit_like(data, ink.astype(np.float32)), data.name)
+    else:
         session.own_image = None
-        return
-    _show(digit_like(data, ink.astype(np.float64)), data)
 
 
 def _ink_from_text(text: str) -> np.ndarray:
@@ -110,11 +116,9 @@ def _take_upload(key: str) -> None:
         return
     session.pictures += 1  # the uploader of the next run has another key
     try:
-        _show(image_like(data, read_image(upload.getvalue())), data)
+        pixels = image_like(data, read_image(upload.getvalue()))
+        session.own_image, session.ink = OwnImage(pixels, data.name), ""
     except ValueError as error:
         session.message = escape_markdown(sentence(error))
-
-
-def _show(pixels: np.ndarray, data: Dataset) -> None:
-    session.own_image = image_to_text(pixels)
-    session.own_image_dataset = data.name
+    finally:
+        forget_upload(upload)

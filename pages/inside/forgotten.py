@@ -1,6 +1,7 @@
 """The images whose predictions pruning has changed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -18,7 +19,7 @@ from pruning.experiments.predictions import PredictionSet
 from pruning.figures.html_page import html_page
 from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.tiles import colour_images, tiles
-from pruning.inference.predictions import PredictionChange
+from pruning.inference.predictions import PredictionChange, Predictions
 
 COLUMNS, ROWS = 12, 3
 ROW_HEIGHT = 122
@@ -32,6 +33,28 @@ EMPTY_TEXTS = {
 }
 
 
+@dataclass(frozen=True, eq=False)
+class _Shown:
+    """The images of a selection, and the networks whose predictions are shown for them.
+
+    Parameters
+    ----------
+    change : PredictionChange
+        What the images are sorted by.
+    indices : np.ndarray
+        (n,) int64, most confidence lost first.
+    names : tuple of str
+        Names of the networks.
+    predictions : tuple of Predictions
+        Their predictions.
+    """
+
+    change: PredictionChange
+    indices: np.ndarray
+    names: tuple[str, ...]
+    predictions: tuple[Predictions, ...]
+
+
 def draw_forgotten(compared: Compared, known: PredictionSet) -> None:
     """Draw the images whose prediction has changed, most confidence lost first.
 
@@ -42,8 +65,7 @@ def draw_forgotten(compared: Compared, known: PredictionSet) -> None:
     known : PredictionSet
         Their predictions.
     """
-    change = compared.change(known.predictions)
-    options = list(CHANGES) if len(compared.stages) > 2 else list(CHANGES)[:-1]
+    options = list(CHANGES) if compared.repaired is not None else list(CHANGES)[:-1]
     chosen = segments(
         "Images",
         options,
@@ -51,72 +73,74 @@ def draw_forgotten(compared: Compared, known: PredictionSet) -> None:
         format_func=CHANGES.get,
         label_visibility="collapsed",
     )
-    indices = _selected(chosen, change, known)
-    if not len(indices):
-        st.info(EMPTY_TEXTS[chosen])
+    shown = _came_back(compared, known) if chosen == "back" else _changed(chosen, compared, known)
+    if not len(shown.indices):
+        st.info(f"{EMPTY_TEXTS[chosen]} ({len(known.predictions[0]):,} test images.)")
         return
-    shown = indices[: COLUMNS * ROWS]
-    st.caption(_description(chosen, compared, len(indices), len(shown)))
-    tiles_shown = [_tile(change, compared, index) for index in shown.tolist()]
-    pixels = datasets.load(compared.recipes[0].dataset, "test").pixels[shown].numpy()
+    first = shown.indices[: COLUMNS * ROWS]
+    st.caption(_description(chosen, shown, len(first)))
+    classes = DATASETS[compared.recipes[0].dataset].classes
+    tiles_shown = [_tile(shown, index, classes) for index in first.tolist()]
+    pixels = datasets.load(compared.recipes[0].dataset, "test").pixels[first].numpy()
     draw_gallery(tiles_shown, pixels, _open_image)
-    table = _table(change, compared, indices)
+    table = _table(shown, classes)
     with st.expander("All of them as a table"):
         st.dataframe(table, hide_index=True, column_config=_column_config(table))
+    title = CHANGES[chosen]
+
+    def page_of_figures() -> str:
+        return html_page("Changed predictions", {title: _figure(tiles_shown, pixels)})
+
     draw_downloads(
         "changed-images",
         [
             Download("Table as CSV", "csv", "text/csv", table.to_csv(index=False)),
-            Download(
-                "Figure as HTML",
-                "html",
-                "text/html",
-                lambda: html_page(
-                    "Changed predictions", {CHANGES[chosen]: _figure(tiles_shown, pixels)}
-                ),
-            ),
+            Download("Figure as HTML", "html", "text/html", page_of_figures),
         ],
     )
 
 
-def _selected(chosen: str, change: PredictionChange, known: PredictionSet) -> np.ndarray:
-    """Return the indices of the chosen images."""
-    if chosen == "back":
-        dense, pruned, last = known.predictions
-        came_back = dense.is_correct & ~pruned.is_correct & last.is_correct
-        pruning = PredictionChange(dense, pruned)
-        return pruning.flipped[came_back[pruning.flipped]]
-    if chosen == "all":
-        return change.flipped
-    mask = change.lost if chosen == "lost" else change.gained
-    return change.flipped[mask[change.flipped]]
+def _changed(chosen: str, compared: Compared, known: PredictionSet) -> _Shown:
+    """Select changed images of the dense network and the one that is compared with it."""
+    change = compared.change(known.predictions)
+    indices = change.flipped
+    if chosen != "all":
+        mask = change.lost if chosen == "lost" else change.gained
+        indices = indices[mask[indices]]
+    return _Shown(change, indices, compared.names, (change.before, change.after))
 
 
-def _description(chosen: str, compared: Compared, count: int, shown: int) -> str:
-    before, after = compared.names
-    first = f"the first {shown} of {count:,}" if shown < count else f"{count:,}"
-    order = "sorted by the confidence that was lost"
-    if chosen == "back":
-        return (
-            f"Images that came back, {first}, {order} by pruning. Below each: the true class. "
-            "Click one to follow it through the network."
-        )
+def _came_back(compared: Compared, known: PredictionSet) -> _Shown:
+    """Select images that pruning lost and the repaired network classifies correctly again."""
+    index = compared.repaired
+    assert index is not None
+    chosen = (0, index - 1, index)
+    dense, pruned, repaired = (known.predictions[each] for each in chosen)
+    change = PredictionChange(dense, pruned)
+    came_back = change.lost & repaired.is_correct
+    names = tuple(compared.stages[each].name for each in chosen)
+    indices = change.flipped[came_back[change.flipped]]
+    return _Shown(change, indices, names, (dense, pruned, repaired))
+
+
+def _description(chosen: str, shown: _Shown, count: int) -> str:
+    total = len(shown.indices)
+    first = f"the first {count} of {total:,}" if count < total else f"{total:,}"
+    networks = " and ".join([", ".join(shown.names[:-1]), shown.names[-1]])
     return (
-        f"{CHANGES[chosen]}: {first}, {order}. Below each: class predicted by the {before} and by "
-        f"the {after} network. Click one to follow it through the network."
+        f"{CHANGES[chosen]}: {first}, sorted by the confidence that was lost by pruning. Below "
+        f"each: the class predicted by the networks {networks}. Click one to follow it through the "
+        "network."
     )
 
 
-def _tile(change: PredictionChange, compared: Compared, index: int) -> Tile:
-    classes = DATASETS[compared.recipes[0].dataset].classes
-    first = classes[change.before.predicted[index]]
-    second = classes[change.after.predicted[index]]
-    label = f"{_short(first)} \N{RIGHTWARDS ARROW} {_short(second)}"
-    parts = [f"Test image {index}, {classes[change.before.labels[index]]}"]
-    for name, predictions in zip(compared.names, (change.before, change.after), strict=True):
+def _tile(shown: _Shown, index: int, classes: Sequence[str]) -> Tile:
+    names, parts = [], [f"Test image {index}, {classes[shown.change.before.labels[index]]}"]
+    for name, predictions in zip(shown.names, shown.predictions, strict=True):
         predicted = classes[predictions.predicted[index]]
+        names.append(_short(predicted))
         parts.append(f"{name}: {predicted} ({predictions.confidence[index]:.1%})")
-    return Tile(index, _short(first) if first == second else label, "; ".join(parts))
+    return Tile(index, " \N{RIGHTWARDS ARROW} ".join(names), "; ".join(parts))
 
 
 def _short(name: str) -> str:
@@ -136,34 +160,25 @@ def _figure(shown: Sequence[Tile], pixels: np.ndarray) -> PlainFigure:
 
 def _open_image() -> None:
     """Show a clicked image, in a callback."""
-    index = chosen_image()
-    if index is not None:
+    index, recipe = chosen_image(), session.recipe
+    if index is None or recipe is None:
+        return
+    if 0 <= index < DATASETS[recipe.dataset].test_images:
         session.image = index
         session.image_source = TEST_IMAGE
         session.section = "image"
 
 
-def _table(change: PredictionChange, compared: Compared, indices: np.ndarray) -> pd.DataFrame:
-    classes = np.array(DATASETS[compared.recipes[0].dataset].classes)
-    before, after = change.before, change.after
-    return pd.DataFrame(
-        {
-            "image": indices,
-            "class": classes[before.labels[indices]],
-            "before": classes[before.predicted[indices]],
-            "confidence_before": before.confidence[indices],
-            "after": classes[after.predicted[indices]],
-            "confidence_after": after.confidence[indices],
-            "confidence_lost": change.confidence_lost[indices],
-        }
-    )
+def _table(shown: _Shown, classes: Sequence[str]) -> pd.DataFrame:
+    names, indices = np.array(classes), shown.indices
+    columns = {"image": indices, "class": names[shown.change.before.labels[indices]]}
+    for name, predictions in zip(shown.names, shown.predictions, strict=True):
+        columns[name] = names[predictions.predicted[indices]]
+        columns[f"confidence, {name}"] = predictions.confidence[indices]
+    columns["confidence lost by pruning"] = shown.change.confidence_lost[indices]
+    return pd.DataFrame(columns)
 
 
 def _column_config(table: pd.DataFrame) -> dict[str, object]:
-    number = st.column_config.NumberColumn
-    labels = {name: name.replace("_", " ") for name in table.columns}
-    config: dict[str, object] = {}
-    for name, label in labels.items():
-        is_share = name.startswith("confidence")
-        config[name] = number(label, format="percent") if is_share else label
-    return config
+    percent = st.column_config.NumberColumn(format="percent")
+    return {name: percent for name in table.columns if name.startswith("confidence")}

@@ -3,19 +3,40 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from pages.state.background_task import Task, TaskProgress
+from pages.state.background_task import (
+    Task,
+    TaskProgress,
+    draw_task,
+    partial_result,
+    start,
+    wait_for,
+)
 from pages.state.session import SessionState
+from pages.state.visitor import jobs
 from pages.state.widgets import segments
 from pruning.engine.masked_network import MaskedNetwork
-from pruning.engine.prune import prune
+from pruning.engine.prune import has_cached_scores, prune
+from pruning.engine.recover import has_cached_recovery
 from pruning.experiments.feature_maps import LayerActivity, measure_activity
-from pruning.experiments.predictions import PredictionSet, Stage, predict, stages
+from pruning.experiments.predictions import (
+    PredictionSet,
+    Stage,
+    known_predictions,
+    predict,
+    stages,
+)
 from pruning.inference.predictions import PredictionChange, Predictions
+from pruning.methods.criteria import CRITERIA
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.progress import ShareReport
 
 PREDICTIONS_TASK = "predictions"
 ACTIVITY_TASK = "activity"
+NETWORKS_TASK = "networks"
+DONE = "done"
+"""Result of a task whose results are in a cache."""
+PATIENCE_FOR_NETWORKS_S = 1.0
 PATIENCE_S = 30.0
 """Age of the predictions up to which estimates of others go before the other images."""
 ACTIVITY_IMAGES, SLOW_ACTIVITY_IMAGES = 1_024, 256
@@ -42,6 +63,16 @@ class Compared:
     def names(self) -> tuple[str, str]:
         """Names of both."""
         return self.stages[0].name, self.stages[self.chosen].name
+
+    @property
+    def repaired(self) -> int | None:
+        """Index of the last stage that a recovery or training has repaired; None if there is none.
+
+        The stage before it is what pruning alone has left.
+        """
+        repaired = [index for index, stage in enumerate(self.stages) if stage.is_repaired]
+        has_pruned = bool(repaired) and repaired[-1] > 1
+        return repaired[-1] if has_pruned else None
 
     @property
     def recipes(self) -> tuple[Recipe, ...]:
@@ -107,15 +138,18 @@ def predictions_task(compared: Compared) -> Task:
     Returns
     -------
     Task
-        Its result and its partial results are a `PredictionSet`.
+        Its partial results are a `PredictionSet`; the result is in the cache, see
+        `await_predictions`.
     """
     recipes = compared.recipes
 
-    def work(report: Callable[[TaskProgress], None]) -> PredictionSet:
+    def work(report: Callable[[TaskProgress], None]) -> str:
         def report_set(share: float, predictions: PredictionSet | None) -> None:
             report(TaskProgress(share, predictions))
 
-        return predict(recipes, report_set)
+        predict(recipes, report_set)
+        report(TaskProgress(1.0))  # the finished job holds no predictions
+        return DONE
 
     return Task(
         name=PREDICTIONS_TASK,
@@ -133,6 +167,41 @@ def predictions_task(compared: Compared) -> Task:
 def _patience(progress: TaskProgress | None) -> float:
     has_estimate = progress is not None and progress.partial is not None
     return PATIENCE_S if has_estimate else 0.0
+
+
+def start_predictions(compared: Compared) -> None:
+    """Begin to classify the test images, if the predictions are not known.
+
+    Parameters
+    ----------
+    compared : Compared
+        The networks.
+    """
+    if known_predictions(compared.recipes) is None:
+        task = predictions_task(compared)
+        jobs().forget(task.key)  # of predictions that the cache has dropped
+        start(task)
+
+
+def await_predictions(compared: Compared) -> PredictionSet | None:
+    """Return the predictions of all networks, after `start_predictions`.
+
+    Parameters
+    ----------
+    compared : Compared
+        The networks.
+
+    Returns
+    -------
+    PredictionSet or None
+        Those of the first images while the others are classified; None if there are none yet.
+    """
+    known = known_predictions(compared.recipes)
+    if known is not None:
+        return known
+    task = predictions_task(compared)
+    wait_for(task, None, enough=is_estimate_ready(compared.recipes[0]))
+    return known_predictions(compared.recipes) or partial_result(task)
 
 
 def is_estimate_ready(recipe: Recipe) -> Callable[[PredictionSet, bool], bool]:
@@ -172,13 +241,79 @@ def activity_images(recipe: Recipe) -> int:
     return SLOW_ACTIVITY_IMAGES if NETWORKS[recipe.network].slow else ACTIVITY_IMAGES
 
 
+def networks_task(compared: Compared) -> Task:
+    """Return the task that prunes and recovers both networks.
+
+    Parameters
+    ----------
+    compared : Compared
+        The networks.
+
+    Returns
+    -------
+    Task
+        The networks are in the caches of the engine afterwards.
+    """
+    recipes = compared.pair
+
+    def work(report: Callable[[TaskProgress], None]) -> str:
+        for index, recipe in enumerate(recipes):
+            prune(recipe, _part_report(report, index)).recover(_part_report(report, index))
+        return DONE
+
+    return Task(
+        name=NETWORKS_TASK,
+        key=(NETWORKS_TASK, recipes),
+        work=work,
+        label="Prune",
+        starts_itself=True,
+        subject="The network",
+    )
+
+
+def _part_report(report: Callable[[TaskProgress], None], index: int) -> ShareReport:
+    """Report the share of the first or the second of two equal parts."""
+    return lambda share: report(TaskProgress((index + share) / 2))
+
+
+def await_networks(compared: Compared) -> bool:
+    """Prune and recover both networks in the background, or draw the progress.
+
+    Parameters
+    ----------
+    compared : Compared
+        The networks.
+
+    Returns
+    -------
+    bool
+        Whether `network_of` takes no time for both.
+    """
+    if all(_is_ready(recipe) for recipe in compared.pair):
+        return True
+    task = networks_task(compared)
+    jobs().forget(task.key)  # of networks that the caches have dropped
+    if wait_for(task, PATIENCE_FOR_NETWORKS_S) is None:
+        draw_task(task)
+        return False
+    return True
+
+
+def _is_ready(recipe: Recipe) -> bool:
+    scored = all(
+        has_cached_scores(prefix) or not CRITERIA[prefix.last_step.criterion].needs_data
+        for prefix in recipe.prefixes()
+    )
+    return scored and has_cached_recovery(recipe)
+
+
 def activity_task(compared: Compared) -> Task:
     """Return the task that measures how active the units of both networks are.
 
     Parameters
     ----------
     compared : Compared
-        The networks.
+        The networks, after `await_networks`.
 
     Returns
     -------
@@ -191,12 +326,9 @@ def activity_task(compared: Compared) -> Task:
     def work(report: Callable[[TaskProgress], None]) -> tuple[Activity, ...]:
         results = []
         for index, recipe in enumerate(recipes):
-
-            def report_share(share: float, index: int = index) -> None:
-                report(TaskProgress((index + share) / len(recipes)))
-
-            network = network_of(recipe)
-            results.append(measure_activity(network, recipe.dataset, images, report_share))
+            part = _part_report(report, index)
+            network = prune(recipe).recover(part).network
+            results.append(measure_activity(network, recipe.dataset, images, part))
         return tuple(results)
 
     return Task(
@@ -210,7 +342,7 @@ def activity_task(compared: Compared) -> Task:
 
 
 def network_of(recipe: Recipe) -> MaskedNetwork:
-    """Return the network of a stage.
+    """Return the network of a stage, after `await_networks`.
 
     Parameters
     ----------

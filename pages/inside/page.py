@@ -9,17 +9,18 @@ from pages.controls.debounce import debounce
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import after_active_step, score_and_draw_sidebar
 from pages.inside import networks
-from pages.inside.classes import draw_calibration, draw_classes
+from pages.inside.classes import draw_classes
 from pages.inside.forgotten import draw_forgotten
 from pages.inside.networks import (
     Compared,
+    await_predictions,
     choose_networks,
-    is_estimate_ready,
     predictions_task,
+    start_predictions,
 )
-from pages.inside.one_image import draw_one_image
+from pages.inside.one_image import await_and_draw_one_image
 from pages.inside.units import await_and_draw_units
-from pages.state.background_task import draw_task, partial_result, start, wait_for
+from pages.state.background_task import draw_task
 from pages.state.messages import render_page, show_pending_message
 from pages.state.session import SessionState
 from pages.state.url import INSIDE_VIEW, SECTIONS
@@ -27,13 +28,19 @@ from pages.state.visitor import set_active_work
 from pages.state.widgets import DEFINITION, NEUTRAL_DELTA, segments
 from pruning.engine.prune import prune
 from pruning.experiments.predictions import PredictionSet
+from pruning.inference.accuracy import Accuracy
 from pruning.inference.paired_test import PairedTest
 from pruning.inference.predictions import PredictionChange
 
-TASKS = (networks.PREDICTIONS_TASK, networks.ACTIVITY_TASK, scoring.TASK)
+TASKS = (
+    networks.PREDICTIONS_TASK,
+    networks.NETWORKS_TASK,
+    networks.ACTIVITY_TASK,
+    scoring.TASK,
+)
 PURPOSE = (
-    "See what pruning does to a network: which images it forgets, what its filters and units "
-    "still compute, and what it sees in a digit that you draw."
+    "See what pruning does to a network: for which images its prediction changes, what its filters "
+    "and units still compute, and what it predicts for a digit that you draw."
 )
 
 
@@ -61,50 +68,52 @@ def page() -> None:
 
 
 def _await_and_draw(compared: Compared) -> None:
-    task = predictions_task(compared)
-    start(task)
-    numbers, choice = st.container(key="numbers"), st.container()
-    with choice:
-        section = segments(
-            "Part",
-            list(SECTIONS),
-            SessionState.section.key,
-            format_func=SECTIONS.get,
-            label_visibility="collapsed",
-        )
-    predictions = wait_for(task, None, enough=is_estimate_ready(compared.recipes[0]))
-    known = predictions or partial_result(task)
+    numbers = st.container(key="numbers")
+    section = segments(
+        "Part",
+        list(SECTIONS),
+        SessionState.section.key,
+        format_func=SECTIONS.get,
+        label_visibility="collapsed",
+    )
+    start_predictions(compared)
+    if section == "image":  # needs no predictions of the test images
+        await_and_draw_one_image(compared)
+    elif section == "units":
+        await_and_draw_units(compared)
+    known = await_predictions(compared)
     with numbers:
         if known is not None:
             _draw_numbers(compared, known)
-        if predictions is None:
-            draw_task(task)
-    if section == "image":
-        draw_one_image(compared)
-    elif section == "units":
-        await_and_draw_units(compared)
-    elif known is None:
+        if known is None or not known.predictions[0].is_complete:
+            draw_task(predictions_task(compared))
+    if section in ("image", "units"):
+        return
+    if known is None:
         st.caption("The images are shown here as soon as the first ones are classified.")
     elif section == "forgotten":
         draw_forgotten(compared, known)
     else:
-        change = compared.change(known.predictions)
-        draw_classes(change, compared)
-        draw_calibration(change, compared)
+        draw_classes(compared.change(known.predictions), compared)
 
 
 def _draw_numbers(compared: Compared, known: PredictionSet) -> None:
     change = compared.change(known.predictions)
-    columns = st.columns(4 if len(compared.stages) > 2 else 3)
+    columns = st.columns(3 if compared.repaired is None else 4)
     with columns[0]:
         _draw_accuracy(change, compared)
     with columns[1]:
         _draw_changes(change)
     with columns[2]:
         _draw_calibration_error(change)
-    if len(compared.stages) > 2:
+    if compared.repaired is not None:
         with columns[3]:
             _draw_return(compared, known)
+    if not change.before.is_complete:
+        st.caption(
+            f"Estimates from the first {len(change.before):,} of {change.before.total:,} test "
+            "images, in everything that is shown here."
+        )
 
 
 def _draw_accuracy(change: PredictionChange, compared: Compared) -> None:
@@ -126,6 +135,7 @@ def _draw_accuracy(change: PredictionChange, compared: Compared) -> None:
 def _draw_changes(change: PredictionChange) -> None:
     lost, gained = int(change.lost.sum()), int(change.gained.sum())
     changed, images = len(change.flipped), len(change.before)
+    estimate = Accuracy(changed, images, change.before.total)  # a share, with its interval
     st.metric(
         "Changed predictions",
         f"{changed:,}",
@@ -135,37 +145,47 @@ def _draw_changes(change: PredictionChange) -> None:
     )
     others = changed - lost - gained
     st.caption(f"{lost:,} lost, {gained:,} gained, {others:,} wrong before and after")
+    if not estimate.complete:
+        low, high = estimate.interval
+        st.caption(f"95% interval {low:.1%} to {high:.1%} of the images")
 
 
 def _draw_calibration_error(change: PredictionChange) -> None:
     before, after = change.before.reliability, change.after.reliability
     confidence = float(change.after.confidence.mean())
+    sign = "" if change.after.is_complete else "\N{ALMOST EQUAL TO} "
     st.metric(
         "Calibration error",
-        f"{after.expected_error:.2%}",
-        f"dense: {before.expected_error:.2%}",
+        f"{sign}{after.expected_error:.2%}",
+        f"dense: {sign}{before.expected_error:.2%}",
         **NEUTRAL_DELTA,
         help="Expected calibration error: mean of |accuracy - confidence| over 15 bins of the "
-        "confidence, weighted by their images (Guo et al. 2017).",
+        "confidence, weighted by their images (Guo et al. 2017); of few images it is too high."
+        f"{DEFINITION}",
     )
     st.caption(f"mean confidence {confidence:.1%}, accuracy {change.after.accuracy.value:.1%}")
 
 
 def _draw_return(compared: Compared, known: PredictionSet) -> None:
     """Draw how many of the images that pruning lost came back."""
-    dense, pruned, last = known.predictions
+    index = compared.repaired
+    assert index is not None
+    dense, pruned, repaired = (known.predictions[each] for each in (0, index - 1, index))
+    name = compared.stages[index].name
     lost = dense.is_correct & ~pruned.is_correct
-    back = int((lost & last.is_correct).sum())
+    back = int((lost & repaired.is_correct).sum())
     share = f"{back / lost.sum():.0%}" if lost.any() else "none lost"
     st.metric(
-        f"Came back, {compared.stages[-1].name}",
+        f"Came back, {name}",
         f"{back:,}",
         f"of {int(lost.sum()):,} lost by pruning ({share})",
         **NEUTRAL_DELTA,
-        help="Images that the dense network classifies correctly, the pruned one does not, and "
-        f"the {compared.stages[-1].name} one does again.",
+        help="Images that the dense network classifies correctly, the network "
+        f"\N{LEFT DOUBLE QUOTATION MARK}{compared.stages[index - 1].name}"
+        "\N{RIGHT DOUBLE QUOTATION MARK} does not, "
+        f"and the {name} one does again.",
     )
-    newly = int((pruned.is_correct & ~last.is_correct).sum())
+    newly = int((pruned.is_correct & ~repaired.is_correct).sum())
     st.caption(f"{newly:,} correct when pruned, and wrong now")
 
 

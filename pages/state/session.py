@@ -5,6 +5,7 @@ from typing import Any, Generic, TypeVar, overload
 
 import streamlit as st
 
+from pruning.data.own_image import OwnImage
 from pruning.experiments.curve_request import DEFAULT_POINTS, DEFAULT_SEEDS
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.jobs import Job
@@ -203,14 +204,28 @@ class SessionState:
     inside_layer: Field[str | None] = optional()
     image_source: Field[str | None] = optional()
     """Whether the image is one of the test images, or the visitor's own."""
-    own_image: Field[str | None] = optional()
-    """Image that the visitor has drawn or uploaded, as of `image_to_text`."""
-    own_image_dataset: Field[str | None] = optional()
-    """Dataset for which it was made."""
+    own_image: Field[OwnImage | None] = optional()
+    """Image that the visitor has drawn or uploaded."""
+    ink: Field[str] = Field(str)
+    """What was drawn on the canvas, as the browser has sent it."""
     picture_widgets: Field[None] = optional()
     """Family: the uploader of a picture, by number."""
     pictures: Field[int] = Field(int)
     """Number of pictures that were uploaded: the key of the next uploader."""
+
+    # Learn
+    lesson: Field[str | None] = optional()
+    """Name of the lesson that is shown; empty for the list of all."""
+    slide: Field[int] = Field(int)
+    """Number of the slide of the presentation, from 1; 0 for the whole lesson."""
+    printing: Field[bool] = Field(bool)
+    """Whether the print view is shown."""
+    answers: Field[dict[str, dict[int, bool]]] = Field(dict)
+    """Whether the first answer to a question was right, by lesson and number of the question."""
+    question_widgets: Field[None] = optional()
+    """Family: the chosen answer, by lesson and number of the question."""
+    live_widgets: Field[None] = optional()
+    """Family: widgets of the live parts, by part and name."""
 
     # Compare
     comparison: Field[list[Recipe]] = Field(list)

@@ -23,7 +23,7 @@ from pages.state.messages import report_bad_link, report_unknown_keys
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
 from pruning.data.datasets import DATASETS
-from pruning.data.own_image import MAX_TEXT, image_from_text
+from pruning.data.own_image import MAX_TEXT, OwnImage, image_from_text, image_to_text
 from pruning.engine.run_checkpoint import runs_folder
 from pruning.engine.trained_network import trained_card
 from pruning.methods.units import METHODS
@@ -46,10 +46,15 @@ EXPLORE = "pages/explore/page.py"
 ALL_LAYERS = "all layers"
 TEST_IMAGE, OWN_IMAGE = "Test image", "Your own"
 """Where the image of the page Inside comes from."""
+SOURCES = {"test": TEST_IMAGE, "own": OWN_IMAGE}
+"""The same by their names in links."""
 SHIPPED = "shipped"
 """Option of the checkpoint widget that stands for the network that comes with the program."""
 INSIDE = "pages/inside/page.py"
-INSIDE_VIEW = ("section", "after", "changes", "image", "inside_layer", "own_image")
+INSIDE_VIEW = (
+    *("section", "after", "changes", "image", "inside_layer"),
+    *("image_source", "own_image"),
+)
 SECTIONS = {
     "forgotten": "What it forgot",
     "image": "One image",
@@ -57,7 +62,8 @@ SECTIONS = {
     "classes": "Classes and calibration",
 }
 """Parts of the page Inside by their names in links."""
-AFTER = ("pruned", "recovered", "retrained", "pruned, not retrained")
+AFTER = ("pruned", "recovered", "retrained", "pruned, not retrained", "retrained, pruned")
+"""Names of the networks that are compared with the dense one."""
 CHANGES = {"all": "All changed", "lost": "Lost", "gained": "Gained", "back": "Came back"}
 """Selections of images whose prediction has changed, by their names in links."""
 EXPLORE_VIEW = ("histogram", "mask", "log", "tour", "presenting", "pinned", "both")
@@ -230,7 +236,9 @@ def _parse_image(text: str) -> int:
 
 
 def _format_image(state: SessionState) -> str | None:
-    return str(state.image) if state.image else None
+    assert state.recipe is not None
+    is_valid = 0 < state.image < DATASETS[state.recipe.dataset].test_images
+    return str(state.image) if is_valid else None
 
 
 def _layers_inside(recipe: Recipe) -> list[str]:
@@ -244,21 +252,29 @@ def _format_inside_layer(state: SessionState) -> str | None:
     return state.inside_layer if is_other else None
 
 
-def _parse_own_image(text: str) -> str:
+def _parse_own_image(text: str) -> OwnImage:
     assert session.recipe is not None
-    image_from_text(text, DATASETS[session.recipe.dataset])  # raises if it is not valid
-    session.own_image_dataset = session.recipe.dataset
-    session.image_source = OWN_IMAGE
-    return text
+    data = DATASETS[session.recipe.dataset]
+    return OwnImage(image_from_text(text, data), data.name)
 
 
 def _format_own_image(state: SessionState) -> str | None:
     """Return the visitor's image if it is shown; one that is too long is not part of a link."""
     assert state.recipe is not None
-    text = state.own_image
-    if text is None or state.image_source != OWN_IMAGE or len(text) > MAX_TEXT:
+    image = state.own_image
+    is_shown = state.image_source == OWN_IMAGE and image is not None
+    if not is_shown or image.dataset != state.recipe.dataset:
         return None
-    return text if state.own_image_dataset == state.recipe.dataset else None
+    text = image_to_text(image.pixels)
+    return text if len(text) <= MAX_TEXT else None
+
+
+def _parse_source(text: str) -> str:
+    return SOURCES[parse_choice("source", text, list(SOURCES))]
+
+
+def _format_source(state: SessionState) -> str | None:
+    return "own" if state.image_source == OWN_IMAGE else None
 
 
 def _format_choice(name: str, default: str, state: SessionState) -> str | None:
@@ -295,6 +311,7 @@ VIEW_FIELDS = {
     "inside_layer": QueryField(
         "at", partial(_parse_layer, "at", _layers_inside), _format_inside_layer
     ),
+    "image_source": QueryField("source", _parse_source, _format_source),
     "own_image": QueryField("drawn", _parse_own_image, _format_own_image),
     "lose": QueryField("lose", _parse_max_loss, _format_max_loss),
     "selected_run": QueryField("run", _parse_run, _format_run),

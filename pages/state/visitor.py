@@ -163,6 +163,18 @@ def set_uploads(*, allowed: bool) -> None:
         UPLOADS.close(_session_id())
 
 
+def forget_upload(upload: Any) -> None:
+    """Delete an uploaded file that has been read; Streamlit itself keeps it with the session.
+
+    Parameters
+    ----------
+    upload : UploadedFile
+        A file of the current visitor.
+    """
+    if runtime.exists():
+        runtime.get_instance().uploaded_file_mgr.remove_file(_session_id(), upload.file_id)
+
+
 def _browser() -> str:
     cookie = st.context.cookies.get(BROWSER_COOKIE, "")
     return browser_name(cookie) if isinstance(cookie, str) else ""  # a mock without a server

@@ -3,7 +3,9 @@
 import base64
 import binascii
 import io
+import threading
 import zlib
+from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -12,6 +14,19 @@ from pruning.data.base import Dataset
 
 MAX_BYTES = 5_000_000
 MAX_PIXELS = 25_000_000
+REDUCED = 512
+"""Greatest side of a picture after reading, in pixels."""
+ORIENTATION = 0x0112
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+"""What turns a picture upright, by its orientation in the metadata (Exif)."""
 FORMATS = ("PNG", "JPEG")
 BRIGHT = 127
 """Median of the border from which a picture is dark ink on a bright ground."""
@@ -20,9 +35,27 @@ INK_SHARE = 0.2
 MAX_TEXT = 2_000
 """Characters of an image in a link."""
 
+_decoding = threading.Lock()
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImage:
+    """An image that a visitor has made.
+
+    Parameters
+    ----------
+    pixels : np.ndarray
+        (C, H, W) uint8, like the images of the dataset.
+    dataset : str
+        Name of the dataset.
+    """
+
+    pixels: np.ndarray
+    dataset: str
+
 
 def read_image(content: bytes) -> Image.Image:
-    """Read an uploaded picture.
+    """Read an uploaded picture; one at a time, because a decoded picture needs much memory.
 
     Parameters
     ----------
@@ -32,7 +65,8 @@ def read_image(content: bytes) -> Image.Image:
     Returns
     -------
     Image.Image
-        RGB, turned as its metadata say; transparent parts are white.
+        RGB, turned as its metadata say, at most `REDUCED` pixels a side; transparent parts are
+        white.
 
     Raises
     ------
@@ -41,19 +75,37 @@ def read_image(content: bytes) -> Image.Image:
     """
     if len(content) > MAX_BYTES:
         raise ValueError(f"the file has more than {MAX_BYTES // 1_000_000} MB")
-    problem = f"the file is not a readable picture: choose a {' or '.join(FORMATS)} file"
-    try:
-        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise ValueError(
-                    f"the picture has {image.width} x {image.height} pixels: at most "
-                    f"{MAX_PIXELS // 1_000_000} million are read"
-                )
-            turned = ImageOps.exif_transpose(image).convert("RGBA")
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(problem) from error
-    ground = Image.new("RGBA", turned.size, "white")
-    return Image.alpha_composite(ground, turned).convert("RGB")
+    with _decoding:
+        try:
+            with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+                size = image.size
+                if size[0] * size[1] <= MAX_PIXELS:
+                    return _decoded(image)
+        except Exception as error:  # decoders raise many kinds for broken files
+            raise ValueError(
+                f"the file is not a readable picture: choose a {' or '.join(FORMATS)} file"
+            ) from error
+    raise ValueError(
+        f"the picture has {size[0]} x {size[1]} pixels: at most "
+        f"{MAX_PIXELS // 1_000_000} million are read"
+    )
+
+
+def _decoded(image: Image.Image) -> Image.Image:
+    """Decode and reduce a picture."""
+    image.draft("RGB", (REDUCED, REDUCED))  # a JPEG is decoded at a fraction of its size
+    if image.mode.startswith("I"):  # 16 bits
+        image = image.point(lambda value: value / 256).convert("L")
+    has_alpha = image.mode in ("RGBA", "LA", "PA") or "transparency" in image.info
+    turn = TURNS.get(image.getexif().get(ORIENTATION, 1))
+    image = image.convert("RGBA" if has_alpha else "RGB")
+    image.thumbnail((REDUCED, REDUCED), Image.Resampling.BOX)
+    if turn is not None:
+        image = image.transpose(turn)
+    if not has_alpha:
+        return image
+    ground = Image.new("RGBA", image.size, "white")
+    return Image.alpha_composite(ground, image).convert("RGB")
 
 
 def image_like(dataset: Dataset, picture: Image.Image) -> np.ndarray:
@@ -77,7 +129,7 @@ def image_like(dataset: Dataset, picture: Image.Image) -> np.ndarray:
         There is no ink in the picture of a digit.
     """
     if dataset.digit_box:
-        return digit_like(dataset, bright_ink(np.asarray(picture.convert("L"), np.float64)))
+        return digit_like(dataset, bright_ink(np.asarray(picture.convert("L"), np.float32)))
     square = ImageOps.fit(picture, (dataset.size, dataset.size), Image.Resampling.BOX)
     return np.asarray(square).transpose(2, 0, 1).copy()
 
@@ -88,12 +140,12 @@ def bright_ink(grey: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     grey : np.ndarray
-        (H, W) float64 from 0 to 255.
+        (H, W) float from 0 to 255.
 
     Returns
     -------
     np.ndarray
-        (H, W) float64 from 0 (ground) to 255; the ground is what most of the border is.
+        (H, W) float from 0 (ground) to 255; the ground is what most of the border is.
     """
     border = np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
     ground = float(np.median(border))
@@ -119,7 +171,7 @@ def digit_like(dataset: Dataset, ink: np.ndarray) -> np.ndarray:
     dataset : Dataset
         Of digits: gives the size of the image and of the box.
     ink : np.ndarray
-        (H, W) float64, 0 (ground) to 255.
+        (H, W) float, 0 (ground) to 255.
 
     Returns
     -------
@@ -169,7 +221,7 @@ def image_to_text(pixels: np.ndarray) -> str:
     return base64.urlsafe_b64encode(zlib.compress(pixels.tobytes(), 9)).decode().rstrip("=")
 
 
-def image_from_text(text: str, dataset: Dataset, *, is_long: bool = False) -> np.ndarray:
+def image_from_text(text: str, dataset: Dataset) -> np.ndarray:
     """Read the text of `image_to_text`.
 
     Parameters
@@ -178,8 +230,6 @@ def image_from_text(text: str, dataset: Dataset, *, is_long: bool = False) -> np
         Any text.
     dataset : Dataset
         Gives the shape of the image.
-    is_long : bool
-        Whether the text may be longer than one in a link.
 
     Returns
     -------
@@ -194,7 +244,7 @@ def image_from_text(text: str, dataset: Dataset, *, is_long: bool = False) -> np
     problem = (
         f"drawn must be an image of {dataset.size} x {dataset.size} pixels as a page writes it"
     )
-    if len(text) > MAX_TEXT and not is_long:
+    if len(text) > MAX_TEXT:
         raise ValueError(problem)
     shape = (dataset.channels, dataset.size, dataset.size)
     length = int(np.prod(shape))
@@ -205,4 +255,4 @@ def image_from_text(text: str, dataset: Dataset, *, is_long: bool = False) -> np
         raise ValueError(problem) from error
     if len(content) != length:
         raise ValueError(problem)
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return np.frombuffer(content, np.uint8).reshape(shape).copy()

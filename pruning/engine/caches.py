@@ -83,6 +83,59 @@ class CachedFunction(Generic[Parameters, Result]):
         return key in self._entries
 
 
+class StoredValues(Generic[Result]):
+    """A cache that its owner fills; the least recently used values are dropped.
+
+    Parameters
+    ----------
+    name : str
+        What is cached, as `caches` lists it.
+    max_size : int
+        Limit on the sum of the sizes of all values.
+    size_of : callable
+        ``size_of(value)`` gives the size of a value.
+    """
+
+    def __init__(self, name: str, *, max_size: int, size_of: Callable[[Any], int]) -> None:
+        self._values: cachetools.LRUCache = cachetools.LRUCache(max_size, getsizeof=size_of)
+        self._lock = threading.Lock()
+        _registered.append(
+            Cache(name, lambda: int(self._values.currsize), max_size, self._values.clear)
+        )
+
+    def get(self, key: Hashable) -> Result | None:
+        """Return a value.
+
+        Parameters
+        ----------
+        key : hashable
+            As in `put`.
+
+        Returns
+        -------
+        object or None
+            None if it is not, or no longer, in the cache.
+        """
+        with self._lock:
+            return self._values.get(key)
+
+    def put(self, key: Hashable, value: Result) -> None:
+        """Add a value; one that is larger than the cache is not kept.
+
+        Parameters
+        ----------
+        key : hashable
+            Anything.
+        value : object
+            The value.
+        """
+        with self._lock:
+            try:
+                self._values[key] = value
+            except ValueError:  # too large
+                return
+
+
 def cached(
     name: str,
     *,

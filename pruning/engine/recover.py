@@ -59,6 +59,22 @@ def recover(
     return _recover(recipe.on_all_images, network, report)
 
 
+def has_cached_recovery(recipe: Recipe) -> bool:
+    """Return whether `recover` can answer without computing.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+
+    Returns
+    -------
+    bool
+        True if the recipe has no recovery, or if its result is cached.
+    """
+    return not recipe.recovery or _recover.is_cached(cache_key(recipe.on_all_images))
+
+
 def _recovered_bytes(recovered: RecoveredNetwork) -> int:
     return recovered.network.bytes
 

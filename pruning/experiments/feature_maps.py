@@ -12,6 +12,7 @@ from pruning.data.datasets import DATASETS, normalise
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.models import prunable
 from pruning.models.activations import record_activations
+from pruning.models.blocks import Add
 from pruning.runtime.progress import ShareReport, ignore_progress
 
 BATCH = 64
@@ -24,14 +25,19 @@ class ImageTrace:
     Parameters
     ----------
     maps : dict of str to np.ndarray
-        Output of each layer, after the activation function that follows it, by layer: (units,)
-        float32, or (channels, height, width).
+        Output of each layer where `observed_modules` reads it, by layer: (units,) float32, or
+        (channels, height, width).
     probabilities : np.ndarray
         (classes,) float32, of a softmax.
     """
 
     maps: dict[str, np.ndarray]
     probabilities: np.ndarray
+
+
+AFTER_ACTIVATION, AFTER_NORM, AFTER_LAYER = "activation function", "batch norm", "layer itself"
+CONSTANT = 1e-6
+"""Outputs that differ by less, relative to the largest output of the layer, count as constant."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,22 +48,40 @@ class LayerActivity:
     ----------
     mean : np.ndarray
         (units,) float32, of the output over images and positions.
+    lowest, highest : np.ndarray
+        (units,) float32, over images and positions.
     active_share : np.ndarray
         (units,) float32: share of the images for which the output is positive at any position.
-    has_activation : bool
-        Whether an activation function follows the layer, so that an output can be zero throughout.
+    read_after : str
+        What the output is read after: `AFTER_ACTIVATION`, `AFTER_NORM` or `AFTER_LAYER`.
     """
 
     mean: np.ndarray
+    lowest: np.ndarray
+    highest: np.ndarray
     active_share: np.ndarray
-    has_activation: bool
+    read_after: str
+
+    @property
+    def is_dead(self) -> np.ndarray:
+        """(units,) bool: the output is zero for all images, at every position."""
+        return (self.lowest == 0) & (self.highest == 0)
+
+    @property
+    def is_constant(self) -> np.ndarray:
+        """(units,) bool: the output is the same number, not zero, for all images."""
+        largest = float(np.abs([self.lowest, self.highest]).max(initial=0.0))
+        return ~self.is_dead & (self.highest - self.lowest <= CONSTANT * largest)
 
     @property
     def dead(self) -> np.ndarray:
-        """(m,) int64: units whose output is zero for all images, after the activation function."""
-        if not self.has_activation:
-            return np.empty(0, np.int64)
-        return np.flatnonzero(self.active_share == 0)
+        """(m,) int64: indices of the dead units."""
+        return np.flatnonzero(self.is_dead)
+
+    @property
+    def constant(self) -> np.ndarray:
+        """(m,) int64: indices of the constant units."""
+        return np.flatnonzero(self.is_constant)
 
 
 def observed_modules(model: nn.Module) -> dict[str, str]:
@@ -71,27 +95,41 @@ def observed_modules(model: nn.Module) -> dict[str, str]:
     Returns
     -------
     dict of str to str
-        By layer: the ReLU that follows it, after pooling or an addition; for the layer of a
-        shortcut its batch norm; for the classifier the layer itself.
+        By layer: the ReLU that follows it, also after pooling; the batch norm if an addition comes
+        before the ReLU; for the classifier the layer itself.
     """
     leaves = [name for name, module in model.named_modules() if not list(module.children())]
     layers = prunable(model)
     observed = {}
     for layer in layers:
-        parent = layer.rpartition(".")[0]
-        is_shortcut = parent.endswith("shortcut")
         observed[layer] = layer
         for name in leaves[leaves.index(layer) + 1 :]:
             module = model.get_submodule(name)
-            if is_shortcut and isinstance(module, nn.BatchNorm2d):
-                observed[layer] = name
+            if name in layers or isinstance(module, Add):
                 break
+            if isinstance(module, nn.BatchNorm2d | nn.ReLU):
+                observed[layer] = name
             if isinstance(module, nn.ReLU):
-                observed[layer] = name
-                break
-            if name in layers and not name.rpartition(".")[0].endswith("shortcut"):
                 break
     return observed
+
+
+def read_after(module: nn.Module) -> str:
+    """Describe where an output is read.
+
+    Parameters
+    ----------
+    module : nn.Module
+        A module of `observed_modules`.
+
+    Returns
+    -------
+    str
+        The kind of the module.
+    """
+    if isinstance(module, nn.ReLU):
+        return AFTER_ACTIVATION
+    return AFTER_NORM if isinstance(module, nn.BatchNorm2d) else AFTER_LAYER
 
 
 def trace_image(network: MaskedNetwork, pixels: torch.Tensor, dataset: str) -> ImageTrace:
@@ -139,24 +177,54 @@ def measure_activity(
     """
     pixels = datasets.calibration(dataset, images).pixels
     model = network.copy()
-    observed = observed_modules(model)
-    means: dict[str, torch.Tensor] = {}
-    active: dict[str, torch.Tensor] = {}
+    sums: dict[str, _Sums] = {}
     for start in range(0, images, BATCH):
         outputs, _ = _outputs(network, model, pixels[start : start + BATCH], dataset)
         for layer, output in outputs.items():
             values = output.flatten(2) if output.dim() > 2 else output[:, :, None]  # (N, units, p)
-            means[layer] = means.get(layer, 0) + values.mean(2).sum(0)
-            active[layer] = active.get(layer, 0) + (values > 0).any(2).sum(0)
+            sums[layer] = _Sums.of(values) + sums.get(layer)
         report(min(1.0, (start + BATCH) / images))
+    observed = observed_modules(model)
     activity = {}
-    for layer in means:
+    for layer, total in sums.items():
         activity[layer] = LayerActivity(
-            (means[layer] / images).numpy(),
-            (active[layer] / images).numpy(),
-            isinstance(model.get_submodule(observed[layer]), nn.ReLU),
+            (total.mean / images).numpy(),
+            total.lowest.numpy(),
+            total.highest.numpy(),
+            (total.active / images).numpy(),
+            read_after(model.get_submodule(observed[layer])),
         )
     return activity
+
+
+@dataclass(frozen=True, eq=False)
+class _Sums:
+    """Outputs of a layer, summed or compared over images: each (units,)."""
+
+    mean: torch.Tensor
+    lowest: torch.Tensor
+    highest: torch.Tensor
+    active: torch.Tensor
+
+    @classmethod
+    def of(cls, values: torch.Tensor) -> "_Sums":
+        """Summarise a batch (N, units, positions)."""
+        return cls(
+            values.mean(2).sum(0),
+            values.amin((0, 2)),
+            values.amax((0, 2)),
+            (values > 0).any(2).sum(0),
+        )
+
+    def __add__(self, other: "_Sums | None") -> "_Sums":
+        if other is None:
+            return self
+        return _Sums(
+            self.mean + other.mean,
+            torch.minimum(self.lowest, other.lowest),
+            torch.maximum(self.highest, other.highest),
+            self.active + other.active,
+        )
 
 
 def _outputs(

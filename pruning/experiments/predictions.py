@@ -9,10 +9,10 @@ import torch
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.engine.caches import cached
+from pruning.engine.caches import StoredValues
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import prune
-from pruning.engine.trained_network import cache_key
+from pruning.engine.trained_network import cache_key, trained_card
 from pruning.inference.predict import BatchLogits, predict_batches
 from pruning.inference.predictions import Predictions
 from pruning.recipe.recipe import Recipe
@@ -22,9 +22,7 @@ from pruning.training.run_files import RunFiles
 
 CHUNK = 1_000
 """Images by which no network is ahead of another: a multiple of every batch size."""
-CACHE_BYTES = 48_000_000
-RESULTS_OF_A_SET = 64
-"""As how many results the job cache counts a set of predictions."""
+CACHE_BYTES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,13 @@ class Stage:
         What has happened to it, such as "pruned".
     recipe : Recipe
         Gives the network.
+    is_repaired : bool
+        Whether a recovery or training has followed the pruning of the stage before.
     """
 
     name: str
     recipe: Recipe
+    is_repaired: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,7 +55,6 @@ class PredictionSet:
     """
 
     predictions: tuple[Predictions, ...]
-    result_count = RESULTS_OF_A_SET
 
 
 SetReport = Callable[[float, PredictionSet | None], None]
@@ -77,20 +77,34 @@ def stages(recipe: Recipe) -> tuple[Stage, ...]:
     Returns
     -------
     tuple of Stage
-        Dense and pruned; with a recovery also the network after it. Of a run: dense, pruned by the
-        recipe of the run without training, and retrained.
+        Dense; of a run what its recipe leaves without training, and its network; then what the
+        steps leave, and the network after the recovery, if there are any.
     """
     recipe = recipe.on_all_images
-    dense = Stage("dense", replace(recipe.unpruned, checkpoint=""))
-    if not recipe.checkpoint:
-        pruned = Stage("pruned", recipe.without_recovery)
-        return (dense, pruned, Stage("recovered", recipe)) if recipe.recovery else (dense, pruned)
-    retrained = Stage("retrained", recipe)
+    networks = [Stage("dense", replace(recipe.unpruned, checkpoint=""))]
+    if recipe.checkpoint:
+        networks += _stages_of_run(recipe)
+    if not recipe.checkpoint or not _removes_nothing(recipe):
+        name = "retrained, pruned" if recipe.checkpoint else "pruned"
+        networks.append(Stage(name, recipe.without_recovery))
+    if recipe.recovery:
+        networks.append(Stage("recovered", recipe, is_repaired=True))
+    return tuple(networks)
+
+
+def _stages_of_run(recipe: Recipe) -> list[Stage]:
+    """Return the network of a run, and before it what its recipe leaves without training."""
+    retrained = Stage("retrained", recipe.unpruned, is_repaired=True)
     try:
         untrained = RunFiles(recipe.checkpoint).spec().recipe.on_all_images
-    except PrunescopeError:  # a run of another project's file: only its network is known
-        return dense, retrained
-    return dense, Stage("pruned, not retrained", untrained), retrained
+        trained_card(untrained)  # it may have begun from a run that is not there any more
+    except PrunescopeError:
+        return [retrained]
+    return [Stage("pruned, not retrained", untrained), retrained]
+
+
+def _removes_nothing(recipe: Recipe) -> bool:
+    return all(step.rule == "sparsity" and step.value == 0 for step in recipe.steps)
 
 
 def predict(recipes: Sequence[Recipe], report: SetReport = _ignore) -> PredictionSet:
@@ -128,6 +142,25 @@ def predict(recipes: Sequence[Recipe], report: SetReport = _ignore) -> Predictio
     return _set_of(parts, images)
 
 
+def known_predictions(recipes: Sequence[Recipe]) -> PredictionSet | None:
+    """Return predictions that are cached.
+
+    Parameters
+    ----------
+    recipes : sequence of Recipe
+        As of `predict`.
+
+    Returns
+    -------
+    PredictionSet or None
+        None if those of a recipe are not complete, or were dropped from the cache.
+    """
+    found = [_complete.get(cache_key(recipe)) for recipe in recipes]
+    if any(each is None for each in found):
+        return None
+    return PredictionSet(tuple(each for each in found if each is not None))
+
+
 def _set_of(parts: Sequence["_Part"], images: int) -> PredictionSet:
     return PredictionSet(tuple(part.predictions.first(images) for part in parts))
 
@@ -139,10 +172,9 @@ class _Part:
         self.recipe = recipe
         self._images = datasets.load(recipe.dataset, "test")
         self._network: MaskedNetwork | None = None
-        key = cache_key(recipe)
-        if _complete.is_cached(key):
-            self.predictions = _complete(recipe, None)
-            self.done = len(self._images)
+        known = _complete.get(cache_key(recipe))
+        if known is not None:
+            self.predictions, self.done = known, len(self._images)
             return
         classes = len(DATASETS[recipe.dataset].classes)
         probabilities = np.zeros((len(self._images), classes), np.float32)
@@ -173,21 +205,18 @@ class _Part:
                 report()
         self.done = end
         if end == len(self._images):
-            _complete(self.recipe, self.predictions)
+            _complete.put(cache_key(self.recipe), self.predictions)
 
 
 def _network_of(recipe: Recipe, report: ShareReport = ignore_progress) -> MaskedNetwork:
     return prune(recipe, report).recover(report).network
 
 
-@cached(
-    "predictions, bytes",
-    max_size=CACHE_BYTES,
-    key=lambda recipe, predictions: cache_key(recipe),
-    size_of=lambda predictions: predictions.probabilities.nbytes,
+def _bytes(predictions: Predictions) -> int:
+    """Memory of predictions with their cached properties; the labels are those of the dataset."""
+    return predictions.probabilities.nbytes + 24 * len(predictions)
+
+
+_complete: StoredValues[Predictions] = StoredValues(
+    "predictions, bytes", max_size=CACHE_BYTES, size_of=_bytes
 )
-def _complete(recipe: Recipe, predictions: Predictions | None) -> Predictions:
-    """Remember the complete predictions of a recipe; with None, return the remembered ones."""
-    if predictions is None:  # dropped by another thread since `is_cached`
-        return predict([recipe]).predictions[0]
-    return predictions

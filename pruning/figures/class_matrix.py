@@ -98,7 +98,9 @@ def _count_text(count: int, *, is_difference: bool) -> str:
     return f"{count:+d}" if is_difference else str(count)
 
 
-def alt_of_confusion(confusion: np.ndarray, classes: Sequence[str]) -> str:
+def alt_of_confusion(
+    confusion: np.ndarray, classes: Sequence[str], *, is_difference: bool = False
+) -> str:
     """Describe `confusion_figure` in words.
 
     Parameters
@@ -107,21 +109,24 @@ def alt_of_confusion(confusion: np.ndarray, classes: Sequence[str]) -> str:
         (classes, classes) int64.
     classes : sequence of str
         Names of the classes.
+    is_difference : bool
+        Whether the counts are differences.
 
     Returns
     -------
     str
-        The largest errors.
+        The largest errors, or their largest changes.
     """
     errors = np.abs(confusion)
     np.fill_diagonal(errors, 0)
     order = np.argsort(-errors, axis=None, kind="stable")[:MAX_LISTED]
     descriptions = []
     for true, predicted in zip(*np.unravel_index(order, errors.shape), strict=True):
-        count = confusion[true, predicted]
         if errors[true, predicted]:
+            count = _count_text(int(confusion[true, predicted]), is_difference=is_difference)
             descriptions.append(f"{classes[true]} as {classes[predicted]}: {count}")
-    return f"Confusion matrix, largest errors: {join_descriptions(descriptions, 'none')}."
+    what = "Difference of two confusion matrices" if is_difference else "Confusion matrix"
+    return f"{what}, largest errors: {join_descriptions(descriptions, 'none')}."
 
 
 def class_accuracy_figure(
@@ -196,5 +201,6 @@ def alt_of_class_accuracy(before: np.ndarray, after: np.ndarray, classes: Sequen
     """
     descriptions = []
     for name, first, second in zip(classes, before, after, strict=True):
-        descriptions.append(f"{name} {first:.1%} to {second:.1%}")
+        if not np.isnan(first):
+            descriptions.append(f"{name} {first:.1%} to {second:.1%}")
     return f"Accuracy of each class before and after: {join_descriptions(descriptions, 'none')}."

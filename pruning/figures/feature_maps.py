@@ -117,3 +117,26 @@ def alt_of_outputs(outputs: np.ndarray, layer: str, network: str) -> str:
         f"Outputs of {layer} in the {network} network: {active} of {len(outputs)} are positive "
         f"somewhere, mean {outputs.mean():.3g}."
     )
+
+
+def alt_of_difference(difference: np.ndarray, layer: str) -> str:
+    """Describe the difference of the outputs of a layer in words.
+
+    Parameters
+    ----------
+    difference : np.ndarray
+        (channels, height, width), after minus before.
+    layer : str
+        Name of the layer.
+
+    Returns
+    -------
+    str
+        The channel that has changed most.
+    """
+    changes = np.abs(difference).mean((1, 2))
+    most = int(changes.argmax())
+    return (
+        f"Difference of the outputs of {layer}, after minus before: largest in channel {most}, "
+        f"mean {changes[most]:.3g}; mean over all channels {changes.mean():.3g}."
+    )

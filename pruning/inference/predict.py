@@ -2,14 +2,13 @@
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import nn
 
 from pruning.data.datasets import Dataset, Images, normalise
 from pruning.inference.classify import Replacements, default_batch_size
-from pruning.inference.prefix_cache import cached_prefix_forward
+from pruning.inference.prefix_cache import forward
 from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
 
 
@@ -37,7 +36,7 @@ def predict_batches(
     first: int = 0,
     last: int | None = None,
 ) -> Generator[BatchLogits | SuspensionPoint, None, None]:
-    """Compute logits as `pruning.inference.classify.classify` does.
+    """Compute logits as `pruning.inference.classify.classify` does, without its caches.
 
     Parameters
     ----------
@@ -61,12 +60,11 @@ def predict_batches(
     """
     size = default_batch_size(model)
     end = len(images) if last is None else min(last, len(images))
-    prepare = partial(normalise, dataset=dataset)
-    forward = cached_prefix_forward(model, replacements, prepare, len(images))
+    network = forward(model, replacements)
 
     def predict(start: int) -> Iterator[BatchLogits | SuspensionPoint]:
         stop = min(start + size, end)
-        yield BatchLogits(start, forward(images.pixels[start:stop]))
+        yield BatchLogits(start, network(normalise(images.pixels[start:stop], dataset)))
 
     for _, item in run_in_threads(map(predict, range(first, end, size))):
         yield item

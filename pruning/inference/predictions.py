@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from sklearn.metrics import confusion_matrix
 
 from pruning.inference.accuracy import Accuracy
 
@@ -95,7 +94,8 @@ class Predictions:
     @cached_property
     def confusion(self) -> np.ndarray:
         """(classes, classes) int64: number of images by true class (row) and predicted class."""
-        return confusion_matrix(self.labels, self.predicted, labels=range(self.classes))
+        cells = np.bincount(self.labels * self.classes + self.predicted, minlength=self.classes**2)
+        return cells.reshape(self.classes, self.classes)
 
     @property
     def class_accuracy(self) -> np.ndarray:

@@ -147,10 +147,8 @@ class Job:
 
     @property
     def size(self) -> int:
-        """Number of results: the points of a curve, or the ``result_count`` of a large result."""
-        if isinstance(self._result, tuple):
-            return len(self._result)
-        return getattr(self._result, "result_count", 1)
+        """Number of results: the points of a curve, otherwise 1."""
+        return len(self._result) if isinstance(self._result, tuple) else 1
 
     @property
     def error(self) -> BaseException | None:

@@ -9,6 +9,8 @@ from pages.explore.curve import curve_task
 from pages.state.background_task import Task
 from pages.state.visitor import jobs
 from pruning.recipe.recipe import Recipe
+from pruning.training.retrain import retrain
+from pruning.training.spec import RunSpec, default_spec
 
 
 @pytest.fixture
@@ -33,3 +35,12 @@ def no_curve(monkeypatch, new_jobs):
 
     for module in (curve, panels, pin):  # the page itself imports it in each run
         monkeypatch.setattr(module, "curve_task", waiting_task)
+
+
+@pytest.fixture
+def finished_run(tmp_path, monkeypatch) -> RunSpec:
+    """A short run, the only one on this machine."""
+    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "runs"))
+    spec = default_spec(Recipe.one_step("lenet300", "digits", value=0.8), "finetune", epochs=1)
+    retrain(spec, device="cpu")
+    return spec

@@ -13,8 +13,6 @@ from pruning.experiments.curve_request import CurveRequest
 from pruning.experiments.literature import PublishedResult
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
-from pruning.training.retrain import retrain
-from pruning.training.spec import RunSpec, default_spec
 from tests.pages.common import charts, numbers
 from tests.pages.driver import click, finished, has_button, opened_page, to_json
 
@@ -90,14 +88,6 @@ def test_published_results_have_a_place_on_some_axes(monkeypatch):
     captions = [caption.value for caption in finished(at).main.caption]
     assert "The published points have no values on these axes." in captions
     assert dict(at.query_params)["published"] == "True"
-
-
-@pytest.fixture
-def finished_run(tmp_path, monkeypatch) -> RunSpec:
-    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "runs"))
-    spec = default_spec(Recipe.one_step("lenet300", "digits", value=0.8), "finetune", epochs=1)
-    retrain(spec, device="cpu")
-    return spec
 
 
 def test_finished_runs_stand_beside_the_curves(finished_run):

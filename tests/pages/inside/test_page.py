@@ -1,5 +1,7 @@
 """The page Inside, on built-in data."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -7,6 +9,7 @@ from pruning.engine.evaluate import evaluate
 from pruning.experiments.predictions import predict, stages
 from pruning.inference.predictions import PredictionChange
 from pruning.recipe.recipe import Recipe
+from pruning.training.run_files import RunFiles
 from tests.pages.common import charts, numbers
 from tests.pages.driver import finished, opened_page
 
@@ -48,7 +51,7 @@ def test_recovered_images_come_back():
     assert "Test accuracy, pruned" in numbers(at)
     assert at.query_params["after"] == "pruned"
     at.main.button_group(key="changes").set_value("back").run()
-    assert any("Images that came back" in caption.value for caption in at.main.caption)
+    assert any("dense, pruned and recovered" in caption.value for caption in at.main.caption)
 
 
 @pytest.mark.parametrize("section", ["forgotten", "image", "units", "classes"])
@@ -105,3 +108,33 @@ def test_confusion_matrices():
     expected = change.after.confusion.astype(str)
     expected[expected == "0"] = ""
     assert np.array_equal(np.array(written), expected)
+
+
+def test_a_run_is_compared_with_what_was_before_it(finished_run):
+    at = finished(
+        opened_page(
+            "inside",
+            network="lenet300",
+            dataset="digits",
+            checkpoint=finished_run.name,
+            sparsity="0",
+        )
+    )
+    shown = numbers(at)
+    card = RunFiles(finished_run.name).card()
+    assert shown["Test accuracy, retrained"] == f"{card.test_accuracy:.2%}"
+    assert "Came back, retrained" in shown
+    recipe = Recipe.one_step("lenet300", "digits", checkpoint=finished_run.name, value=0.0)
+    names = ["dense", "pruned, not retrained", "retrained"]
+    assert [stage.name for stage in stages(recipe)] == names
+    further = replace(recipe.with_last_step(value=0.97), recovery=("reconstruct",))
+    names += ["retrained, pruned", "recovered"]
+    assert [stage.name for stage in stages(further)] == names
+
+
+def test_an_image_that_the_dataset_does_not_have_is_not_in_the_link():
+    at = opened(show="image", image="300")
+    at.session_state["image"] = 5_000
+    at.session_state["section"] = "classes"
+    at.run()
+    assert "image" not in at.query_params

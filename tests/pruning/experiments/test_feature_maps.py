@@ -21,10 +21,12 @@ def test_every_layer_is_observed(network, dataset):
     model = checkpoints.shared_model(network, dataset)
     observed = observed_modules(model)
     assert list(observed) == list(prunable(model))
-    relus = [name for name in observed.values() if isinstance(model.get_submodule(name), nn.ReLU)]
-    others = [layer for layer, name in observed.items() if name == layer]
-    assert others == [list(observed)[-1]]  # the classifier
-    assert len(relus) + len(others) + sum("shortcut" in name for name in observed) == len(observed)
+    last = list(observed)[-1]
+    for layer, name in observed.items():
+        module = model.get_submodule(name)
+        is_added = layer.endswith(("block.conv2", ".conv2", "shortcut.conv")) and "block" in layer
+        expected = nn.BatchNorm2d if is_added else nn.Linear if layer == last else nn.ReLU
+        assert isinstance(module, expected), layer
 
 
 def test_outputs_of_lenet5_agree_with_its_formula():
@@ -55,14 +57,22 @@ def test_pixels_that_are_removed_are_not_seen():
 
 
 @pytest.mark.parametrize("network", ["lenet5", "resnet20"])
-def test_removed_filters_are_dead_unless_an_addition_reaches_them(network):
+def test_removed_filters_are_dead(network):
     recipe = Recipe.one_step(network, "digits", method="filter", scope="layer", value=0.5)
     pruned = prune(recipe)
     activity = measure_activity(pruned.network, "digits", 64)
     for layer, shares in pruned.removed_share_by_unit.items():
-        is_inner = not layer.endswith(("conv2", "shortcut.conv"))
-        if activity[layer].has_activation and (network == "lenet5" or is_inner):
-            assert set(np.flatnonzero(shares == 1)) <= set(activity[layer].dead)
+        assert set(np.flatnonzero(shares == 1)) <= set(activity[layer].dead)
+
+
+def test_units_with_a_bias_and_no_weights_are_constant():
+    pruned = prune(Recipe.one_step("lenet300", "digits", value=0.99))
+    activity = measure_activity(pruned.network, "digits", 64)["fc1"]
+    bias = pruned.network.copy().fc1.bias.detach().numpy()
+    without_weights = pruned.removed_share_by_unit["fc1"] == 1
+    assert set(activity.constant) == set(np.flatnonzero(without_weights & (bias > 0)))
+    assert set(np.flatnonzero(without_weights & (bias <= 0))) <= set(activity.dead)
+    assert len(activity.constant)
 
 
 def test_the_activity_agrees_with_the_outputs_of_single_images():

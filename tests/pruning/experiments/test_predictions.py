@@ -4,7 +4,7 @@ from pruning.data import datasets
 from pruning.engine.caches import clear_caches
 from pruning.engine.evaluate import evaluate
 from pruning.experiments import predictions
-from pruning.experiments.predictions import predict, stages
+from pruning.experiments.predictions import known_predictions, predict, stages
 from pruning.models import checkpoints
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import Cancelled
@@ -60,6 +60,10 @@ def test_complete_predictions_are_computed_once():
     first, second = predict(recipes), predict(recipes)
     for one, other in zip(first.predictions, second.predictions, strict=True):
         assert one.probabilities.base is other.probabilities.base
+    known = known_predictions(recipes)
+    assert known is not None and known.predictions[0].is_complete
+    clear_caches()
+    assert known_predictions(recipes) is None
 
 
 def test_work_ends_when_a_report_raises_an_exception():

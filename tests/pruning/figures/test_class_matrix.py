@@ -42,3 +42,10 @@ def test_a_line_for_each_class():
     assert list(first.y) == [0.9, 0.8]
     assert second.name == "pruned"
     assert "cat 90.0% to 50.0%" in alt_of_class_accuracy(before, after, CLASSES)
+
+
+def test_alt_of_a_difference():
+    text = alt_of_confusion(np.array([[-3, 3], [-1, 1]]), CLASSES, is_difference=True)
+    assert text == (
+        "Difference of two confusion matrices, largest errors: cat as dog: +3; dog as cat: -1."
+    )

@@ -2,6 +2,7 @@ import numpy as np
 
 from pruning.figures.feature_maps import (
     MAX_MAPS,
+    alt_of_difference,
     alt_of_outputs,
     feature_maps,
     map_scale,
@@ -44,3 +45,8 @@ def test_alt():
     assert text == (
         "Outputs of conv1 in the dense network: 1 of 2 are positive somewhere, mean 0.25."
     )
+
+
+def test_alt_of_a_difference():
+    text = alt_of_difference(np.array([[[0.0, 1.0]], [[-2.0, -2.0]]]), "conv1")
+    assert "largest in channel 1, mean 2; mean over all channels 1.25." in text
