@@ -62,6 +62,12 @@ function entryOf(component, lesson, answers) {
     if (index === 2) part.className = "score";
     button.append(part);
   }
+  if (component.data.with_ideas) {
+    const idea = document.createElement("span");
+    idea.className = "idea";
+    idea.textContent = lesson.idea;
+    button.append(idea);
+  }
   button.addEventListener("click", () => component.setTriggerValue("lesson", lesson.name));
   const item = document.createElement("li");
   item.append(button);

@@ -34,7 +34,12 @@ def draw_progress() -> None:
     answers = {}
     for name, results in session.answers.items():
         answers[name] = {str(number): is_right for number, is_right in results.items()}
-    data = {"lessons": entries, "current": session.lesson or "", "answers": answers}
+    data = {
+        "lessons": entries,
+        "current": session.lesson or "",
+        "answers": answers,
+        "with_ideas": not session.lesson,
+    }
     _component(
         key=KEY,
         data=data,

@@ -1,6 +1,5 @@
 """Mistakes that tools and tutorials make, shown on real networks."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -10,8 +9,8 @@ from torch.nn import functional as F
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
-from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.prune import prune
+from pruning.experiments.predictions import predict
 from pruning.inference.classify import BatchTally, classify
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
@@ -239,33 +238,31 @@ class _Classifier:
 
 
 @dataclass(frozen=True, eq=False)
-class ChosenOnTest:
-    """The best of several random prunings, chosen on test and on validation images.
+class BestSeed:
+    """The best of several random prunings, chosen by the first test images.
 
     Parameters
     ----------
-    validation, test : np.ndarray
-        (seeds,) accuracies.
+    reported : float
+        Accuracy of the chosen one on the images by which it was chosen.
+    others : float
+        Its accuracy on all other test images.
+    mean : float
+        Mean accuracy of all seeds on these other images.
+    other_images : int
+        Their number.
     """
 
-    validation: np.ndarray
-    test: np.ndarray
-
-    @property
-    def honest(self) -> float:
-        """Test accuracy of the seed that is best on the validation images."""
-        return float(self.test[self.validation.argmax()])
-
-    @property
-    def optimistic(self) -> float:
-        """The best test accuracy of all seeds."""
-        return float(self.test.max())
+    reported: float
+    others: float
+    mean: float
+    other_images: int
 
 
-def choose_on_test(
-    recipe: Recipe, seeds: int, report: ShareReport = ignore_progress
-) -> ChosenOnTest:
-    """Prune at random several times, and measure all of them.
+def best_seed(
+    recipe: Recipe, seeds: int, images: int, report: ShareReport = ignore_progress
+) -> BestSeed:
+    """Prune at random several times, and choose the best by the first test images.
 
     Parameters
     ----------
@@ -273,24 +270,24 @@ def choose_on_test(
         With a random criterion.
     seeds : int
         Number of seeds, from 0.
+    images : int
+        Number of the test images by which one is chosen; less than all.
     report : callable
         Called with the share that is done.
 
     Returns
     -------
-    ChosenOnTest
-        The accuracies.
+    BestSeed
+        Of several best ones the first.
     """
     recipes = [replace(recipe, seed=seed) for seed in range(seeds)]
-    accuracies = []
-    for index, split in enumerate(("validation", "test")):
-        evaluations = evaluate(recipes, split, report=_half(report, index))
-        accuracies.append(np.array([each.accuracy.value for each in evaluations]))
-    return ChosenOnTest(*accuracies)
-
-
-def _half(report: ShareReport, index: int) -> Callable[[EvaluationProgress], None]:
-    def report_half(progress: EvaluationProgress) -> None:
-        report((index + progress.share) / 2)
-
-    return report_half
+    hits = []
+    for index, each in enumerate(recipes):
+        hits.append(predict([each]).predictions[0].is_correct)
+        report((index + 1) / seeds)
+    correct = np.array(hits)  # (seeds, test images)
+    chosen_by, others = correct[:, :images].mean(1), correct[:, images:].mean(1)
+    best = int(chosen_by.argmax())
+    return BestSeed(
+        float(chosen_by[best]), float(others[best]), float(others.mean()), correct.shape[1] - images
+    )

@@ -28,6 +28,7 @@ def weight_matrix(weights: np.ndarray, removed: np.ndarray) -> PlainFigure:
         "type": "heatmap",
         "text": texts,
         "texttemplate": "%{text}",
+        "textfont": {"size": 14, "color": "black"},
         "xgap": 3,
         "ygap": 3,
         "showscale": False,
@@ -37,8 +38,8 @@ def weight_matrix(weights: np.ndarray, removed: np.ndarray) -> PlainFigure:
         **cells,
         "z": np.where(removed, np.nan, weights).astype(np.float32),
         "colorscale": DIFFERENCES,
-        "zmin": -1.5 * largest,  # so that the numbers can be read on every colour
-        "zmax": 1.5 * largest,
+        "zmin": -3 * largest,  # pale, so that the numbers can be read
+        "zmax": 3 * largest,
         "hovertemplate": "output %{y}, input %{x}: %{text}, kept<extra></extra>",
     }
     gone = {

@@ -226,7 +226,7 @@ def test_a_browser_has_ten_pages_and_twenty_connections(address):
 
 
 @pytest.mark.parametrize(
-    "page", ["", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"]
+    "page", ["", "learn", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"]
 )
 @pytest.mark.parametrize(
     "query",

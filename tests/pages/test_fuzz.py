@@ -10,11 +10,11 @@ from pages.state.messages import MAX_MESSAGE
 from tests.pages.driver import opened_page
 
 PAGES = (
-    *("explore", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"),
+    *("explore", "learn", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"),
     "glossary",
 )
 KEYS = (
-    *("after", "at", "changes", "drawn", "image", "show"),
+    *("after", "at", "changes", "drawn", "image", "lesson", "print", "show", "slide", "source"),
     *("both", "budget", "calibration", "checkpoint", "columns", "criterion", "dataset", "earlier"),
     *("grouping", "layers", "log", "lose", "mask", "measure", "method", "n_m", "network"),
     *(

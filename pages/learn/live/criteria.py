@@ -26,11 +26,15 @@ def draw_squared_error() -> None:
     part = "squared_error"
     steps = st.select_slider("Training steps", STEPS, 3, key=key_of(part, "steps"))
     trained = squared_error_example().trained(int(steps))
-    names = [f"w{index + 1} = {weight:.2f}" for index, weight in enumerate(trained.weights)]
+    names = [f"w{index + 1}" for index in range(len(trained.weights))]
+    weights = [
+        f"{name} = {weight:.2f}" for name, weight in zip(names, trained.weights, strict=True)
+    ]
+    st.caption(f"After {steps} steps: {', '.join(weights)}.")
     saliencies = trained.saliencies
     for column, name in zip(st.columns(len(saliencies)), saliencies, strict=True):
         values = saliencies[name].tolist()
-        lowest = names[int(saliencies[name].argmin())].partition(" ")[0]
+        lowest = names[int(saliencies[name].argmin())]
         title = "change of the loss" if name == "exact" else name
         with column:
             draw_figure(

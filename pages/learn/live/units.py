@@ -60,9 +60,9 @@ def await_and_draw_living_biases() -> None:
 def await_and_draw_layer_removal() -> None:
     """Draw what each layer, or each residual block, is worth."""
     part = "layer_removal"
-    networks = {"LeNet-5": NETWORK, "ResNet-20": "resnet20"}
+    networks = {"ResNet-20": "resnet20", "LeNet-5": NETWORK}
     label = st.segmented_control(
-        "Network", list(networks), default="LeNet-5", required=True, key=key_of(part, "network")
+        "Network", list(networks), default="ResNet-20", required=True, key=key_of(part, "network")
     )
     network = networks[str(label)]
     dataset = dataset_of_lessons() if network == NETWORK else "digits"
