@@ -22,6 +22,8 @@ from pathlib import Path
 
 FOLDER = Path(__file__).parents[2] / "assets" / "lessons"
 FENCE = ":::"
+MAX_TEXT_OF_PART = 250
+"""Characters of the text that a live part or a question follows on the same slide."""
 
 
 @dataclass(frozen=True)
@@ -101,18 +103,28 @@ class Lesson:
 
     @property
     def slides(self) -> tuple[tuple[Block, ...], ...]:
-        """The blocks in parts: a heading of the second level, a live part or a question begins one.
+        """The blocks in parts that fit a projector.
 
-        Text before a live part or a question stays with it.
+        A heading of the second level begins a part. A live part or a question begins one, too,
+        unless only a short text stands before it.
         """
         slides: list[list[Block]] = [[]]
         for block in self.blocks:
-            begins = isinstance(block, Text) and block.markdown.startswith("## ")
-            is_full = any(isinstance(each, Live | Question) for each in slides[-1])
-            if slides[-1] and (begins or (is_full and not isinstance(block, Link))):
+            if slides[-1] and _begins_slide(block, slides[-1]):
                 slides.append([])
             slides[-1].append(block)
         return tuple(tuple(slide) for slide in slides)
+
+
+def _begins_slide(block: Block, slide: list[Block]) -> bool:
+    """Return whether a block does not belong to the slide that stands before it."""
+    if isinstance(block, Link):
+        return False
+    has_part = any(isinstance(each, Live | Question) for each in slide)
+    if isinstance(block, Text):
+        return has_part or block.markdown.startswith("## ")
+    length = sum(len(each.markdown) for each in slide if isinstance(each, Text))
+    return has_part or length > MAX_TEXT_OF_PART
 
 
 @lru_cache(maxsize=1)

@@ -19,7 +19,7 @@ PRESENTATION_STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"],
 [data-testid="stExpandSidebarButton"], [data-testid="stHeader"] { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 1rem 3rem 0; max-width: 100%; }
-.st-key-slide { zoom: 1.45; }
+.st-key-slide { zoom: 1.3; }
 </style>"""
 PRINT_STYLE = """<style>
 @media print {

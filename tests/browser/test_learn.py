@@ -53,6 +53,8 @@ def test_the_list_opens_a_lesson(visit):
 
 def test_the_presentation_is_moved_by_keys_and_fits_a_projector(visit):
     page = visit("learn?lesson=thresholds", width=1280, height=720)
+    page.get_by_role("button", name="Present").wait_for()
+    page.wait_for_timeout(1000)
     page.keyboard.press("p")
     page.get_by_text("Slide 1 of").wait_for()
     assert not page.get_by_test_id("stSidebarUserContent").is_visible()
