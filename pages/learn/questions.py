@@ -1,5 +1,7 @@
 """Questions that are answered before the result is revealed."""
 
+from random import Random
+
 import streamlit as st
 
 from pages.learn.lesson_file import Lesson, Question
@@ -19,10 +21,12 @@ def draw_question(lesson: Lesson, number: int) -> None:
     question = lesson.questions[number]
     is_answered = number in session.answers.get(lesson.name, {})
     key = SessionState.question_widgets.of(lesson.name, number)
+    order = list(range(len(question.answers)))
+    Random(key).shuffle(order)  # the same for everybody
     with st.container(border=True, key=f"question-{lesson.name}-{number}"):
         chosen = st.radio(
             f"**Predict.** {question.prompt}",
-            range(len(question.answers)),
+            order,
             index=None,
             format_func=lambda index: question.answers[index],
             key=key,

@@ -118,8 +118,6 @@ def sparsity_counts(recipe: Recipe) -> tuple[SparsityCount, ...]:
     weights = pruned.dense.prunable_weights
     removed = weights - sum(pruned.kept_weights.values())
     parameters = pruned.dense.parameters
-    largest = max(pruned.dense.layers, key=lambda layer: layer.weights)
-    removed_there = largest.weights - pruned.kept_weights[largest.name]
     compact = pruned.compact_model.state_dict()
     matrices = [tensor for tensor in compact.values() if tensor.dim() > 1]
     remaining = sum(tensor.numel() for tensor in matrices)
@@ -132,7 +130,11 @@ def sparsity_counts(recipe: Recipe) -> tuple[SparsityCount, ...]:
             parameters,
         ),
         SparsityCount("removed units / units that take part", *_units(recipe)),
-        SparsityCount(f"the largest layer ({largest.name}) alone", removed_there, largest.weights),
+        SparsityCount(
+            "weights that the network after removal does not have / all prunable weights",
+            weights - remaining,
+            weights,
+        ),
         SparsityCount("zeros / weights of the network after removal", zeros, max(1, remaining)),
     )
 

@@ -22,7 +22,7 @@ LEVELS = (0.3, 0.5, 0.7, 0.8, 0.9, 0.95)
 
 @live_part("orders")
 def await_and_draw_orders() -> None:
-    """Draw accuracy and size for the possible orders of three steps."""
+    """Draw accuracy and size for both orders of two steps."""
     part = "orders"
     columns = st.columns(2)
     with columns[0]:
@@ -67,7 +67,7 @@ def _draw_orders(part: str, names: list[str], evaluations: tuple[Evaluation, ...
         )
     st.caption(
         "The same two steps of LeNet-5 by magnitude, in both orders. A share is of what the step "
-        "before has left."
+        "before has left. Layers can be a step, too: *Add a step* on Explore."
     )
 
 

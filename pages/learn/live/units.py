@@ -87,7 +87,8 @@ def await_and_draw_layer_removal() -> None:
     st.caption(
         f"Mean loss on {CALIBRATION} training images without the layer or block minus the loss "
         "with it. Plain layers are bridged by a fit of the next one; a residual block leaves its "
-        "shortcut."
+        "shortcut. Blocks that change the size have no plain shortcut and cannot be removed, nor "
+        "can the first and the last layer of LeNet-5."
     )
 
 

@@ -46,8 +46,7 @@ def draw_toy_matrix() -> None:
         threshold = f" Threshold: {selected.threshold:.3g}."
     text = f"**{removed} of {weights.size}** weights are removed.{threshold}"
     if name == "max_over_n":
-        text += " The \N{LEFT DOUBLE QUOTATION MARK}number to prune\N{RIGHT DOUBLE QUOTATION MARK}"
-        text += f" is {value:g}."
+        text += f" Some texts call n = {value:g} the number to prune."
     st.markdown(text)
 
 
@@ -59,7 +58,9 @@ def _draw_value(part: str, name: str) -> float | str:
     low, high = rule.value_range(toy_ranking(toy_matrix()))
     low, high = max(low, rule.min_value), min(high, rule.max_value)
     if name == "max_over_n":
-        return float(st.slider("n, the number to prune", 1, 24, 6, key=key))
+        return float(st.slider("n", 1, 24, 6, key=key))
+    if name == "mean_std":  # a larger k removes fewer
+        return float(st.slider("k", -1.0, 3.0, 2.0, 0.1, key=key))
     return float(st.slider(rule.label, float(low), float(high), float((low + high) / 4), key=key))
 
 

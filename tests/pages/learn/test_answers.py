@@ -124,6 +124,13 @@ def test_convolutions_cost_most(dataset):
     assert layers[int(np.argmin(measured))] in ("conv1", "conv2")
 
 
+def test_the_first_convolution_keeps_most_under_a_global_threshold(dataset):
+    table = prune(Recipe.one_step("lenet5", dataset, value=0.9)).layer_table
+    kept = dict(zip(table["name"], 1 - table["sparsity"], strict=True))
+    assert max(kept, key=kept.get) == "conv1"
+    assert kept["conv1"] > 1.2 * kept["conv2"]
+
+
 def test_global_pruning_is_better_than_uniform_at_90_percent(dataset):
     recipes = [
         Recipe.one_step("lenet5", dataset, scope=scope, value=0.9) for scope in ("global", "layer")
