@@ -13,6 +13,8 @@ from pruning.recipe.step import Step
 NETWORK = "lenet5"
 RECOVERY = ("reconstruct",)
 NEXT_PAGES = {
+    "pages/learn/page.py": "Learn: a course with questions",
+    "pages/inside/page.py": "Inside: which images and units change",
     "pages/compare/page.py": "Compare: recipes side by side",
     "pages/curves/page.py": "Curves: whole ranges of sparsities",
     "pages/sensitivity/page.py": "Sensitivity: each layer alone",
