@@ -126,3 +126,43 @@ def await_and_draw_pixel_entropy() -> None:
         with column:
             st.metric(f"Test accuracy, {label}", f"{evaluation.accuracy.value:.2%}")
             draw_figure(image_mask(image, kept), part, alt_of_image_mask(kept), label)
+
+
+@live_part("unit_entropy")
+def await_and_draw_unit_entropy() -> None:
+    """Draw the accuracy if neurons are removed by either entropy, and at random."""
+    part = "unit_entropy"
+    share = st.slider("Neurons removed in each layer (%)", 0, 90, 50, 10, key=key_of(part, "share"))
+    criteria = {
+        "entropy of the activation": ("activation_entropy", ""),
+        "entropy of the class": ("class_entropy", "entropy"),
+        "Gini impurity of the class": ("class_entropy", "gini"),
+        "random": ("random", ""),
+    }
+    recipes = []
+    for criterion, variant in criteria.values():
+        recipes.append(
+            Recipe.one_step(
+                NETWORK,
+                dataset_of_lessons(),
+                method="neuron",
+                criterion=criterion,
+                variant=variant,
+                scope="layer",
+                value=share / 100,
+                calibration=CALIBRATION,
+            )
+        )
+    evaluations = await_evaluations(part, recipes)
+    if evaluations is None:
+        return
+    series = {"": [each.accuracy.value for each in evaluations]}
+    draw_figure(
+        named_bars(list(criteria), series, title="test accuracy", is_share=True),
+        part,
+        alt_of_named_bars(list(criteria), series, "test accuracy"),
+    )
+    st.caption(
+        f"LeNet-5 without {share}% of the neurons and channels of each layer, low scores first; "
+        "without retraining."
+    )
