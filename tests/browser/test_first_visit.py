@@ -115,7 +115,7 @@ def test_the_link_is_shared_as_text_and_as_a_code(visit):
 
 def test_a_state_is_pinned_and_compared(visit):
     page = visit(f"{LENET}&sparsity=0.5", width=1400, height=900)
-    page.get_by_role("button", name="Pin").click()
+    page.get_by_role("button", name="Pin", exact=True).click()
     page.get_by_text("B is the same as A").wait_for()
     slider = page.get_by_test_id("stSidebar").get_by_role("slider").first
     slider.focus()
@@ -133,7 +133,7 @@ def test_a_state_is_pinned_and_compared(visit):
     page.goto(address)
     page.get_by_text("Weights by Magnitude, 90% of weights").wait_for()
     page.get_by_role("button", name="Unpin").click()
-    page.get_by_role("button", name="Pin").wait_for()
+    page.get_by_role("button", name="Pin", exact=True).wait_for()
     page.locator("path.kept-in-a").wait_for(state="detached")
 
 
