@@ -1,5 +1,6 @@
 """Bars with names: one number, or several, for each of some things."""
 
+import textwrap
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -12,6 +13,10 @@ from pruning.figures.parts import (
     legend_height,
 )
 from pruning.figures.plain_figure import PlainFigure
+
+LABEL_WIDTH = 14
+"""Characters in a line of a name."""
+LINE_HEIGHT = 16
 
 
 def named_bars(
@@ -43,12 +48,14 @@ def named_bars(
         With a legend if there are several series.
     """
     number = ".1%" if is_share else ".3g"
+    labels = ["<br>".join(textwrap.wrap(name, LABEL_WIDTH)) for name in names]
+    lines = 1 + max((label.count("<br>") for label in labels), default=0)
     bars = []
     for (name, values), colour in zip(series.items(), COLUMN_COLOURS, strict=False):
         bar = {
             "type": "bar",
             "name": name,
-            "x": list(names),
+            "x": labels,
             "y": np.array(values, np.float32),
             "marker": {"color": colour},
             "text": [f"{value:{number}}" for value in values] if len(names) <= 12 else None,
@@ -63,10 +70,11 @@ def named_bars(
     if is_share:
         y_axis |= {"range": [0, 1.12], "tickformat": ".0%"}
     figure_layout = layout(
-        x={"title": axis_title, "type": "category", "showgrid": False},
+        x={"title": axis_title, "type": "category", "showgrid": False, "tickangle": 0},
         y=y_axis,
-        height=300 + legend,
+        height=280 + legend + LINE_HEIGHT * lines,
         top=24 + legend,
+        bottom=36 + LINE_HEIGHT * lines,
         showlegend=has_legend,
     )
     return PlainFigure(bars, figure_layout)

@@ -21,7 +21,7 @@ from pruning.runtime.progress import ShareReport
 
 BATCH = 64
 SECONDS = 1.0
-KINDS = {"single weights": "weight", "whole filters and neurons": "filter"}
+KINDS = {"single weights": "weight", "whole units": "filter"}
 ENCODINGS = {"csr": "CSR", "bitmap": "bitmap", "gzip": "gzip"}
 
 

@@ -32,7 +32,8 @@ def draw_squared_error() -> None:
     ]
     st.caption(f"After {steps} steps: {', '.join(weights)}.")
     saliencies = trained.saliencies
-    for column, name in zip(st.columns(len(saliencies)), saliencies, strict=True):
+    columns = [*st.columns(3), *st.columns(3)]
+    for column, name in zip(columns, saliencies, strict=False):
         values = saliencies[name].tolist()
         lowest = names[int(saliencies[name].argmin())]
         title = "change of the loss" if name == "exact" else name
