@@ -23,7 +23,9 @@ def weight_matrix(weights: np.ndarray, removed: np.ndarray) -> PlainFigure:
     """
     outputs, inputs = weights.shape
     largest = float(np.abs(weights).max()) or 1.0
-    texts = [[f"{value:.2f}" for value in row] for row in weights.tolist()]
+    texts = []
+    for row in weights.tolist():
+        texts.append([f"{value:.2f}" for value in row])
     cells = {
         "type": "heatmap",
         "text": texts,

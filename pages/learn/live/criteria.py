@@ -44,7 +44,7 @@ def draw_squared_error() -> None:
                 alt_of_named_bars(names, {name: values}, title),
                 name,
             )
-            st.caption(f"{title}: **{lowest}** goes first")
+            st.caption(f"{title}: **{lowest}** is removed first")
     st.caption(
         f"Loss {trained.loss:.4f}. The last figure is exact: the loss without the weight minus the "
         "loss."

@@ -58,12 +58,8 @@ def test_living_biases_change_the_network(dataset):
 
 
 def test_a_quarter_of_an_inner_convolution_is_left():
-    recipe = Recipe.one_step("resnet20", "digits", method="filter", scope="layer", value=0.5)
-    table = prune(recipe).layer_table.set_index("name")
-    inner = prune(Recipe.one_step("lenet5", "digits", method="filter", scope="layer", value=0.5))
-    compact = inner.compact_model
-    assert compact.conv2.weight.numel() == pytest.approx(6 * 16 * 25 / 4)
-    assert len(table)
+    recipe = Recipe.one_step("lenet5", "digits", method="filter", scope="layer", value=0.5)
+    assert prune(recipe).compact_model.conv2.weight.numel() == 6 * 16 * 25 / 4
 
 
 @pytest.mark.parametrize("name", ["digits", "cifar10"])
