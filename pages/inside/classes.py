@@ -51,7 +51,9 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
         "Difference": change.after.confusion - change.before.confusion,
     }
     figures = {"Accuracy of each class": class_figure}
-    for column, (name, confusion) in zip(st.columns(3), matrices.items(), strict=True):
+    with st.container(key="pictures"):  # one below the other in a narrow window
+        columns = st.columns(3)
+    for column, (name, confusion) in zip(columns, matrices.items(), strict=True):
         is_difference = name == "Difference"
         figure = confusion_figure(confusion, classes, is_difference=is_difference)
         figures[f"Confusion matrix, {name.lower()}"] = figure

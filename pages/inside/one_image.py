@@ -157,7 +157,9 @@ def _draw_maps(
         "Difference": (difference, symmetric_scale(difference, "after minus before")),
     }
     figures = {}
-    for column, (name, (values, its_scale)) in zip(st.columns(3), pictures.items(), strict=True):
+    with st.container(key="pictures"):  # one below the other in a narrow window
+        columns = st.columns(3)
+    for column, (name, (values, its_scale)) in zip(columns, pictures.items(), strict=True):
         figures[name] = feature_maps(values, its_scale, layer)
         column.markdown(f"**{name}**")
         is_difference = name == "Difference"

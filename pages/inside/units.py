@@ -46,7 +46,8 @@ def await_and_draw_units(compared: Compared) -> None:
     task = activity_task(compared)
     start(task)
     layer = choose_layer(compared)
-    left, right = st.columns(2)
+    with st.container(key="pictures"):  # one below the other in a narrow window
+        left, right = st.columns(2)
     figures = {}
     with left:
         st.markdown("## Filters")
@@ -174,7 +175,7 @@ def _draw_dead_units(
         row = {"layer": each, start_name: _state_text(before)}
         row[name] = "removed" if after is None else _state_text(after)
         rows.append(row)
-    st.dataframe(rows, hide_index=True)
+    st.table(rows, hide_index=True)
     table = pd.concat(
         [_unit_table(each, part) for each, part in zip(compared.names, activity, strict=True)]
     )
