@@ -19,7 +19,8 @@ PRESENTATION_STYLE = """<style>
 [data-testid="stSidebar"], [data-testid="stSidebarCollapsedControl"],
 [data-testid="stExpandSidebarButton"], [data-testid="stHeader"] { display: none; }
 [data-testid="stMainBlockContainer"] { padding: 1rem 3rem 0; max-width: 100%; }
-.st-key-slide { zoom: 1.3; }
+html { font-size: clamp(16px, 2.55vh, 48px); }
+[data-testid="stLayoutWrapper"]:has(> [class*="st-key-presented"]) { flex: 0 0 45vh !important; }
 </style>"""
 PRINT_STYLE = """<style>
 @media print {

@@ -12,6 +12,9 @@ from plotly.basedatatypes import BaseFigure
 
 from pruning.figures.parts import Trace
 
+FONT_SIZE = 12
+"""Size of text in figures, in pixels, where nothing else is set."""
+
 
 class PlainFigure(BaseFigure):
     """A figure whose dictionaries are sent to plotly.js as they are.
@@ -45,6 +48,31 @@ class PlainFigure(BaseFigure):
             "data": [_encode(trace) for trace in self._traces],
             "layout": {"template": template, **_encode(self._settings)},
         }
+
+    def enlarged(self, factor: float) -> "PlainFigure":
+        """Return the figure with larger text and margins, for a projector.
+
+        Parameters
+        ----------
+        factor : float
+            Size of the text in the new figure / in this one.
+
+        Returns
+        -------
+        PlainFigure
+            With the same traces.
+        """
+        settings = dict(self._settings)
+        settings["font"] = {"size": round(factor * FONT_SIZE)}
+        margin = dict(settings["margin"])
+        for side in ("l", "r", "t", "b"):
+            margin[side] = round(factor * margin[side])
+        settings["margin"] = margin
+        for name, part in self._settings.items():
+            if name.startswith(("xaxis", "yaxis")) and "tickfont" in part:
+                size = round(factor * part["tickfont"]["size"])
+                settings[name] = {**part, "tickfont": {"size": size}}
+        return PlainFigure(self._traces, settings)
 
     @property
     def checked(self) -> go.Figure:

@@ -66,6 +66,30 @@ def test_the_presentation_is_moved_by_keys_and_fits_a_projector(visit):
     page.get_by_text("Slide 1 of").wait_for(state="detached")
 
 
+WIDTH, HEIGHT = 1280, 720
+CUT_OFF = """
+() => [...document.querySelectorAll(".st-key-slide .js-plotly-plot")].filter((plot) => {
+  const drawn = plot.querySelector("svg").getBoundingClientRect();
+  const place = plot.closest("[data-testid=stPlotlyChart]").getBoundingClientRect();
+  return drawn.right > place.right + 1 || drawn.bottom > place.bottom + 1;
+}).length
+"""
+
+
+@pytest.mark.parametrize("name", ["gradients", "scopes", "judging"])
+def test_slides_fit_a_projector_and_no_figure_is_cut_off(visit, name):
+    page = visit(f"learn?lesson={name}&slide=1", width=WIDTH, height=HEIGHT)
+    figures = 0
+    for number in range(1, len(lessons()[name].slides) + 1):
+        page.goto(page.url.partition("?")[0] + f"?lesson={name}&slide={number}")
+        page.get_by_text(f"Slide {number} of").wait_for()
+        settle(page)
+        assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight") <= HEIGHT
+        figures += page.locator(".st-key-slide .js-plotly-plot").count()
+        assert page.evaluate(CUT_OFF) == 0
+    assert figures > 0
+
+
 def test_the_print_view_hides_the_controls_on_paper(visit):
     page = visit("learn?lesson=why&print=True")
     page.get_by_role("heading", name="Answers").wait_for()

@@ -7,7 +7,7 @@ import streamlit as st
 
 from pages.state.available import available_checkpoints
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
-from pages.state.session import SessionState
+from pages.state.session import SessionState, session
 from pages.state.widgets import CHART
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
@@ -21,6 +21,11 @@ PATIENCE_S = 2.0
 """Time to wait for a result before its progress is shown."""
 TASK = "lesson: "
 """First part of the name of every task of a live part."""
+
+PRESENTED_HEIGHT = 375
+"""Height of a figure of a slide in pixels, where the style of the page does not set it."""
+PRESENTED_SCALE = 1.4
+"""Size of the text in the figures of a slide, relative to that of the page."""
 
 LIVE_PARTS: Registry[Callable[[], None]] = Registry("live part")
 """Functions that draw a live part, by the name in the files of the lessons."""
@@ -168,7 +173,26 @@ def draw_figure(figure: PlainFigure, part: str, alt: str, name: str = "") -> Non
     name : str
         Distinguishes several figures of a part.
     """
-    st.plotly_chart(figure, key=f"{part} figure {name}", alt=alt, **CHART)
+    key = f"{part} figure {name}"
+    if not is_presented():
+        st.plotly_chart(figure, key=key, alt=alt, **CHART)
+        return
+    # The style of the presentation sets the height of the container, in parts of the window.
+    with st.container(key=f"presented {key}", height=PRESENTED_HEIGHT, border=False):
+        st.plotly_chart(
+            figure.enlarged(PRESENTED_SCALE), key=key, alt=alt, height="stretch", **CHART
+        )
+
+
+def is_presented() -> bool:
+    """Return whether the lesson is shown as slides, in large type.
+
+    Returns
+    -------
+    bool
+        True in the presentation.
+    """
+    return bool(session.slide)
 
 
 def accuracy_text(evaluation: Evaluation) -> str:

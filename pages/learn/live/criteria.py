@@ -7,6 +7,7 @@ from pages.learn.live.base import (
     await_evaluations,
     dataset_of_lessons,
     draw_figure,
+    is_presented,
     key_of,
     live_part,
 )
@@ -32,7 +33,7 @@ def draw_squared_error() -> None:
     ]
     st.caption(f"After {steps} steps: {', '.join(weights)}.")
     saliencies = trained.saliencies
-    columns = [*st.columns(3), *st.columns(3)]
+    columns = st.columns(5) if is_presented() else [*st.columns(3), *st.columns(3)]
     for column, name in zip(columns, saliencies, strict=False):
         values = saliencies[name].tolist()
         lowest = names[int(saliencies[name].argmin())]
