@@ -63,15 +63,17 @@ class PlainFigure(BaseFigure):
             With the same traces.
         """
         settings = dict(self._settings)
-        settings["font"] = {"size": round(factor * FONT_SIZE)}
+        font = {"size": round(factor * FONT_SIZE)}
+        settings["font"] = font
+        settings["legend"] = {**settings.get("legend", {}), "font": font}
         margin = dict(settings["margin"])
         for side in ("l", "r", "t", "b"):
             margin[side] = round(factor * margin[side])
         settings["margin"] = margin
         for name, part in self._settings.items():
-            if name.startswith(("xaxis", "yaxis")) and "tickfont" in part:
-                size = round(factor * part["tickfont"]["size"])
-                settings[name] = {**part, "tickfont": {"size": size}}
+            if name.startswith(("xaxis", "yaxis")):
+                title = {**part.get("title", {}), "font": font}
+                settings[name] = {**part, "tickfont": font, "title": title}
         return PlainFigure(self._traces, settings)
 
     @property
