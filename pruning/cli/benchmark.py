@@ -179,7 +179,7 @@ def _is_available(plan: "OneShotPlan") -> bool:
 
 def _model(
     plan: "OneShotPlan", checkpoint: Path | None, std: tuple[float, ...] | None
-) -> "nn.Sequential":
+) -> "nn.Module":
     from pruning.models import checkpoints
     from pruning.models.published_checkpoints import read_published
 

@@ -138,9 +138,9 @@ def _latency_text(latency: Latency | None) -> str:
 
 
 def cost_report(
-    dense: nn.Sequential,
+    dense: nn.Module,
     masked: nn.Module,
-    compact: nn.Sequential,
+    compact: nn.Module,
     dataset: str,
     *,
     masked_weights: int,

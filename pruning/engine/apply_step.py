@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+from torch import nn
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
@@ -212,13 +213,14 @@ def apply_selection(
         layers after the gaps are refitted on calibration images.
     """
     method, groups_of_step = METHODS[recipe.last_step.method], groups_in(network, recipe)
-    kept: dict[str, torch.Tensor] = {}
+    masks = network.masks
     removed_names: list[str] = []
     for name, group_selection in selection.items():
         group, removed = groups_of_step[name], group_selection.removed(ranking[name])
-        kept |= method.masks_for(network.model, group, removed)
+        # Several groups can have channels of the same batch norm, behind a concatenation.
+        masks &= method.masks_for(network.model, group, removed)
         removed_names += members_of(group, removed)
-    masked = replace(network, masks=network.masks & kept)
+    masked = replace(network, masks=masks)
     blocks = [name for name in removed_names if is_block(masked.model, name)]
     new_blocks = [name for name in blocks if name not in masked.removed_blocks]
     masked = replace(masked, removed_blocks=(*masked.removed_blocks, *new_blocks))
@@ -234,6 +236,7 @@ def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) ->
     def batches() -> list[torch.Tensor]:
         return [normalise(pixels, data) for pixels in images.pixels.split(REFIT_BATCH)]
 
+    assert isinstance(network.model, nn.Sequential)  # only these have removable layers
     model, _ = remove_layers(network.model, network.masked_parameters(), names, batches)
     return replace(
         network,

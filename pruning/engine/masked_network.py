@@ -16,7 +16,7 @@ class MaskedNetwork:
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         The trained network itself, unless plain layers were removed from it.
     masks : Masks
         Which parameters are kept; empty for the dense network.
@@ -28,7 +28,7 @@ class MaskedNetwork:
         Whether a recovery has changed the kept parameters of ``model``.
     """
 
-    model: nn.Sequential
+    model: nn.Module
     masks: Masks = field(default_factory=lambda: Masks({}))
     removed_layers: tuple[str, ...] = ()
     removed_blocks: tuple[str, ...] = ()
@@ -63,12 +63,12 @@ class MaskedNetwork:
         """
         return self.masks.apply(self.model)
 
-    def copy(self) -> nn.Sequential:
+    def copy(self) -> nn.Module:
         """Return the masked network as a module of its own.
 
         Returns
         -------
-        nn.Sequential
+        nn.Module
             In eval mode; the mask of the images is not part of it.
         """
         model = copy.deepcopy(self.model)

@@ -47,7 +47,7 @@ def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwor
     return PrunedNetwork(recipe, previous, network, groups_of_step, ranking, selection)
 
 
-def trained_model(recipe: Recipe) -> nn.Sequential:
+def trained_model(recipe: Recipe) -> nn.Module:
     """Return the trained network of a recipe.
 
     Parameters
@@ -57,7 +57,7 @@ def trained_model(recipe: Recipe) -> nn.Sequential:
 
     Returns
     -------
-    nn.Sequential
+    nn.Module
         Shared by all visitors and never modified.
     """
     return trained_network(recipe).model

@@ -82,7 +82,7 @@ class PrunedNetwork:
     selection: Selection
 
     @property
-    def trained_model(self) -> nn.Sequential:
+    def trained_model(self) -> nn.Module:
         """The trained network, shared and never modified."""
         return trained_network(self.recipe).model
 
@@ -92,7 +92,7 @@ class PrunedNetwork:
         return self.previous.network if self.previous else trained_network(self.recipe)
 
     @property
-    def model(self) -> nn.Sequential:
+    def model(self) -> nn.Module:
         """The network, shared and never modified."""
         return self.network.model
 
@@ -192,7 +192,7 @@ class PrunedNetwork:
         return _connected_network(self)
 
     @property
-    def compact_model(self) -> nn.Sequential:
+    def compact_model(self) -> nn.Module:
         """The recovered network after physical removal; shared and never modified."""
         return _compact_model(self)
 
@@ -357,7 +357,7 @@ def _model_bytes(model: nn.Module) -> int:
 
 
 @cached("compact networks, bytes", max_size=200_000_000, key=_by_recipe, size_of=_model_bytes)
-def _compact_model(pruned: PrunedNetwork) -> nn.Sequential:
+def _compact_model(pruned: PrunedNetwork) -> nn.Module:
     data = DATASETS[pruned.recipe.dataset]
     network = pruned.recovered
     return remove(network.model, network.masked_parameters(), data.channels, data.size)

@@ -93,7 +93,7 @@ def _recover(recipe: Recipe, network: MaskedNetwork, report: ShareReport) -> Rec
 def recover_network(
     recipe: Recipe,
     network: MaskedNetwork,
-    dense: nn.Sequential,
+    dense: nn.Module,
     *,
     draw: int = 0,
     report: ShareReport = ignore_progress,
@@ -106,7 +106,7 @@ def recover_network(
         Gives the recoveries, the dataset and the number of calibration images.
     network : MaskedNetwork
         The network after pruning.
-    dense : nn.Sequential
+    dense : nn.Module
         The network before pruning; it is not modified.
     draw : int
         Which draw of calibration images is used.

@@ -228,7 +228,7 @@ class _Sums:
 
 
 def _outputs(
-    network: MaskedNetwork, model: nn.Sequential, pixels: torch.Tensor, dataset: str
+    network: MaskedNetwork, model: nn.Module, pixels: torch.Tensor, dataset: str
 ) -> tuple[Mapping[str, torch.Tensor], torch.Tensor]:
     """Return the output of each layer for a batch (N, C, H, W) uint8, and the logits."""
     inputs = normalise(pixels, DATASETS[dataset])

@@ -201,7 +201,7 @@ class OneShotResult:
 
 
 def measure_one_shot(
-    plan: OneShotPlan, model: nn.Sequential, report: ShareReport = ignore_progress
+    plan: OneShotPlan, model: nn.Module, report: ShareReport = ignore_progress
 ) -> OneShotResult:
     """Prune a network once at each sparsity, recover it, and measure the test accuracy.
 
@@ -211,7 +211,7 @@ def measure_one_shot(
     ----------
     plan : OneShotPlan
         What to measure.
-    model : nn.Sequential
+    model : nn.Module
         The trained network; it is not modified.
     report : callable
         Called with the share of the work that is done.
@@ -232,7 +232,7 @@ def measure_one_shot(
 class _Measurement:
     """Accuracies so far, draw by draw."""
 
-    def __init__(self, plan: OneShotPlan, model: nn.Sequential, report: ShareReport) -> None:
+    def __init__(self, plan: OneShotPlan, model: nn.Module, report: ShareReport) -> None:
         self._plan = plan
         self._dense = MaskedNetwork(model)
         self._report = report

@@ -70,7 +70,7 @@ def living_biases(recipe: Recipe) -> LivingBiases:
     )
 
 
-def _accuracy(model: nn.Sequential, parameters: dict[str, torch.Tensor], dataset: str) -> float:
+def _accuracy(model: nn.Module, parameters: dict[str, torch.Tensor], dataset: str) -> float:
     images = datasets.load(dataset, "test")
     correct = 0
     for item in classify(model, [parameters], images, DATASETS[dataset]):

@@ -53,7 +53,7 @@ class Begin:
         Of the classification.
     model_number : int
         Of the network.
-    model : nn.Sequential or None
+    model : nn.Module or None
         The network; None if the process has it.
     replacements, images, skip
         As of `classify_split`.
@@ -61,7 +61,7 @@ class Begin:
 
     number: int
     model_number: int
-    model: nn.Sequential | None
+    model: nn.Module | None
     replacements: Sequence[Replacements]
     images: SplitImages
     skip: Sequence[int]

@@ -142,7 +142,7 @@ class ClassificationProcess:
 
     def classify(
         self,
-        model: nn.Sequential,
+        model: nn.Module,
         replacements: Sequence[Replacements],
         images: SplitImages,
         skip: Sequence[int],
@@ -152,7 +152,7 @@ class ClassificationProcess:
 
         Parameters
         ----------
-        model : nn.Sequential
+        model : nn.Module
             A network in eval mode.
         replacements : sequence of mappings from str to torch.Tensor
             For each member.
@@ -195,7 +195,7 @@ class ClassificationProcess:
     def _begin(
         self,
         number: int,
-        model: nn.Sequential,
+        model: nn.Module,
         replacements: Sequence[Replacements],
         images: SplitImages,
         skip: Sequence[int],
@@ -262,7 +262,7 @@ def stop_process() -> None:
 
 
 def classify_split(
-    model: nn.Sequential,
+    model: nn.Module,
     replacements: Sequence[Replacements],
     images: SplitImages,
     *,
@@ -273,7 +273,7 @@ def classify_split(
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network in eval mode. It is not modified.
     replacements : sequence of mappings from str to torch.Tensor
         For each member, see `classify`.

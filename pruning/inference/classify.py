@@ -100,7 +100,7 @@ def _never(member: int) -> bool:
 
 
 def classify(
-    model: nn.Sequential,
+    model: nn.Module,
     replacements: Sequence[Replacements],
     images: Images,
     dataset: Dataset,
@@ -118,7 +118,7 @@ def classify(
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network in eval mode. It is not modified.
     replacements : sequence of mappings from str to torch.Tensor
         For each member, replacements of parameters and buffers, by name, and the mask ``input``.
@@ -174,7 +174,7 @@ def classify(
 
 
 def _forward_of_members(
-    model: nn.Sequential, replacements: Sequence[Replacements], prepare: Operation, images: int
+    model: nn.Module, replacements: Sequence[Replacements], prepare: Operation, images: int
 ) -> _Run:
     """From a batch and the members to compute, to their logits."""
     if len(replacements) != 1:
@@ -188,12 +188,12 @@ def _forward_of_members(
     return run
 
 
-def accuracy_of(model: nn.Sequential, images: Images, dataset: Dataset) -> float:
+def accuracy_of(model: nn.Module, images: Images, dataset: Dataset) -> float:
     """Measure the accuracy of a network with its own parameters, in eval mode.
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         The network; it is in the same mode afterwards as before.
     images : Images
         The images and their labels.

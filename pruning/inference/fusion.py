@@ -5,8 +5,9 @@ consecutive stages of these kinds; the first registered fusion that applies is u
 """
 
 import copy
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 import torch
@@ -15,7 +16,9 @@ from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from pruning.inference.onednn import ConvolutionShape, fused_operations
-from pruning.models.blocks import ResidualBlock
+from pruning.models.blocks import Add, ResidualBlock
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step
+from pruning.models.stages import stages_of
 
 Operation = Callable[[torch.Tensor], torch.Tensor]
 Make = TypeVar("Make", bound=Callable[..., Operation])
@@ -124,12 +127,12 @@ class Part:
         return self.make(*modules)
 
 
-def fuse(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[Part]:
+def fuse(model: nn.Module, parameters: Mapping[str, torch.Tensor]) -> list[Part]:
     """Divide a network into parts, each computed by one operation.
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network of named stages. It is not modified.
     parameters : mapping from str to torch.Tensor
         Replacements of some of its parameters and buffers, by name.
@@ -139,20 +142,30 @@ def fuse(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> list[P
     list of Part
         All stages, in order.
     """
-    names = [name for name, _ in model.named_children()]
-    modules = list(model.children())
+    all_stages = stages_of(model)
+    names, modules = list(all_stages), list(all_stages.values())
     parts = []
     start = 0
     while start < len(modules):
         chosen = _first_fusion(modules[start:])
         end = start + len(chosen.kinds)
         stages = dict(zip(names[start:end], modules[start:end], strict=True))
-        replacements = {
-            name: value for name, value in parameters.items() if name.partition(".")[0] in stages
-        }
+        replacements = _replacements_of(stages, parameters)
         parts.append(Part(stages, replacements, chosen.make))
         start = end
     return parts
+
+
+def _replacements_of(
+    stages: Mapping[str, nn.Module], parameters: Mapping[str, torch.Tensor]
+) -> dict[str, torch.Tensor]:
+    """Return those of the parameters that are replaced in some stages."""
+    replacements = {}
+    for name, stage in stages.items():
+        for key in tensors_of(name, stage):
+            if key in parameters:
+                replacements[key] = parameters[key]
+    return replacements
 
 
 def _first_fusion(stages: Sequence[nn.Module]) -> Fusion:
@@ -167,12 +180,32 @@ def _with_replacements(
     `torch.func.functional_call` would put the replacements into the shared network for the length
     of the call, where another thread would read them.
     """
-    tensors = [*stage.named_parameters(prefix=name), *stage.named_buffers(prefix=name)]
-    if not any(key in replacements for key, _ in tensors):
+    tensors = tensors_of(name, stage)
+    if not any(key in replacements for key in tensors):
         return stage
     # deepcopy returns what its memo holds for an identifier instead of copying the tensor.
-    memo = {id(tensor): replacements.get(key, tensor) for key, tensor in tensors}
+    memo = {id(tensor): replacements.get(key, tensor) for key, tensor in tensors.items()}
     return copy.deepcopy(stage, memo)
+
+
+def tensors_of(name: str, stage: nn.Module) -> dict[str, torch.Tensor]:
+    """Return the parameters and buffers of a stage.
+
+    Parameters
+    ----------
+    name : str
+        Name of the stage.
+    stage : nn.Module
+        The stage.
+
+    Returns
+    -------
+    dict of str to torch.Tensor
+        By their names in the network.
+    """
+    # A part of a graph has the full names of its modules.
+    prefix = "" if isinstance(stage, GraphNetwork) else name
+    return dict([*stage.named_parameters(prefix=prefix), *stage.named_buffers(prefix=prefix)])
 
 
 def _can_fold(conv: nn.Module, norm: nn.Module) -> bool:
@@ -294,6 +327,96 @@ def _residual_block(block: ResidualBlock) -> Operation:
         return second(first(x), shortcut(x))
 
     return run
+
+
+@fusion(GraphNetwork)
+def _branches(network: GraphNetwork) -> Operation:
+    """Parallel branches, in which convolution, batch norm, addition and ReLU are one pass."""
+    operations = [pass_.made() for pass_ in _passes(network)]
+    last_reader = {}
+    for operation in operations:
+        for name in operation.inputs:
+            last_reader[name] = operation.name
+    result = network.steps[-1].name
+
+    def run(x: torch.Tensor) -> torch.Tensor:
+        results = {IMAGE: x}
+        for operation in operations:
+            inputs = [results[name] for name in operation.inputs]
+            results[operation.name] = operation.apply(*inputs)
+            del inputs
+            for name in set(operation.inputs):
+                if last_reader[name] == operation.name:
+                    del results[name]
+        return results[result]
+
+    return run
+
+
+@dataclass(frozen=True)
+class _NamedOperation:
+    """An operation of a graph, with the names of its inputs and of its result."""
+
+    name: str
+    inputs: tuple[str, ...]
+    apply: Callable[..., torch.Tensor]
+
+
+@dataclass
+class _Pass:
+    """A step of a graph; a convolution with its batch norm, an addition and a ReLU if they follow.
+
+    The second input of a convolution is added to its output.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    module: nn.Module
+    norm: nn.BatchNorm2d | None = None
+    relu: bool = False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an addition or a ReLU can be joined."""
+        return self.norm is not None and not self.relu
+
+    def made(self) -> _NamedOperation:
+        """Make the operation."""
+        if self.norm is None:
+            return _NamedOperation(self.name, self.inputs, self.module)
+        assert isinstance(self.module, nn.Conv2d)
+        folded = _fold(self.module, self.norm, relu=self.relu)
+        return _NamedOperation(self.name, self.inputs, folded)
+
+
+def _passes(network: GraphNetwork) -> list[_Pass]:
+    """Join batch norms, additions and ReLUs to the convolutions before them."""
+    readers = Counter(name for step in network.steps for name in step.inputs)
+    passes: dict[str, _Pass] = {}
+    for step in network.steps:
+        module = network.get_submodule(step.name)
+        # An addition is joined to the operand that is computed last: the other one is there then.
+        produced = [passes[name] for name in passes if name in step.inputs and readers[name] == 1]
+        before = produced[-1] if produced else None
+        joined = None if before is None else _joined(before, step, module)
+        if before is not None and joined is not None:
+            del passes[before.name]
+        passes[step.name] = joined or _Pass(step.name, step.inputs, module)
+    return list(passes.values())
+
+
+def _joined(before: _Pass, step: Step, module: nn.Module) -> _Pass | None:
+    """Join a step to the pass before it, if one operation computes both."""
+    if isinstance(module, nn.BatchNorm2d):
+        is_plain = before.norm is None and _can_fold(before.module, module)
+        return replace(before, name=step.name, norm=module) if is_plain else None
+    if isinstance(module, nn.ReLU) and before.is_open:
+        return replace(before, name=step.name, relu=True)
+    if isinstance(module, Add) and before.is_open and len(before.inputs) == 1:
+        [other] = [name for name in step.inputs if name != before.name] or [before.name]
+        if other != before.name:
+            return replace(before, name=step.name, inputs=(*before.inputs, other))
+    return None
 
 
 @fusion(nn.Module)

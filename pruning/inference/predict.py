@@ -29,7 +29,7 @@ class BatchLogits:
 
 
 def predict_batches(
-    model: nn.Sequential,
+    model: nn.Module,
     replacements: Replacements,
     images: Images,
     dataset: Dataset,
@@ -40,7 +40,7 @@ def predict_batches(
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network in eval mode. It is not modified.
     replacements : mapping of str to torch.Tensor
         Replacements of parameters and buffers, by name, and the mask ``input``.

@@ -58,12 +58,12 @@ def prefix_cache() -> LRUCache:
     return LRUCache(1_000_000 * int(megabytes), getsizeof=lambda entry: entry.bytes)
 
 
-def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Operation:
+def forward(model: nn.Module, parameters: Mapping[str, torch.Tensor]) -> Operation:
     """Make the forward pass of a network, in eval mode, with some parameters replaced.
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network of named stages. It is not modified.
     parameters : mapping from str to torch.Tensor
         Replacements of parameters and buffers, by name. ``input`` is a mask of the images:
@@ -80,7 +80,7 @@ def forward(model: nn.Sequential, parameters: Mapping[str, torch.Tensor]) -> Ope
 
 
 def cached_prefix_forward(
-    model: nn.Sequential,
+    model: nn.Module,
     parameters: Mapping[str, torch.Tensor],
     prepare: Operation,
     images: int,
@@ -89,7 +89,7 @@ def cached_prefix_forward(
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network of named stages. It is not modified.
     parameters : mapping from str to torch.Tensor
         Replacements of parameters and buffers, by name, and the mask ``input``.

@@ -141,13 +141,13 @@ class PrefixTree:
 
 
 def shared_prefix_tree(
-    model: nn.Sequential, replacements: Sequence[Mapping[str, torch.Tensor]], prepare: Operation
+    model: nn.Module, replacements: Sequence[Mapping[str, torch.Tensor]], prepare: Operation
 ) -> PrefixTree:
     """Make the tree of the forward passes of a network with different replacements.
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         A network of named stages. It is not modified.
     replacements : sequence of mappings from str to torch.Tensor
         For each member, replacements of parameters and buffers, by name, and the mask ``input``.

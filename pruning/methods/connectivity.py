@@ -6,8 +6,10 @@ Vysogorets and Kempe 2023, "Connectivity Matters: Neural Network Pruning Through
 Effective Sparsity").
 """
 
-from collections.abc import Mapping
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 
 import numpy as np
@@ -15,7 +17,10 @@ import torch
 from torch import nn
 
 from pruning.models import prunable
-from pruning.models.channel_groups import ChannelGroup, channel_groups
+from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.channel_groups import ChannelGroup, NetworkGraph, network_graph
+from pruning.models.graph import ACTIVATIONS, NORMS
+from pruning.models.graph_network import IMAGE
 
 
 @dataclass(eq=False)
@@ -29,14 +34,68 @@ class Connections:
     weight : np.ndarray
         Masked weights, in the shape of the parameter.
     nonzero : np.ndarray
-        (outputs, inputs), the number of effective weights of each connection, int or bool.
+        (outputs, inputs of a part), the number of effective weights of each connection, int or
+        bool. Without ``parts``, every output reads every input.
     inputs_per_channel : int
         Number of adjacent columns of a linear layer's weight for one input unit.
+    parts : int
+        Number of parts of a grouped convolution: the outputs of a part read its inputs only.
+    is_padded : bool
+        Whether zeros are padded, so that a constant input has another effect at the border.
     """
 
     weight: np.ndarray
     nonzero: np.ndarray
     inputs_per_channel: int
+    parts: int = 1
+    is_padded: bool = False
+
+    @property
+    def inputs_read(self) -> np.ndarray:
+        """Which inputs have outgoing weights, (inputs,) bool."""
+        by_part = self.nonzero.reshape(self.parts, -1, self.nonzero.shape[1])
+        return by_part.any(1).ravel()
+
+    def constant_outputs(self, inputs: np.ndarray, bias: np.ndarray | None) -> np.ndarray:
+        """Remove connections from constant inputs, and compute the outputs that become constant.
+
+        Connections from inputs that are always zero are removed. Those from other constant inputs
+        are removed if the bias can absorb them: where zeros are padded, or without a bias, they
+        remain.
+
+        Parameters
+        ----------
+        inputs : np.ndarray
+            (inputs,) float64, values of the constant inputs; NaN for all others.
+        bias : np.ndarray, optional
+            (outputs,), modified in place.
+
+        Returns
+        -------
+        np.ndarray
+            (outputs,) float64, values of the constant outputs; NaN for all others.
+        """
+        if not np.isnan(inputs).all():
+            self._remove_inputs(inputs, bias)
+        values = np.zeros(len(self.nonzero)) if bias is None else bias.astype(np.float64)
+        values[self.nonzero.any(1)] = np.nan
+        return values
+
+    def _remove_inputs(self, inputs: np.ndarray, bias: np.ndarray | None) -> None:
+        can_absorb = bias is not None and not self.is_padded
+        removed = ~np.isnan(inputs) if can_absorb else inputs == 0
+        by_part = self.nonzero.reshape(self.parts, -1, self.nonzero.shape[1])
+        weight_sums = self.weight.reshape(*by_part.shape, -1)
+        for part, columns in enumerate(removed.reshape(self.parts, -1)):
+            if not columns.any():
+                continue
+            if bias is not None and can_absorb:
+                values = inputs.reshape(self.parts, -1)[part][columns]
+                sums = weight_sums[part][:, columns].sum(2)
+                effective = np.where(by_part[part][:, columns] > 0, sums, 0)
+                outputs = slice(part * by_part.shape[1], (part + 1) * by_part.shape[1])
+                bias[outputs] += effective @ values
+            by_part[part][:, columns] = 0
 
 
 @dataclass(eq=False)
@@ -98,39 +157,10 @@ class ConnectedNetwork:
         return (layer.weight != 0) & connected[:, :, None, None]
 
 
-@dataclass(frozen=True, eq=False)
-class ChannelState:
-    """Which channels of a group have connections, each of shape (channels,).
-
-    Attributes
-    ----------
-    written : np.ndarray of bool
-        Channels with incoming weights.
-    read : np.ndarray of bool
-        Channels with outgoing weights.
-    constant : np.ndarray of float
-        Output of the channels that have no incoming weights; undefined for the others.
-    """
-
-    written: np.ndarray
-    read: np.ndarray
-    constant: np.ndarray
-
-    @property
-    def absorbable(self) -> np.ndarray:
-        """Channels that are read and whose output is the same nonzero value for every image."""
-        return ~self.written & self.read & (self.constant != 0)
-
-    @property
-    def has_output(self) -> np.ndarray:
-        """Channels whose output is not always zero."""
-        return self.written | (self.constant != 0)
-
-
 def connected_network(
     model: nn.Module, parameters: Mapping[str, torch.Tensor], channels: int, size: int
 ) -> ConnectedNetwork:
-    """Propagate dead channels to a fixed point.
+    """Find the dead channels, and the weights from and to them.
 
     Removes channels without outgoing weights, channels whose output is always zero, channels with
     a constant output that the biases of all consumers can absorb, and all weights from or to these
@@ -150,49 +180,37 @@ def connected_network(
     ConnectedNetwork
         Effective weights, biases and batch norms.
     """
-    image_group, *other_groups = channel_groups(model, channels, size)
-    network = _all_connections(model, parameters, other_groups)
+    graph = network_graph(model, channels, size)
+    network = _all_connections(graph, model, parameters)
     if "input" in parameters:
         pixels = parameters["input"].bool().expand(channels, size, size).flatten().numpy()
-        _disconnect_pixels(network, image_group, ~pixels)
+        _disconnect_pixels(network, graph.groups[0], ~pixels)
 
-    hidden_groups = [group for group in other_groups if group.producers and group.consumers]
-    changed = True
-    while changed:  # removing channels of one group may leave another without consumers
-        changed = False
-        for group in hidden_groups:
-            if propagate_dead_channels(network, model, group):
-                changed = True
+    propagate_constants(network, graph, model)
+    remove_unread_channels(network, graph.groups)
     return network
 
 
-def channel_state(network: ConnectedNetwork, model: nn.Module, group: ChannelGroup) -> ChannelState:
-    """Determine which channels of a group have incoming and outgoing weights.
+def remove_unread_channels(network: ConnectedNetwork, groups: Sequence[ChannelGroup]) -> None:
+    """Set everything to zero that only produces channels that no layer reads.
 
     Parameters
     ----------
     network : ConnectedNetwork
-        Connections so far.
-    model : nn.Module
-        Network with the running statistics of the batch norms.
-    group : ChannelGroup
-        Group with producers and consumers.
-
-    Returns
-    -------
-    ChannelState
-        State of each channel; ``constant`` is zero where every channel is written.
+        Modified in place.
+    groups : sequence of ChannelGroup
+        All groups of the network.
     """
-    written = np.any([network.layers[name].nonzero.any(1) for name in group.producers], 0)
-    if written.all():
-        constant = np.zeros(group.channels)
-    else:
-        constant = constant_outputs(network, model, group)
-    return ChannelState(written, channels_read(network, group), constant)
+    hidden_groups = [group for group in groups if group.can_be_removed]
+    changed = True
+    while changed:  # removing channels of one group may leave another without consumers
+        changed = False
+        for group in reversed(hidden_groups):
+            changed |= zero_channels(network, group, ~channels_read(network, group))
 
 
 def channels_read(network: ConnectedNetwork, group: ChannelGroup) -> np.ndarray:
-    """Return which channels of a group have outgoing weights.
+    """Return which units of a group have outgoing weights.
 
     Parameters
     ----------
@@ -204,47 +222,13 @@ def channels_read(network: ConnectedNetwork, group: ChannelGroup) -> np.ndarray:
     Returns
     -------
     np.ndarray
-        (channels,) bool.
+        (units,) bool.
     """
-    consumers = [network.layers[consumer.name] for consumer in group.consumers]
-    return np.any([consumer.nonzero.any(0) for consumer in consumers], 0)
-
-
-def propagate_dead_channels(
-    network: ConnectedNetwork, model: nn.Module, group: ChannelGroup
-) -> bool:
-    """Remove the dead and the absorbable channels of one group.
-
-    Parameters
-    ----------
-    network : ConnectedNetwork
-        Connections so far, modified in place.
-    model : nn.Module
-        Network with the running statistics of the batch norms.
-    group : ChannelGroup
-        Group with producers and consumers.
-
-    Returns
-    -------
-    bool
-        Whether anything was removed.
-    """
-    changed = zero_channels(network, group, ~channels_read(network, group))
-    state = channel_state(network, model, group)
-    if state.written.all():
-        return changed
-
-    has_output = state.has_output
-    absorbable = state.absorbable
-    if absorbable.any() and bias_can_absorb(model, group):
-        _absorb_constants(network, group, absorbable, state.constant)
-        changed |= zero_channels(network, group, absorbable)
-        has_output = has_output & ~absorbable
+    read = np.zeros(group.channels, bool)
     for consumer in group.consumers:
-        nonzero = network.layers[consumer.name].nonzero
-        changed |= bool(nonzero[:, ~has_output].any())
-        nonzero[:, ~has_output] = 0
-    return changed
+        inputs = network.layers[consumer.name].inputs_read
+        read |= inputs[consumer.channels].any(1)
+    return read
 
 
 def zero_channels(network: ConnectedNetwork, group: ChannelGroup, removed: np.ndarray) -> bool:
@@ -257,7 +241,7 @@ def zero_channels(network: ConnectedNetwork, group: ChannelGroup, removed: np.nd
     group : ChannelGroup
         Group of the channels.
     removed : np.ndarray
-        (channels,) bool.
+        (units,) bool.
 
     Returns
     -------
@@ -266,109 +250,104 @@ def zero_channels(network: ConnectedNetwork, group: ChannelGroup, removed: np.nd
     """
     if not removed.any():
         return False
-    arrays = [network.layers[name].nonzero for name in group.producers]
-    for name in (*group.producers, *group.norms):
-        for parameter in (f"{name}.weight", f"{name}.bias"):
-            if parameter in network.vectors:
-                arrays.append(network.vectors[parameter])
     changed = False
-    for array in arrays:
-        changed |= bool(array[removed].any())
-        array[removed] = 0
+    for name, places in group.rows.items():
+        rows = places[removed].ravel()
+        arrays = [network.vectors.get(f"{name}.{key}") for key in ("weight", "bias")]
+        if name in network.layers:
+            arrays.append(network.layers[name].nonzero)
+        for array in arrays:
+            if array is not None:
+                changed |= bool(array[rows].any())
+                array[rows] = 0
     return changed
 
 
-def constant_outputs(
-    network: ConnectedNetwork, model: nn.Module, group: ChannelGroup
-) -> np.ndarray:
-    """Compute the constant output of each channel that has no incoming weights.
+def propagate_constants(
+    network: ConnectedNetwork, graph: NetworkGraph, model: nn.Module
+) -> dict[str, np.ndarray]:
+    """Remove the connections from channels whose value is the same for every image and position.
+
+    Where that value is not zero, the biases of the layers that read it absorb it if they can.
 
     Parameters
     ----------
     network : ConnectedNetwork
-        Biases and batch norms.
+        Connections and biases, modified in place.
+    graph : NetworkGraph
+        Graph of the network.
     model : nn.Module
         Network with the running statistics of the batch norms.
-    group : ChannelGroup
-        Group of the channels.
 
     Returns
     -------
-    np.ndarray
-        (channels,) float64, after the ReLU if there is one; undefined for channels with incoming
-        weights. Of channels that an addition joins, the sum of the producers' absolute values:
-        zero only if every producer's output is zero.
+    dict of str to np.ndarray
+        For each step the values of the constant features of its result, (features,) float64; NaN
+        for those that are not constant.
     """
-    total = np.zeros(group.channels)
-    norms: dict[str, str] = {}
-    if group.norms:
-        norms = dict(zip(group.producers, group.norms, strict=True))
-    for name in group.producers:
-        output = network.vectors.get(f"{name}.bias", np.zeros(group.channels))
-        if name in norms:
-            output = _normalised(network, model, norms[name], output)
-        if group.has_addition:
-            output = np.abs(output)
-        elif group.activations:
-            output = np.maximum(output, 0)
-        total = total + output
-    return total
-
-
-def bias_can_absorb(model: nn.Module, group: ChannelGroup) -> bool:
-    """Tell whether the biases of a group's consumers can replace a constant channel.
-
-    A constant input must contribute the same at every output position: padding with zeros would
-    make a difference at the border.
-
-    Parameters
-    ----------
-    model : nn.Module
-        Network with the consumers.
-    group : ChannelGroup
-        Group of the channel.
-
-    Returns
-    -------
-    bool
-        False also for channels that an addition joins.
-    """
-    if group.has_addition:
-        return False
-    for consumer in group.consumers:
-        layer = model.get_submodule(consumer.name)
-        if layer.bias is None:
-            return False
-        if isinstance(layer, nn.Conv2d) and any(layer.padding):
-            return False
-    return True
+    values = {IMAGE: np.full(graph.network.shape[0], np.nan)}
+    for step in graph.network.steps:
+        inputs = [values[name] for name in step.inputs]
+        if step.name in network.layers:
+            layer = network.layers[step.name]
+            [features] = inputs
+            bias = network.vectors.get(f"{step.name}.bias")
+            values[step.name] = layer.constant_outputs(features[:: layer.inputs_per_channel], bias)
+        else:
+            shapes = graph.network.input_shapes(step)
+            module = graph.network.get_submodule(step.name)
+            normalised = partial(_normalised, network, model, step.name)
+            values[step.name] = _constant_outputs(module, inputs, shapes, normalised)
+    return values
 
 
 def _all_connections(
-    model: nn.Module, parameters: Mapping[str, torch.Tensor], groups: list[ChannelGroup]
+    graph: NetworkGraph, model: nn.Module, parameters: Mapping[str, torch.Tensor]
 ) -> ConnectedNetwork:
     """Return the connections of the masked network, dead channels included."""
     values = {name: value.detach() for name, value in model.named_parameters()}
     values |= dict(parameters)
     inputs_per_channel = {}
-    for group in groups:
+    for group in graph.groups[1:]:
         for consumer in group.consumers:
             inputs_per_channel[consumer.name] = consumer.inputs_per_channel
     layers = {}
-    for name in prunable(model):
+    for name, module in prunable(model).items():
         weight = values.pop(f"{name}.weight").numpy()
-        layers[name] = _connections(weight, inputs_per_channel.get(name, 1))
+        layers[name] = _connections(weight, module, inputs_per_channel.get(name, 1))
     values.pop("input", None)
     vectors = {name: value.numpy().copy() for name, value in values.items()}
     return ConnectedNetwork(layers, vectors)
 
 
-def _connections(weight: np.ndarray, inputs_per_channel: int) -> Connections:
+def _connections(
+    weight: np.ndarray, module: nn.Conv2d | nn.Linear, inputs_per_channel: int
+) -> Connections:
     nonzero = weight != 0
     if inputs_per_channel > 1 or weight.ndim > 2:
         inputs = weight.shape[1] // inputs_per_channel
         nonzero = nonzero.reshape(len(weight), inputs, -1).sum(2)
-    return Connections(weight, nonzero, inputs_per_channel)
+    if isinstance(module, nn.Linear):
+        return Connections(weight, nonzero, inputs_per_channel)
+    return Connections(weight, nonzero, inputs_per_channel, module.groups, is_padded(module))
+
+
+def is_padded(layer: nn.Conv2d) -> bool:
+    """Tell whether a convolution pads its input.
+
+    Parameters
+    ----------
+    layer : nn.Conv2d
+        The layer.
+
+    Returns
+    -------
+    bool
+        True if a constant input has another effect at the border than inside.
+    """
+    if isinstance(layer.padding, str):
+        return layer.padding != "valid"
+    return any(layer.padding)
 
 
 def _disconnect_pixels(
@@ -381,15 +360,35 @@ def _disconnect_pixels(
             layer.nonzero[:, removed] = 0
 
 
-def _absorb_constants(
-    network: ConnectedNetwork, group: ChannelGroup, channels: np.ndarray, constant: np.ndarray
-) -> None:
-    """Add the contribution of constant channels to the consumers' biases."""
-    for consumer in group.consumers:
-        layer = network.layers[consumer.name]
-        weight_sums = layer.weight.reshape(*layer.nonzero.shape, -1).sum(2)  # (outputs, channels)
-        effective = np.where(layer.nonzero > 0, weight_sums, 0)
-        network.vectors[f"{consumer.name}.bias"] += effective[:, channels] @ constant[channels]
+def _constant_outputs(
+    module: nn.Module,
+    inputs: list[np.ndarray],
+    shapes: list[tuple[int, ...]],
+    normalised: Callable[[np.ndarray], np.ndarray],
+) -> np.ndarray:
+    """Compute the constant outputs of a module that has no weights; NaN where there is none."""
+    if isinstance(module, NORMS):
+        return normalised(inputs[0])
+    if isinstance(module, ACTIVATIONS):
+        return module(torch.from_numpy(inputs[0].copy())).numpy()
+    if isinstance(module, nn.Flatten):
+        return np.repeat(inputs[0], math.prod(shapes[0][1:]))
+    if isinstance(module, Add):
+        return inputs[0] + inputs[1]
+    if isinstance(module, Multiply):
+        is_zero = (inputs[0] == 0) | (inputs[1] == 0)
+        return np.where(is_zero, 0.0, inputs[0] * inputs[1])
+    if isinstance(module, Concatenate):
+        return np.concatenate(inputs)
+    if isinstance(module, SliceChannels):
+        return inputs[0][module.start : module.stop]
+    if isinstance(module, SelectChannels):
+        return inputs[0][module.indices.numpy()]
+    if isinstance(module, nn.AvgPool2d) and module.padding not in (0, (0, 0)):
+        return np.where(inputs[0] == 0, 0.0, np.nan)  # zeros are averaged at the border
+    if isinstance(module, nn.GroupNorm):
+        return np.full_like(inputs[0], np.nan)
+    return inputs[0]  # other poolings, and modules that return their input
 
 
 def _normalised(
@@ -399,4 +398,8 @@ def _normalised(
     eps = cast(nn.BatchNorm2d, model.get_submodule(norm)).eps
     deviation = np.sqrt(model.get_buffer(f"{norm}.running_var").numpy() + eps)
     centred = (values - model.get_buffer(f"{norm}.running_mean").numpy()) / deviation
-    return centred * network.vectors[f"{norm}.weight"] + network.vectors[f"{norm}.bias"]
+    scale = network.vectors.get(f"{norm}.weight")
+    if scale is None:
+        return centred
+    scaled = np.where(scale == 0, 0.0, centred * scale)  # also of channels that are not constant
+    return scaled + network.vectors[f"{norm}.bias"]

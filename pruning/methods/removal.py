@@ -1,17 +1,24 @@
 """Physical removal: a smaller network that computes the same as the masked one."""
 
 import copy
-from collections import OrderedDict
 from collections.abc import Mapping
-from typing import cast
+from dataclasses import replace
 
 import numpy as np
 import torch
 from torch import nn
 
-from pruning.methods.connectivity import ConnectedNetwork, channel_state, connected_network
-from pruning.models.blocks import ResidualBlock
-from pruning.models.channel_groups import ChannelGroup, channel_groups
+from pruning.methods.connectivity import (
+    ConnectedNetwork,
+    channels_read,
+    connected_network,
+    propagate_constants,
+)
+from pruning.models import prunable
+from pruning.models.blocks import Add, SelectChannels, SliceChannels
+from pruning.models.channel_groups import GRAPH, NetworkGraph, network_graph
+from pruning.models.graph import IDENTITIES, NORMS
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step, without_unread_steps
 
 
 class MaskPixels(nn.Module):
@@ -33,38 +40,24 @@ class MaskPixels(nn.Module):
         return x * self.mask
 
 
-class SelectInputs(nn.Module):
-    """Keep some of the inputs of a linear layer.
-
-    Parameters
-    ----------
-    indices : torch.Tensor
-        Indices of the kept inputs.
-    """
-
-    def __init__(self, indices: torch.Tensor):
-        super().__init__()
-        self.indices: torch.Tensor
-        self.register_buffer("indices", indices)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the kept inputs, (N, kept)."""
-        return x[:, self.indices]
+Norm = nn.BatchNorm1d | nn.BatchNorm2d
+PIXELS = "pixels"
+"""Name of the step that masks or selects pixels."""
 
 
 def remove(
-    model: nn.Sequential, parameters: Mapping[str, torch.Tensor], channels: int, size: int
-) -> nn.Sequential:
+    model: nn.Module, parameters: Mapping[str, torch.Tensor], channels: int, size: int
+) -> GraphNetwork:
     """Build the smaller network.
 
     Removed are all dead channels (see `connectivity.connected_network`), with the weights of
     every layer that produces, normalises or reads them; residual branches whose output is zero;
     and inputs of a first linear layer that are masked or not read. At least one channel of each
-    layer remains. Works for any network whose modules `channel_groups` covers.
+    layer remains. The same rules apply to every network that `graph.translate` accepts.
 
     Parameters
     ----------
-    model : nn.Sequential
+    model : nn.Module
         Network in eval mode, not modified.
     parameters : mapping of str to torch.Tensor
         Masked parameters and the mask of the images, ``input``, as `Masks.apply` returns them.
@@ -73,45 +66,62 @@ def remove(
 
     Returns
     -------
-    nn.Sequential
+    GraphNetwork
         Network in eval mode that returns the logits of the masked network, up to rounding.
 
     Raises
     ------
-    TypeError
-        If `channel_groups` has no rule for a kind of module.
+    UnsupportedNetworkError
+        If there is no rule for an operation.
     """
+    graph = network_graph(model, channels, size)
     network = connected_network(model, parameters, channels, size)
-    model = copy.deepcopy(model)
-    _load(model, network)
-    image_group, *other_groups = channel_groups(model, channels, size)
-    first_layer = image_group.consumers[0].name
-    inputs = None
-    if isinstance(model.get_submodule(first_layer), nn.Linear):
-        inputs = _at_least_one(np.asarray(network.layers[first_layer].nonzero.any(0)))
-    for group in other_groups:
-        if group.producers and group.consumers:
-            state = channel_state(network, model, group)
-            _keep_channels(model, group, _at_least_one(state.has_output & state.read))
+    modules = _masked_modules(graph, model, network)
+    zero_steps = _zero_steps(network, graph, model)
+    kept = _kept_channels(network, graph)
+    steps = []
+    for step in graph.network.steps:
+        features = kept[graph.outputs[step.name]]
+        _resize(modules[step.name], step.name, kept, graph)
+        steps.append(replace(step, shape=(int(features.sum()), *step.shape[1:])))
     pixels = parameters.get("input", torch.ones(1, 1, 1)).bool().expand(channels, size, size)
-    return _assemble(model, first_layer, inputs, pixels)
+    steps = _without_idle_steps(steps, modules, zero_steps)
+    steps = _with_pixels(steps, modules, network, graph, pixels)
+    return GraphNetwork(modules, steps, graph.network.shape).eval()
 
 
-def _load(model: nn.Module, network: ConnectedNetwork) -> None:
-    """Write effective weights, biases and batch norms into a model."""
+def _masked_modules(
+    graph: NetworkGraph, model: nn.Module, network: ConnectedNetwork
+) -> dict[str, nn.Module]:
+    """Return a copy of the module of each step, with the effective parameters."""
+    copied = copy.deepcopy(graph.network)
+    copied.__dict__.pop(GRAPH, None)
+    copied.to(next(model.parameters()).dtype)
+    copied.load_state_dict(model.state_dict(), strict=False)
     for name, layer in network.layers.items():
-        parameter = model.get_parameter(f"{name}.weight")
+        parameter = copied.get_parameter(f"{name}.weight")
         weight = torch.from_numpy(np.where(network.mask(name), layer.weight, 0))
         parameter.data = weight.contiguous(memory_format=_memory_format(parameter))
     for name, values in network.vectors.items():
-        model.get_parameter(name).data = torch.from_numpy(values)
+        copied.get_parameter(name).data = torch.from_numpy(values)
+    return {step.name: copied.get_submodule(step.name) for step in copied.steps}
 
 
-def _at_least_one(kept: np.ndarray) -> torch.Tensor:
-    """Keep the first unit where none is kept."""
-    kept = kept.copy()
-    kept[0] |= not kept.any()
-    return torch.from_numpy(kept)
+def _zero_steps(network: ConnectedNetwork, graph: NetworkGraph, model: nn.Module) -> set[str]:
+    """Name the steps whose result is always zero."""
+    values = propagate_constants(network, graph, model)
+    return {name for name, constants in values.items() if (constants == 0).all()}
+
+
+def _kept_channels(network: ConnectedNetwork, graph: NetworkGraph) -> np.ndarray:
+    """Return which channels of all tensors remain, by their number."""
+    kept = np.ones(graph.count, bool)
+    for group in graph.groups:
+        if group.can_be_removed:
+            read = channels_read(network, group)
+            read[0] |= not read.any()  # the first unit remains where none would
+            kept[group.numbers[~read]] = False
+    return kept
 
 
 def _memory_format(weight: torch.Tensor) -> torch.memory_format:
@@ -121,69 +131,117 @@ def _memory_format(weight: torch.Tensor) -> torch.memory_format:
     return torch.contiguous_format
 
 
-def _keep_channels(model: nn.Module, group: ChannelGroup, kept: torch.Tensor) -> None:
-    """Remove all other channels from the layers that produce, normalise or read them."""
-    for name in group.producers:
-        layer = _layer(model, name)
-        bias = None if layer.bias is None else layer.bias[kept]
-        _replace_parameters(layer, weight=layer.weight[kept], bias=bias)
-    for name in group.norms:
-        norm = cast(nn.BatchNorm2d, model.get_submodule(name))
-        _replace_parameters(norm, weight=norm.weight[kept], bias=norm.bias[kept])
-        norm.running_mean = model.get_buffer(f"{name}.running_mean")[kept]
-        norm.running_var = model.get_buffer(f"{name}.running_var")[kept]
-        norm.num_features = int(kept.sum())
-    for consumer in group.consumers:
-        layer = _layer(model, consumer.name)
-        inputs = kept.repeat_interleave(consumer.inputs_per_channel)
-        _replace_parameters(layer, weight=layer.weight[:, inputs], bias=layer.bias)
+def _resize(module: nn.Module, name: str, kept: np.ndarray, graph: NetworkGraph) -> None:
+    """Remove all other channels from the input and the output of a module."""
+    inputs = torch.from_numpy(kept[graph.inputs[name][0]])
+    outputs = torch.from_numpy(kept[graph.outputs[name]])
+    if isinstance(module, nn.Linear):
+        _replace_parameters(module, weight=module.weight[outputs][:, inputs], rows=outputs)
+        module.out_features, module.in_features = module.weight.shape
+    elif isinstance(module, nn.Conv2d):
+        _resize_convolution(module, inputs, outputs)
+    elif isinstance(module, NORMS):
+        _resize_norm(module, outputs)
+    elif isinstance(module, SliceChannels):
+        module.start, module.stop = (
+            int(inputs[:border].sum()) for border in (module.start, module.stop)
+        )
+    elif isinstance(module, SelectChannels):
+        new_index = inputs.cumsum(0) - 1
+        module.indices = new_index[module.indices[outputs]]
+
+
+def _resize_convolution(layer: nn.Conv2d, inputs: torch.Tensor, outputs: torch.Tensor) -> None:
+    columns = inputs[: layer.in_channels // layer.groups]  # of the first part, as of all others
+    if layer.groups == layer.in_channels:
+        layer.groups = int(inputs.sum())
+        columns = torch.ones(1, dtype=torch.bool)
+    _replace_parameters(layer, weight=layer.weight[outputs][:, columns], rows=outputs)
+    layer.out_channels, layer.in_channels = int(outputs.sum()), int(inputs.sum())
+
+
+def _resize_norm(norm: Norm, kept: torch.Tensor) -> None:
+    if norm.affine:
+        _replace_parameters(norm, weight=norm.weight[kept], rows=kept)
+    assert norm.running_mean is not None and norm.running_var is not None
+    norm.running_mean = norm.running_mean[kept]
+    norm.running_var = norm.running_var[kept]
+    norm.num_features = int(kept.sum())
 
 
 def _replace_parameters(
-    layer: nn.Conv2d | nn.Linear | nn.BatchNorm2d,
-    *,
-    weight: torch.Tensor,
-    bias: torch.Tensor | None,
+    layer: nn.Conv2d | nn.Linear | Norm, *, weight: torch.Tensor, rows: torch.Tensor
 ) -> None:
+    """Set a new weight, and keep some elements of the bias."""
     weight = weight.detach().clone(memory_format=_memory_format(layer.weight))
     layer.weight = nn.Parameter(weight, requires_grad=False)
-    if bias is not None:
-        bias = nn.Parameter(bias.detach().clone(), requires_grad=False)
-    layer.register_parameter("bias", bias)
-    if isinstance(layer, nn.Conv2d):
-        layer.out_channels, layer.in_channels = weight.shape[:2]
-    elif isinstance(layer, nn.Linear):
-        layer.out_features, layer.in_features = weight.shape
+    if layer.bias is not None:
+        layer.bias = nn.Parameter(layer.bias[rows].detach().clone(), requires_grad=False)
 
 
-def _assemble(
-    model: nn.Sequential, first_layer: str, inputs: torch.Tensor | None, pixels: torch.Tensor
-) -> nn.Sequential:
-    """Put the stages together, without the identities and the residual branches that are zero.
-
-    ``inputs`` are the kept inputs of a first linear layer, None for a convolution; ``pixels`` the
-    kept pixels.
-    """
-    stages: OrderedDict[str, nn.Module] = OrderedDict()
-    if inputs is None and not pixels.all():
-        dtype = model.get_parameter(f"{first_layer}.weight").dtype
-        stages["pixels"] = MaskPixels(pixels.to(dtype))
-    for name, stage in model.named_children():
-        if name == first_layer and inputs is not None and not inputs.all():
-            stages["pixels"] = SelectInputs(inputs.nonzero()[:, 0])
-            layer = _layer(model, name)
-            _replace_parameters(layer, weight=layer.weight[:, inputs], bias=layer.bias)
-        if isinstance(stage, ResidualBlock) and _is_branch_zero(stage):
-            stages[name] = nn.Sequential(OrderedDict(shortcut=stage.shortcut, relu=stage.relu2))
-        elif not isinstance(stage, nn.Identity):
-            stages[name] = stage
-    return nn.Sequential(stages).eval()
+def _without_idle_steps(
+    steps: list[Step], modules: Mapping[str, nn.Module], zero_steps: set[str]
+) -> list[Step]:
+    """Leave out modules that return their input, and branches that add zero."""
+    source_of = {IMAGE: IMAGE}
+    kept = []
+    for step in steps:
+        inputs = tuple(source_of[name] for name in step.inputs)
+        module = modules[step.name]
+        if isinstance(module, Add):
+            others = [name for name in step.inputs if name not in zero_steps]
+            inputs = tuple(source_of[name] for name in others or step.inputs[:1])
+        if isinstance(module, IDENTITIES) or (isinstance(module, Add) and len(inputs) == 1):
+            source_of[step.name] = inputs[0]
+            continue
+        source_of[step.name] = step.name
+        kept.append(replace(step, inputs=inputs))
+    return without_unread_steps(kept)
 
 
-def _layer(model: nn.Module, name: str) -> nn.Conv2d | nn.Linear:
-    return cast(nn.Conv2d | nn.Linear, model.get_submodule(name))
+def _with_pixels(
+    steps: list[Step],
+    modules: dict[str, nn.Module],
+    network: ConnectedNetwork,
+    graph: NetworkGraph,
+    pixels: torch.Tensor,
+) -> list[Step]:
+    """Remove the inputs of a first linear layer that are not read, or mask removed pixels."""
+    readers = [consumer.name for consumer in graph.groups[0].consumers]
+    first = modules[readers[0]]
+    if len(readers) == 1 and isinstance(first, nn.Linear):
+        read = network.layers[readers[0]].inputs_read.copy()
+        read[0] |= not read.any()
+        if read.all():
+            return steps
+        columns = torch.from_numpy(read)
+        _replace_parameters(
+            first, weight=first.weight[:, columns], rows=torch.ones(len(first.weight)).bool()
+        )
+        first.in_features = first.weight.shape[1]
+        modules[PIXELS] = SelectChannels(columns.nonzero()[:, 0])
+        return _inserted_before(steps, readers[0], (int(columns.sum()),))
+    if pixels.all():
+        return steps
+    dtype = next(iter(prunable(graph.network).values())).weight.dtype
+    modules[PIXELS] = MaskPixels(pixels.to(dtype))
+    masked = [_reading(step, IMAGE, PIXELS) for step in steps]
+    return [Step(PIXELS, (IMAGE,), tuple(pixels.shape)), *masked]
 
 
-def _is_branch_zero(block: ResidualBlock) -> bool:
-    """Tell whether the residual branch of a block always adds zero."""
-    return not block.bn2.weight.ne(0).any() and not block.bn2.bias.ne(0).any()
+def _inserted_before(steps: list[Step], name: str, shape: tuple[int, ...]) -> list[Step]:
+    """Insert the step of the pixels before another one, whose input it reads."""
+    result = []
+    for step in steps:
+        if step.name == name:
+            [source] = step.inputs
+            result.append(Step(PIXELS, (source,), shape))
+            step = _reading(step, source, PIXELS)
+        result.append(step)
+    return result
+
+
+def _reading(step: Step, old: str, new: str) -> Step:
+    """Return the step with another input."""
+    inputs = tuple(new if name == old else name for name in step.inputs)
+    return replace(step, inputs=inputs)

@@ -13,7 +13,7 @@ from torch import nn
 
 from pruning.models import prunable
 from pruning.models.blocks import ResidualBlock
-from pruning.models.channel_groups import channel_groups
+from pruning.models.channel_groups import ChannelGroup, channel_groups
 from pruning.runtime.registry import Registry, register
 
 
@@ -37,6 +37,9 @@ class UnitGroup:
         Layers or residual blocks that each named unit consists of, in network order.
     min_kept : int
         Number of units that always remain.
+    rows : mapping of str to torch.Tensor
+        (units, k) channels that each unit is in a layer, batch norm or activation function; where a
+        name is missing, unit i is channel i.
     """
 
     name: str
@@ -47,6 +50,34 @@ class UnitGroup:
     names: tuple[str, ...] = ()
     members: tuple[tuple[str, ...], ...] = ()
     min_kept: int = 0
+    rows: Mapping[str, torch.Tensor] = field(default_factory=dict, compare=False)
+
+    @property
+    def measured_at(self) -> tuple[str, ...]:
+        """Modules whose outputs are the activations of the units."""
+        return self.activations or self.norms or self.layers
+
+    def by_unit(self, name: str, values: torch.Tensor, dim: int = 0) -> torch.Tensor:
+        """Arrange the channels of a module by unit.
+
+        Parameters
+        ----------
+        name : str
+            Name of a layer, a batch norm or an activation function of the group.
+        values : torch.Tensor
+            A parameter, or with ``dim=1`` an output of the module.
+        dim : int
+            Dimension of the channels, 0 or 1.
+
+        Returns
+        -------
+        torch.Tensor
+            (units, values of a unit), or with ``dim=1`` (images, units, values of a unit).
+        """
+        rows = self.rows.get(name)
+        if rows is not None:
+            values = values.index_select(dim, rows.flatten())
+        return values.reshape(*values.shape[:dim], self.units, -1)
 
     @property
     def units(self) -> int:
@@ -219,8 +250,13 @@ def _channel_masks(
     """Mask the bias and the batch norm, too: they would leave a nonzero output."""
     masks = {}
     for name in (*group.layers, *group.norms):
+        rows = group.rows.get(name)
         for key, value in model.get_submodule(name).named_parameters():
-            masks[f"{name}.{key}"] = expand_rows(~removed, value.shape)
+            kept = ~removed
+            if rows is not None:
+                kept = torch.ones(len(value), dtype=torch.bool)
+                kept[rows[removed].flatten()] = False
+            masks[f"{name}.{key}"] = expand_rows(kept, value.shape)
     return masks
 
 
@@ -230,8 +266,10 @@ def _surviving_channels(
     surviving = []
     for name in (*group.layers, *group.norms):
         for key, _ in model.get_submodule(name).named_parameters():
-            mask = masks.get(f"{name}.{key}", _all_units(group))
-            surviving.append(mask.flatten(1).any(1) if mask.ndim > 1 else mask)
+            mask = masks.get(f"{name}.{key}")
+            if mask is None:
+                return _all_units(group)
+            surviving.append(group.by_unit(name, mask).any(1))
     return torch.stack(surviving).any(0)
 
 
@@ -278,19 +316,25 @@ def output_channels(model: nn.Module, channels: int, size: int, grouping: str) -
     """
     groups = []
     for group in channel_groups(model, channels, size):
-        is_hidden = bool(group.producers and group.consumers)
-        if is_hidden and (grouping == "across" or not group.has_addition):
-            groups.append(
-                UnitGroup(
-                    name=group.producers[0],
-                    shape=(group.channels,),
-                    layers=tuple(group.producers),
-                    norms=tuple(group.norms),
-                    activations=tuple(group.activations),
-                    min_kept=1,
-                )
-            )
+        if group.can_be_removed and (grouping == "across" or not group.has_addition):
+            groups.append(_unit_group(group))
     return groups
+
+
+def _unit_group(group: ChannelGroup) -> UnitGroup:
+    rows = {}
+    for name, places in group.rows.items():
+        if name not in group.unchanged:
+            rows[name] = torch.from_numpy(places)
+    return UnitGroup(
+        name=group.producers[0],
+        shape=(group.channels,),
+        layers=(*group.producers, *group.depthwise),
+        norms=tuple(group.norms),
+        activations=tuple(group.activations),
+        min_kept=1,
+        rows=rows,
+    )
 
 
 # -------------------------------------------------------------------------------------- layers
@@ -376,7 +420,9 @@ def _removable_blocks(model: nn.Module) -> list[str]:
 
 
 def _removable_plain_layers(model: nn.Module) -> list[str]:
-    """All but the classifier and a convolution that reads the image."""
+    """All but the classifier and a convolution that reads the image, in a chain of layers."""
+    if not isinstance(model, nn.Sequential):
+        return []
     names = list(prunable(model))[:-1]
     if names and isinstance(model.get_submodule(names[0]), nn.Conv2d):
         return names[1:]

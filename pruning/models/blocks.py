@@ -25,6 +25,107 @@ class Add(nn.Module):
         return a + b
 
 
+class Multiply(nn.Module):
+    """Product of two tensors, such as of features and the gate of squeeze-and-excitation."""
+
+    def forward(self, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
+        """Return the elementwise product.
+
+        Parameters
+        ----------
+        a, b
+            The operands, with as many channels each; other dimensions are broadcast.
+
+        Returns
+        -------
+        torch.Tensor
+            ``a * b``.
+        """
+        return a * b
+
+
+class Concatenate(nn.Module):
+    """Concatenation of tensors along their channels."""
+
+    def forward(self, *tensors: torch.Tensor) -> torch.Tensor:
+        """Return the channels of all tensors, in order.
+
+        Parameters
+        ----------
+        *tensors
+            (N, C_i, ...), equal in all other dimensions.
+
+        Returns
+        -------
+        torch.Tensor
+            (N, sum of C_i, ...).
+        """
+        return torch.cat(tensors, 1)
+
+
+class SliceChannels(nn.Module):
+    """Some consecutive channels, such as a part of ``chunk`` or ``split``.
+
+    Parameters
+    ----------
+    start, stop
+        The first channel, and the one after the last.
+    """
+
+    def __init__(self, start: int, stop: int):
+        super().__init__()
+        self.start, self.stop = start, stop
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the channels.
+
+        Parameters
+        ----------
+        x
+            (N, C, ...).
+
+        Returns
+        -------
+        torch.Tensor
+            (N, stop - start, ...), a view.
+        """
+        return x[:, self.start : self.stop]
+
+    def extra_repr(self) -> str:
+        """Return the channels, for the representation of the module."""
+        return f"{self.start}, {self.stop}"
+
+
+class SelectChannels(nn.Module):
+    """Some channels in any order.
+
+    Parameters
+    ----------
+    indices
+        The channels, (k,) int64.
+    """
+
+    def __init__(self, indices: torch.Tensor):
+        super().__init__()
+        self.indices: torch.Tensor
+        self.register_buffer("indices", indices)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the channels.
+
+        Parameters
+        ----------
+        x
+            (N, C, ...).
+
+        Returns
+        -------
+        torch.Tensor
+            (N, k, ...).
+        """
+        return x[:, self.indices]
+
+
 class ResidualBlock(nn.Module):
     """Residual block of two 3x3 convolutions with batch norm (He et al. 2016).
 

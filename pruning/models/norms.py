@@ -1,12 +1,10 @@
-"""Which batch norm follows which layer, found by running the network."""
+"""Which batch norm follows which layer."""
 
-import copy
-
-import torch
 from torch import nn
 
-from pruning.models.activations import record_activations
 from pruning.models.base import prunable
+from pruning.models.channel_groups import network_graph
+from pruning.models.graph import NORMS
 
 
 def batch_norms_after(model: nn.Module, channels: int, size: int) -> dict[str, str]:
@@ -24,17 +22,11 @@ def batch_norms_after(model: nn.Module, channels: int, size: int) -> dict[str, s
     dict of str to str
         Name of the batch norm by name of the layer; layers without one are missing.
     """
-    model = copy.deepcopy(model).eval()  # hooks must not be seen by other users of the model
-    norms = [name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)]
-    layers = list(prunable(model))
-    image = torch.zeros(1, channels, size, size, dtype=next(model.parameters()).dtype)
-    # The recorded tensors stay alive: an identifier could be reused otherwise.
-    with record_activations(model, [*layers, *norms]) as recorded, torch.no_grad():
-        model(image)
-    layer_of_output = {id(recorded.outputs[name]): name for name in layers}
+    network = network_graph(model, channels, size).network
+    layers = prunable(model)
     found = {}
-    for norm in norms:
-        layer = layer_of_output.get(id(recorded.inputs[norm]))
-        if layer is not None:
-            found[layer] = norm
+    for step in network.steps:
+        is_norm = isinstance(network.get_submodule(step.name), NORMS)
+        if is_norm and step.inputs[0] in layers:
+            found[step.inputs[0]] = step.name
     return found

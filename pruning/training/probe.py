@@ -169,7 +169,7 @@ class _Stopwatch:
 
 def _train_some_steps(
     spec: RunSpec,
-    model: torch.nn.Sequential,
+    model: torch.nn.Module,
     batches: Batches,
     device: torch.device,
     stopwatch: _Stopwatch,

@@ -439,7 +439,7 @@ class Run:
 
         return with_penalty
 
-    def _teacher(self) -> nn.Sequential:
+    def _teacher(self) -> nn.Module:
         """The dense network that the recipe, or the run that it starts from, has begun with."""
         recipe = replace(self.spec.recipe, checkpoint="")
         return trained_network(recipe).copy().to(self._device)
@@ -629,6 +629,6 @@ def _removed_names(network: MaskedNetwork) -> dict[str, str]:
     }
 
 
-def _frozen(model: nn.Sequential) -> nn.Sequential:
+def _frozen(model: nn.Module) -> nn.Module:
     model.requires_grad_(False)
     return model.eval()

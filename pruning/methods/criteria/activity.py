@@ -29,15 +29,13 @@ CHANNELS = ("neuron", "filter")
 )
 def wanda(context: Context) -> Scores:
     """Score weights by the rank of |weight| x |input| within their output, as a share."""
-    totals = {
-        name: torch.zeros(context.weight(name)[0].numel(), dtype=torch.float64)
-        for name in context.groups
-    }
+    totals: Scores = {}
 
     def add_squares(
         name: str, layer: nn.Module, inputs: tuple[torch.Tensor, ...], output: torch.Tensor
     ) -> None:
-        totals[name] += _squared_input_sums(layer, inputs[0])
+        sums = _squared_input_sums(layer, inputs[0])
+        totals[name] = totals[name] + sums if name in totals else sums
 
     with record_activations(
         context.model, context.groups, add_squares, keep_inputs=False, keep_outputs=False
@@ -46,19 +44,21 @@ def wanda(context: Context) -> Scores:
             context.model(x)
     scores = {}
     for name, total in totals.items():
-        importance = context.weight(name).flatten(1).abs() * total.sqrt()
+        weight = context.weight(name)
+        by_part = weight.reshape(len(total), -1, total.shape[1])  # (parts, outputs, inputs)
+        importance = (by_part.abs() * total.sqrt()[:, None]).view(len(weight), -1)
         scores[name] = _share_below(importance, context.surviving_units.get(name))
     return scores
 
 
 def _squared_input_sums(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:
-    """Sum of the squared inputs of each weight of one output, (inputs,) float64."""
+    """Sum of the squared inputs of each weight, (parts of the layer, inputs) float64."""
     if isinstance(layer, nn.Conv2d):
         squares = x.square().sum(0, keepdim=True)  # (1, C, H, W)
         padding = cast(tuple[int, int], layer.padding)  # never a string such as "same" here
         patches = F.unfold(squares, layer.kernel_size, layer.dilation, padding, layer.stride)
-        return patches[0].sum(1, dtype=torch.float64)  # over positions
-    return x.square().sum(0).double()
+        return patches[0].sum(1, dtype=torch.float64).view(layer.groups, -1)  # over positions
+    return x.square().sum(0, keepdim=True).double()
 
 
 def _share_below(values: torch.Tensor, surviving: torch.Tensor | None) -> torch.Tensor:
@@ -207,7 +207,7 @@ def _reduce_activations(
 
     Tied channels have several ReLUs of the same size: each counts as more positions.
     """
-    activations = (group.activations for group in context.groups.values())
+    activations = (group.measured_at for group in context.groups.values())
     relus = set(chain.from_iterable(activations))
     results: Scores = {}
     with record_activations(context.model, relus, keep_inputs=False) as recorded:
@@ -215,8 +215,8 @@ def _reduce_activations(
             context.model(x)
             for name, group in context.groups.items():
                 parts = [
-                    recorded.outputs[relu].reshape(len(x), group.units, -1)
-                    for relu in group.activations
+                    group.by_unit(module, recorded.outputs[module], dim=1)
+                    for module in group.measured_at
                 ]
                 result = reduce_batch(torch.cat(parts, 2), labels)
                 results[name] = combine(results[name], result) if name in results else result

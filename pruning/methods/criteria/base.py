@@ -22,7 +22,7 @@ class Context:
 
     Attributes
     ----------
-    model : nn.Sequential
+    model : nn.Module
         Private copy of the network after the previous steps, in eval mode, gradients off. A
         criterion may add hooks and compute gradients.
     groups : mapping of str to UnitGroup
@@ -49,7 +49,7 @@ class Context:
         Which of the disjoint draws of calibration images is used.
     """
 
-    model: nn.Sequential
+    model: nn.Module
     groups: Mapping[str, UnitGroup]
     method: str
     dataset: str
@@ -129,7 +129,7 @@ class Context:
                 layers = layers_of(self.model, group, unit)
                 vectors.append(torch.cat([values_of(layer).flatten() for layer in layers]))
             return vectors
-        rows = torch.cat([values_of(layer).flatten(1) for layer in group.layers], 1)
+        rows = torch.cat([group.by_unit(layer, values_of(layer)) for layer in group.layers], 1)
         return list(rows)
 
 

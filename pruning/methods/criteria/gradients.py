@@ -31,7 +31,7 @@ def gradient(context: Context) -> Scores:
     """Score units by the absolute mean gradient of their weights or activations."""
     if context.method == "neuron":
         return _absolute_sums(
-            context, lambda group: group.activations, lambda activation: activation.gradient
+            context, lambda group: group.measured_at, lambda activation: activation.gradient
         )
     gradients = _mean_gradients(context)
     if context.method == "weight":
@@ -107,7 +107,7 @@ def _squared_gradients(
         layer.stride,
         layer.padding,
         layer.dilation,
-        groups=images,
+        groups=images * layer.groups,
     )
     return by_image.view(images, *layer.weight.shape).square().sum(0)
 

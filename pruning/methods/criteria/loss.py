@@ -11,6 +11,7 @@ from pruning.inference.prefix_cache import forward
 from pruning.methods.criteria.base import Context, Scores, criterion
 from pruning.methods.refit import remove_layers
 from pruning.methods.units import METHODS, UnitGroup, is_block
+from pruning.models.stages import part_of, stage_of_layer
 from pruning.runtime.progress import ignore_progress
 
 
@@ -41,17 +42,18 @@ def loss_change(context: Context) -> Scores:
     values, start = images, 0
     for done, candidate in enumerate(candidates, start=1):
         if candidate.stage > start:
-            stages_between = forward(context.model[start : candidate.stage], {})
+            stages_between = forward(part_of(context.model, start, candidate.stage), {})
             values = [stages_between(x) for x in values]
             start = candidate.stage
         group, unit = candidate.group, candidate.unit
         members = group.members[unit] if group.members else ()
         if members and not is_block(context.model, members[0]):
+            assert isinstance(context.model, nn.Sequential)  # only these have removable layers
             refitted, _ = remove_layers(context.model, {}, members, lambda: images)
             loss = _mean_loss(refitted, {}, images, labels)
         else:
             parameters = _parameters_without(context, group, unit)
-            loss = _mean_loss(context.model[start:], parameters, values, labels)
+            loss = _mean_loss(part_of(context.model, start), parameters, values, labels)
         scores[group.name][unit] = loss - dense
         context.report(done / len(candidates))
     return scores
@@ -67,12 +69,11 @@ class _Candidate:
 
 
 def _candidates(context: Context) -> list[_Candidate]:
-    stages = [name for name, _ in context.model.named_children()]
     candidates = []
     for group in context.groups.values():
         for unit in range(group.units):
             layers = group.members[unit] if group.members else group.layers
-            first = min(stages.index(name.partition(".")[0]) for name in layers)
+            first = min(stage_of_layer(context.model, name) for name in layers)
             candidates.append(_Candidate(first, group, unit))
     return candidates
 
@@ -89,7 +90,7 @@ def _parameters_without(context: Context, group: UnitGroup, unit: int) -> dict[s
 
 
 def _mean_loss(
-    model: nn.Sequential,
+    model: nn.Module,
     parameters: Mapping[str, torch.Tensor],
     batches: list[torch.Tensor],
     labels: list[torch.Tensor],

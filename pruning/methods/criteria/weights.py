@@ -66,8 +66,8 @@ def bn_scale(context: Context) -> Scores:
     """Score filters by the mean absolute scale of their batch norms."""
     scores = {}
     for name, group in context.groups.items():
-        scales = torch.stack([context.weight(norm).abs() for norm in group.norms])
-        scores[name] = scales.mean(0)
+        scales = [group.by_unit(norm, context.weight(norm).abs()) for norm in group.norms]
+        scores[name] = torch.cat(scales, 1).mean(1)
     return scores
 
 

@@ -19,10 +19,10 @@ class RecoveryContext:
 
     Attributes
     ----------
-    model : nn.Sequential
+    model : nn.Module
         Private copy of the masked network, in eval mode, gradients off. The recovery modifies it
         in place; masked parameters must stay zero.
-    dense : nn.Sequential
+    dense : nn.Module
         Private copy of the trained network before pruning. A recovery may add hooks, but does not
         modify its parameters.
     masks : Masks
@@ -38,8 +38,8 @@ class RecoveryContext:
         Which of the disjoint draws of calibration images is used.
     """
 
-    model: nn.Sequential
-    dense: nn.Sequential
+    model: nn.Module
+    dense: nn.Module
     masks: Masks
     dataset: str
     calibration: int

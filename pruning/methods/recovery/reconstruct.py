@@ -13,7 +13,9 @@ from pruning.methods.recovery.base import RecoveryContext, recovery
 from pruning.models import prunable
 from pruning.models.activations import record_activations
 from pruning.models.blocks import ResidualBlock
+from pruning.models.graph_network import GraphNetwork
 from pruning.models.norms import batch_norms_after
+from pruning.models.stages import part_of, stages_of
 
 BATCH_SIZE = 128
 SEED = 0
@@ -69,6 +71,7 @@ class _Reconstruction:
         self._context = context
         self._model, self._dense = context.model, context.dense
         data = DATASETS[context.dataset]
+        self._stages, self._dense_stages = stages_of(self._model), stages_of(self._dense)
         self._norms = batch_norms_after(self._model, data.channels, data.size)
         self._generator = torch.Generator().manual_seed(SEED)
         self._images = context.batches(BATCH_SIZE)
@@ -78,12 +81,11 @@ class _Reconstruction:
 
     def run(self) -> None:
         """Fit every layer."""
-        names = [name for name, _ in self._model.named_children()]
-        for number, name in enumerate(names):
-            layers = _layers_in_order(name, self._model.get_submodule(name))
+        for number, (name, stage) in enumerate(self._stages.items()):
+            layers = _layers_in_order(name, stage)
             for count, layer in enumerate(layers, start=1):
                 self._fit(number, name, layer)
-                self._context.report((number + count / len(layers)) / len(names))
+                self._context.report((number + count / len(layers)) / len(self._stages))
             self._store_inputs_of(number + 1)
 
     def _store_inputs_of(self, stage: int) -> None:
@@ -98,8 +100,8 @@ class _Reconstruction:
 
     def _pairs(self, stage: int) -> Iterator[_Pair]:
         """Inputs of a stage, computed from the stored ones."""
-        dense = self._dense[self._first_stage : stage]
-        pruned = self._model[self._first_stage : stage]
+        dense = part_of(self._dense, self._first_stage, stage)
+        pruned = part_of(self._model, self._first_stage, stage)
         for pair in self._stored:
             yield _Pair(dense(pair.dense), pruned(pair.pruned))
 
@@ -128,11 +130,12 @@ class _Reconstruction:
         self, stage_name: str, name: str, pair: _Pair
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """What the pruned network's layer reads, and what it should return."""
-        stage = self._model.get_submodule(stage_name)
-        dense_stage = self._dense.get_submodule(stage_name)
+        stage, dense_stage = self._stages[stage_name], self._dense_stages[stage_name]
         if name == stage_name:
             return pair.pruned, dense_stage(pair.dense)
-        local_name = name.removeprefix(f"{stage_name}.")
+        # The modules of a part of a graph have their full names.
+        is_graph = isinstance(stage, GraphNetwork)
+        local_name = name if is_graph else name.removeprefix(f"{stage_name}.")
         with record_activations(stage, [local_name], keep_outputs=False) as pruned:
             stage(pair.pruned)
         with record_activations(dense_stage, [local_name], keep_inputs=False) as dense:
@@ -177,11 +180,18 @@ class _Reconstruction:
 def _layers_in_order(stage_name: str, stage: nn.Module) -> list[str]:
     """Names of the layers of a stage; the last one of a residual branch comes last."""
     if isinstance(stage, Layer):
-        return [stage_name]
-    names = list(prunable(stage))
+        return [] if _is_grouped(stage) else [stage_name]
+    names = [name for name, layer in prunable(stage).items() if not _is_grouped(layer)]
+    if isinstance(stage, GraphNetwork):
+        return names
     if isinstance(stage, ResidualBlock):
         names.sort(key=lambda name: name == "conv2")
     return [f"{stage_name}.{name}" for name in names]
+
+
+def _is_grouped(layer: Layer) -> bool:
+    """Tell whether a layer is a grouped convolution, which has no rows of patches to fit."""
+    return isinstance(layer, nn.Conv2d) and layer.groups > 1
 
 
 def _scale(norm: nn.BatchNorm2d) -> torch.Tensor:

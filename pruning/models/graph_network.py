@@ -1,0 +1,135 @@
+"""A network as a list of steps, each of which is a module applied to the results of others."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+IMAGE = "x"
+"""Name of the images among the inputs of steps."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """One operation of a network.
+
+    Parameters
+    ----------
+    name : str
+        Name of its module, and of its result.
+    inputs : tuple of str
+        Names of earlier steps, or ``IMAGE``, whose results are the arguments.
+    shape : tuple of int
+        Shape of the result for one image, without the batch.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    shape: tuple[int, ...]
+
+
+class GraphNetwork(nn.Module):
+    """A network that applies its steps in order; the result of the last one are the logits.
+
+    Parameters
+    ----------
+    modules : mapping of str to nn.Module
+        The module of each step. Dots in a name separate the parts of the network, as in
+        ``layer1.0.conv1``.
+    steps : sequence of Step
+        The operations, in an order in which every input is computed before it is read.
+    shape : tuple of int
+        Shape of one image, (channels, height, width).
+    """
+
+    def __init__(
+        self, modules: Mapping[str, nn.Module], steps: Sequence[Step], shape: tuple[int, ...]
+    ):
+        super().__init__()
+        self.steps = tuple(steps)
+        self.shape = tuple(shape)
+        for step in self.steps:
+            self._insert(step.name, modules[step.name])
+        self._released = _last_reads(self.steps)
+        self._shapes = {IMAGE: self.shape, **{step.name: step.shape for step in self.steps}}
+
+    def _insert(self, name: str, module: nn.Module) -> None:
+        """Add a module below containers for the first parts of its name."""
+        *containers, own_name = name.split(".")
+        parent: nn.Module = self
+        for part in containers:
+            if part not in parent._modules:
+                parent.add_module(part, nn.Module())
+            parent = parent.get_submodule(part)
+        parent.add_module(own_name, module)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply all steps.
+
+        Parameters
+        ----------
+        x : torch.Tensor
+            Images (N, channels, height, width).
+
+        Returns
+        -------
+        torch.Tensor
+            Logits (N, classes).
+        """
+        results = {IMAGE: x}
+        for step in self.steps:
+            inputs = [results[name] for name in step.inputs]
+            results[step.name] = self.get_submodule(step.name)(*inputs)
+            for name in self._released[step.name]:
+                del results[name]  # nothing reads it any more
+        return results[self.steps[-1].name]
+
+    def input_shapes(self, step: Step) -> list[tuple[int, ...]]:
+        """Return the shapes of the inputs of a step, without the batch.
+
+        Parameters
+        ----------
+        step : Step
+            One of the steps.
+
+        Returns
+        -------
+        list of tuple of int
+            One for each input.
+        """
+        return [self._shapes[name] for name in step.inputs]
+
+
+def _last_reads(steps: Sequence[Step]) -> dict[str, list[str]]:
+    """Return which results are read for the last time, by the step that reads them."""
+    last_reader = {}
+    for step in steps:
+        for name in step.inputs:
+            last_reader[name] = step.name
+    released: dict[str, list[str]] = {step.name: [] for step in steps}
+    for name, reader in last_reader.items():
+        released[reader].append(name)
+    return released
+
+
+def without_unread_steps(steps: Sequence[Step]) -> list[Step]:
+    """Leave out steps whose result makes no difference to the last one.
+
+    Parameters
+    ----------
+    steps : sequence of Step
+        All steps of a network.
+
+    Returns
+    -------
+    list of Step
+        The others, in the same order.
+    """
+    read = {steps[-1].name}
+    kept = []
+    for step in reversed(steps):
+        if step.name in read:
+            read.update(step.inputs)
+            kept.append(step)
+    return kept[::-1]
