@@ -8,15 +8,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pruning.api.functions import compare as compare
+    from pruning.api.functions import curve as curve
+    from pruning.api.functions import prune as prune
+    from pruning.api.functions import retrain as retrain
+    from pruning.api.functions import sensitivity as sensitivity
+    from pruning.api.pruned import PrunedNetwork as PrunedNetwork
     from pruning.data.datasets import DATASETS as DATASETS
+    from pruning.data.own_dataset import register_dataset as register_dataset
     from pruning.engine.evaluate import evaluate as evaluate
     from pruning.engine.evaluation import Evaluation as Evaluation
-    from pruning.engine.prune import prune as prune
-    from pruning.engine.pruned_network import PrunedNetwork as PrunedNetwork
     from pruning.methods.criteria import CRITERIA as CRITERIA
     from pruning.methods.rules import RULES as RULES
     from pruning.methods.units import METHODS as METHODS
     from pruning.models import NETWORKS as NETWORKS
+    from pruning.models.graph import UnsupportedNetworkError as UnsupportedNetworkError
     from pruning.recipe.recipe import Recipe as Recipe
     from pruning.recipe.step import Step as Step
 
@@ -28,12 +34,18 @@ _PUBLIC = {
     "Evaluation": "pruning.engine.evaluation",
     "METHODS": "pruning.methods.units",
     "NETWORKS": "pruning.models",
-    "PrunedNetwork": "pruning.engine.pruned_network",
+    "PrunedNetwork": "pruning.api.pruned",
     "RULES": "pruning.methods.rules",
     "Recipe": "pruning.recipe.recipe",
     "Step": "pruning.recipe.step",
+    "UnsupportedNetworkError": "pruning.models.graph",
     "evaluate": "pruning.engine.evaluate",
-    "prune": "pruning.engine.prune",
+    "compare": "pruning.api.functions",
+    "curve": "pruning.api.functions",
+    "prune": "pruning.api.functions",
+    "register_dataset": "pruning.data.own_dataset",
+    "retrain": "pruning.api.functions",
+    "sensitivity": "pruning.api.functions",
 }
 
 __all__ = list(_PUBLIC)

@@ -10,7 +10,7 @@ from pages.state.session import SessionState, session
 from pages.state.widgets import CHART, segments
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.trained_network import trained_network
+from pruning.engine.trained_network import card_of, trained_network
 from pruning.experiments.run_table import run_map
 from pruning.figures.runs import (
     RunPoint,
@@ -146,7 +146,7 @@ def draw_comparison(recipe: Recipe, points: Sequence[RunPoint]) -> None:
     x = segments(
         "Against", list(X_LABELS), SessionState.runs_x.key, format_func=X_LABELS.__getitem__
     )
-    dense = checkpoints.shared_card(recipe.network, recipe.dataset).test_accuracy
+    dense = card_of(recipe.network, recipe.dataset).test_accuracy
     st.plotly_chart(
         run_comparison(points, x, dense),
         key="run_comparison",
@@ -172,7 +172,7 @@ def draw_map(recipe: Recipe, runs: Sequence[RunInfo]) -> None:
     """
     accuracies = {}
     for network, dataset in checkpoints.shipped():
-        accuracies[f"{network} {dataset}"] = checkpoints.shared_card(network, dataset).test_accuracy
+        accuracies[f"{network} {dataset}"] = card_of(network, dataset).test_accuracy
     members = [run for run in runs if run.spec and _is_of(run.spec.recipe, recipe)]
     if not members:
         st.caption("There are no runs of this network and dataset yet.")

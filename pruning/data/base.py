@@ -1,10 +1,25 @@
 """The registry of datasets: their descriptions, without any image."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 
 from pruning.runtime.registry import Registry
+
+
+@dataclass(frozen=True, eq=False)
+class OwnImages:
+    """Images and labels that a user has brought, before the validation split is held out.
+
+    Parameters
+    ----------
+    train, test
+        Pixels (N, C, H, W), uint8 or float32, and labels (N,), int64.
+    """
+
+    train: tuple[np.ndarray, np.ndarray]
+    test: tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -35,6 +50,8 @@ class Dataset:
         Size of the download; 0 for a dataset that is built in.
     digit_box
         Side of the box into which a digit is scaled, in pixels; 0 if the images are no digits.
+    own
+        The images of a user's dataset; None for a dataset of this package.
     """
 
     name: str
@@ -50,6 +67,7 @@ class Dataset:
     test_images: int
     download_bytes: int = 0
     digit_box: int = 0
+    own: OwnImages | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -59,7 +77,7 @@ class Images:
     Parameters
     ----------
     pixels
-        Tensor (N, C, H, W) of uint8.
+        Tensor (N, C, H, W) of uint8; of a user's own images uint8 or float32.
     labels
         Tensor (N,) of int64.
     """

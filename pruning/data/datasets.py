@@ -185,9 +185,10 @@ def fingerprint(images: Images) -> str:
         A SHA-256 digest, hexadecimal.
     """
     pixels, labels = images.pixels.numpy(), images.labels.tolist()
-    records = [
-        _image_hash(image) + bytes([label]) for image, label in zip(pixels, labels, strict=True)
-    ]
+    records = []
+    for image, label in zip(pixels, labels, strict=True):
+        length = 1 if label < 256 else 4
+        records.append(_image_hash(image) + label.to_bytes(length, "little"))
     return hashlib.sha256(b"".join(sorted(records))).hexdigest()
 
 
@@ -262,6 +263,8 @@ CACHED_FUNCTIONS = {"images of a split": _load_split, "calibration images": _loa
 def _read_part(
     dataset: Dataset, file: _DatasetFile | None, part: str
 ) -> tuple[np.ndarray, np.ndarray]:
+    if dataset.own is not None:
+        return dataset.own.train if part == "train" else dataset.own.test
     if file is None:
         return read_digits(part)
     return read_npz(dataset, file.path, part)

@@ -154,7 +154,7 @@ def network_from_tensors(
 
 def _skeleton(
     network: str, dataset: str, state: dict[str, torch.Tensor], removed_layers: tuple[str, ...]
-) -> nn.Sequential:
+) -> nn.Module:
     """Build the network without its removed layers; refitted layers have other sizes."""
     data = DATASETS[dataset]
     model = build(network, channels=data.channels, size=data.size, classes=len(data.classes))

@@ -24,7 +24,7 @@ from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.stored_result import StoredResult
-from pruning.engine.trained_network import trained_card
+from pruning.engine.trained_network import trained_sha256
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
@@ -231,7 +231,7 @@ def key(recipe: Recipe, split: str) -> str:
 
 
 def _checkpoint_hash(recipe: Recipe) -> str:
-    return trained_card(recipe).weights_sha256
+    return trained_sha256(recipe)
 
 
 def _images_hash(recipe: Recipe, split: str) -> str:

@@ -4,9 +4,14 @@ from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 
+import torch
+
+from pruning.data import datasets
+from pruning.data.datasets import DATASETS
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.run_checkpoint import CARD, RunCheckpoint, load_checkpoint, runs_folder
-from pruning.models import checkpoints
+from pruning.inference.classify import accuracy_of
+from pruning.models import NETWORKS, checkpoints
 from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import CheckpointError
@@ -53,9 +58,86 @@ def trained_card(recipe: Recipe) -> Card:
     CheckpointError
         See `trained_network`.
     """
-    if not recipe.checkpoint:
-        return checkpoints.shared_card(recipe.network, recipe.dataset)
-    return _run_of(recipe).card
+    if recipe.checkpoint:
+        return _run_of(recipe).card
+    return card_of(recipe.network, recipe.dataset)
+
+
+def card_of(network: str, dataset: str) -> Card:
+    """Return the card of a trained network; that of a user's network is measured once.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    Card
+        Its accuracy, and how it was trained.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such checkpoint, or it is not valid.
+    """
+    if NETWORKS[network].own is None:
+        return checkpoints.shared_card(network, dataset)
+    return _measured_card(network, dataset)
+
+
+@lru_cache
+def _measured_card(network: str, dataset: str) -> Card:
+    own = NETWORKS[network].own
+    assert own is not None
+    data = DATASETS[dataset]
+    tests = datasets.load(dataset, "test")
+    validation = accuracy_of(own.model, datasets.load(dataset, "validation"), data)
+    test = accuracy_of(own.model, tests, data)
+    unknown = "of the user"
+    return Card(
+        network=network,
+        dataset=dataset,
+        test_accuracy=test,
+        test_correct=round(test * len(tests)),
+        test_images=len(tests),
+        validation_accuracy=validation,
+        epochs=0,
+        batch=0,
+        optimizer=unknown,
+        schedule=unknown,
+        augmentation=unknown,
+        precision="float32",
+        seed=0,
+        versions={"torch": torch.__version__},
+        seconds=0.0,
+        weights_sha256=own.weights_sha256,
+        train_data_sha256="",
+    )
+
+
+def trained_sha256(recipe: Recipe) -> str:
+    """Return the hash of the trained weights of a recipe.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+
+    Returns
+    -------
+    str
+        sha256, hexadecimal.
+
+    Raises
+    ------
+    CheckpointError
+        See `trained_network`.
+    """
+    own = NETWORKS[recipe.network].own
+    if own is not None and not recipe.checkpoint:
+        return own.weights_sha256
+    return trained_card(recipe).weights_sha256
 
 
 def cache_key(recipe: Recipe) -> Hashable:
@@ -74,7 +156,7 @@ def cache_key(recipe: Recipe) -> Hashable:
     """
     if not recipe.checkpoint:
         return recipe
-    return recipe, trained_card(recipe).weights_sha256
+    return recipe, trained_sha256(recipe)
 
 
 def _run_of(recipe: Recipe) -> RunCheckpoint:

@@ -293,7 +293,7 @@ def classify_split(
     process = _process
     if process is not None and process.has_ended:
         _replace(process)
-    elif process is not None and process.is_ready:
+    elif process is not None and process.is_ready and DATASETS[images.dataset].own is None:
         try:
             for item in process.classify(model, replacements, images, tuple(skip), is_done):
                 if isinstance(item, BatchTally):

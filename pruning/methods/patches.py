@@ -53,7 +53,7 @@ def patches_at(layer: nn.Conv2d, inputs: torch.Tensor, positions: Positions) -> 
     Parameters
     ----------
     layer : nn.Conv2d
-        Convolution with one group.
+        Any convolution with a number as padding.
     inputs : torch.Tensor
         (N, C, H, W).
     positions : Positions
@@ -62,12 +62,13 @@ def patches_at(layer: nn.Conv2d, inputs: torch.Tensor, positions: Positions) -> 
     Returns
     -------
     torch.Tensor
-        (N x P, C x kernel height x kernel width), in the order of the flattened weight.
+        (N x P, C x kernel height x kernel width), in the order of the flattened weight; of a
+        grouped convolution those of all parts, one after the other.
 
     Raises
     ------
     TypeError
-        The convolution has several groups, or a padding that is not zeros of a given width.
+        The convolution has a padding that is not zeros of a given width.
     """
     height, width = layer.kernel_size
     vertical, horizontal = _padding(layer)
@@ -100,6 +101,6 @@ def outputs_at(outputs: torch.Tensor, positions: Positions) -> torch.Tensor:
 
 
 def _padding(layer: nn.Conv2d) -> Sequence[int]:
-    if layer.groups != 1 or layer.padding_mode != "zeros" or isinstance(layer.padding, str):
-        raise TypeError("only convolutions with one group and a number as padding have patches")
+    if layer.padding_mode != "zeros" or isinstance(layer.padding, str):
+        raise TypeError("only convolutions with a number as padding have patches")
     return layer.padding

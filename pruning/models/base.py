@@ -1,17 +1,35 @@
 """The registry of networks, and functions that apply to every network."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 
+from pruning.models.graph_network import GraphNetwork
 from pruning.runtime.registry import Registry, register
 
-NetworkFunction = Callable[[int, int, int], nn.Sequential]
+NetworkFunction = Callable[[int, int, int], nn.Module]
 
 IMAGE_CHANNELS = (1, 3)
 IMAGE_SIZES = (28, 32)
+
+
+@dataclass(frozen=True, eq=False)
+class OwnNetwork:
+    """A trained network that a user has brought.
+
+    Parameters
+    ----------
+    model
+        The network in eval mode, never modified.
+    weights_sha256
+        Hash of its architecture and its weights, hexadecimal.
+    """
+
+    model: GraphNetwork
+    weights_sha256: str
 
 
 @dataclass(frozen=True)
@@ -34,6 +52,8 @@ class Network:
     residual
         Whether the network consists of residual blocks with batch norm, which allow a higher
         learning rate and fewer epochs (see `pruning.training`).
+    own
+        The trained network of a user; None for a network of this package.
     """
 
     name: str
@@ -42,6 +62,7 @@ class Network:
     source: str
     slow: bool = False
     residual: bool = False
+    own: OwnNetwork | None = None
 
 
 NETWORKS: Registry[Network] = Registry("network")
@@ -72,9 +93,7 @@ def network(
     )
 
 
-def build(
-    name: str, *, channels: int, size: int, classes: int = 10, seed: int = 0
-) -> nn.Sequential:
+def build(name: str, *, channels: int, size: int, classes: int = 10, seed: int = 0) -> nn.Module:
     """Build a network with random initial weights.
 
     Parameters
@@ -92,7 +111,7 @@ def build(
 
     Returns
     -------
-    nn.Sequential
+    nn.Sequential or GraphNetwork
         Named stages that map images (N, channels, size, size) to logits (N, classes).
 
     Raises
@@ -101,6 +120,8 @@ def build(
         If the name is unknown or the image shape is not supported.
     """
     entry = NETWORKS[name]
+    if entry.own is not None:
+        return _untrained(entry.own.model, (channels, size, size), seed)
     if channels not in IMAGE_CHANNELS or size not in IMAGE_SIZES:
         raise ValueError(
             f"networks take images with 1 or 3 channels of 28 or 32 pixels, "
@@ -109,6 +130,42 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         return entry.function(channels, size, classes)
+
+
+def _untrained(model: GraphNetwork, shape: tuple[int, int, int], seed: int) -> GraphNetwork:
+    """Copy a network, with the initial weights that PyTorch gives to each kind of module."""
+    if model.shape != shape:
+        raise ValueError(f"the network takes images of shape {model.shape}, not {shape}")
+    model = copy.deepcopy(model).requires_grad_().train()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for module in model.modules():
+            reset = getattr(module, "reset_parameters", None)
+            if reset is not None:
+                reset()
+    return model
+
+
+def structure_of(name: str) -> tuple[nn.Module, int, int]:
+    """Return a network whose layers and groups can be looked up, and the shape of its images.
+
+    Parameters
+    ----------
+    name
+        A key of ``NETWORKS``.
+
+    Returns
+    -------
+    model : nn.Module
+        Not to be modified.
+    channels, size : int
+        Channels and height (= width) of the images.
+    """
+    own = NETWORKS[name].own
+    if own is not None:
+        channels, size, _ = own.model.shape
+        return own.model, channels, size
+    return build(name, channels=1, size=28), 1, 28
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:

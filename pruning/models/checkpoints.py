@@ -125,7 +125,7 @@ def card(network: str, dataset: str, folder: Path = FOLDER) -> Card:
     raise CheckpointError(f"{path} is not a readable card ({problem}): {REMEDY}")
 
 
-def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
+def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Module:
     """Load a trained network.
 
     The file is checked against the hash on its card.
@@ -139,7 +139,7 @@ def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
 
     Returns
     -------
-    nn.Sequential
+    nn.Module
         The network in eval mode, in channels-last format, without gradients.
 
     Raises
@@ -150,6 +150,9 @@ def load(network: str, dataset: str, folder: Path = FOLDER) -> nn.Sequential:
         If a file is missing, damaged, not the one that the card describes, or contains NaN or
         infinite values.
     """
+    own = NETWORKS[network].own
+    if own is not None:
+        return own.model
     expected_sha256 = card(network, dataset, folder).weights_sha256
     path = _weights_path(network, dataset, folder)
     state = _read_weights(path, expected_sha256)
@@ -192,7 +195,7 @@ def shared_card(network: str, dataset: str) -> Card:
 
 
 @lru_cache(maxsize=8)
-def shared_model(network: str, dataset: str) -> nn.Sequential:
+def shared_model(network: str, dataset: str) -> nn.Module:
     """Return the one copy of a trained network that all threads share.
 
     It must never be modified, not even temporarily.
@@ -204,7 +207,7 @@ def shared_model(network: str, dataset: str) -> nn.Sequential:
 
     Returns
     -------
-    nn.Sequential
+    nn.Module
         The network, as `load` returns it.
 
     Raises

@@ -448,6 +448,8 @@ def _check_module(name: str, module: nn.Module) -> None:
         raise UnsupportedNetworkError(
             f"{name} pads with {module.padding_mode!r}; only padding with zeros can be pruned"
         )
+    if isinstance(module, nn.Conv2d) and isinstance(module.padding, str):
+        module.padding = _symmetric_padding(name, module)
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) != (1, -1):
         raise UnsupportedNetworkError(
             f"{name} flattens only some dimensions: use Flatten with its default settings"
@@ -458,6 +460,20 @@ def _check_module(name: str, module: nn.Module) -> None:
         raise UnsupportedNetworkError(
             f"{name} has no running statistics: its output depends on the batch"
         )
+
+
+def _symmetric_padding(name: str, layer: nn.Conv2d) -> tuple[int, int]:
+    """Return the padding "same" or "valid" as numbers of pixels."""
+    if layer.padding == "valid":
+        return 0, 0
+    totals = []
+    for kernel, dilation in zip(layer.kernel_size, layer.dilation, strict=True):
+        totals.append(dilation * (kernel - 1))
+    if any(total % 2 for total in totals):
+        raise UnsupportedNetworkError(
+            f"{name} pads one side more than the other: use an odd kernel, or padding as a number"
+        )
+    return totals[0] // 2, totals[1] // 2
 
 
 def _first_line(error: Exception) -> str:

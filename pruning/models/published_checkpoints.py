@@ -25,7 +25,7 @@ COUNTER = "num_batches_tracked"
 
 def read_published(
     path: Path, network: str, dataset: str, std: Sequence[float] | None = None
-) -> nn.Sequential:
+) -> nn.Module:
     """Read a trained network from a safetensors file or a PyTorch file.
 
     The tensors of the file become those of the network by their order; the last part of their
@@ -45,7 +45,7 @@ def read_published(
 
     Returns
     -------
-    nn.Sequential
+    nn.Module
         The network in eval mode, in channels-last format, without gradients.
 
     Raises

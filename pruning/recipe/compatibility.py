@@ -10,7 +10,7 @@ from pruning.methods.criteria import CRITERIA
 from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import RULES, SCOPES
 from pruning.methods.units import METHODS, UnitGroup, groups
-from pruning.models import build
+from pruning.models.base import structure_of
 from pruning.recipe.step import Step
 
 
@@ -224,7 +224,7 @@ def layers_for(network: str, method: str, grouping: str) -> tuple[str, ...]:
 
 @lru_cache
 def dense_groups(network: str, method: str, grouping: str) -> dict[str, UnitGroup]:
-    """Return the groups of an untouched network for images of 1 x 28 x 28.
+    """Return the groups of an untouched network, of the registry for images of 1 x 28 x 28.
 
     Parameters
     ----------
@@ -238,7 +238,8 @@ def dense_groups(network: str, method: str, grouping: str) -> dict[str, UnitGrou
     dict of str to UnitGroup
         In network order.
     """
-    return groups(build(network, channels=1, size=28), method, grouping, 1, 28)
+    model, channels, size = structure_of(network)
+    return groups(model, method, grouping, channels, size)
 
 
 @lru_cache
@@ -255,7 +256,8 @@ def has_norm_per_convolution(network: str) -> bool:
     bool
         Whether criteria on the scales of batch norms are defined.
     """
-    modules = list(build(network, channels=1, size=28).modules())
+    model, _, _ = structure_of(network)
+    modules = list(model.modules())
     convolutions = sum(isinstance(module, nn.Conv2d) for module in modules)
     batch_norms = sum(isinstance(module, nn.BatchNorm2d) for module in modules)
     return batch_norms > 0 and batch_norms == convolutions

@@ -70,7 +70,7 @@ class Recipe:
     checkpoint: str = ""
 
     def __post_init__(self) -> None:
-        NETWORKS.require(self.network)
+        _check_images(self.network, self.dataset)
         test_images = DATASETS[self.dataset].test_images
         if not 1 <= len(self.steps) <= MAX_STEPS:
             raise ValueError(f"a recipe has 1 to {MAX_STEPS} steps, not {len(self.steps)}")
@@ -84,9 +84,11 @@ class Recipe:
         if self.max_test_images == test_images:
             object.__setattr__(self, "max_test_images", None)
         limit = max_calibration_images(self.dataset)
-        _check_whole_number("calibration", self.calibration, 1, limit)
-        if not self.uses_calibration:
-            object.__setattr__(self, "calibration", DEFAULT_CALIBRATION)
+        usual = min(DEFAULT_CALIBRATION, limit)
+        if self.calibration != DEFAULT_CALIBRATION:
+            _check_whole_number("calibration", self.calibration, 1, limit)
+        if self.calibration == DEFAULT_CALIBRATION or not self.uses_calibration:
+            object.__setattr__(self, "calibration", usual)
         _check_whole_number("seed", self.seed, 0, MAX_SEED)
         if not self.is_random:
             object.__setattr__(self, "seed", 0)
@@ -294,6 +296,24 @@ def _check_checkpoint(name: object) -> None:
         f"checkpoint must be the name of a run (lower-case letters, digits and hyphens), "
         f"not {repr(name)[:30]}"
     )
+
+
+def _check_images(network: str, dataset: str) -> None:
+    """Check that a user's network accepts the images of a dataset, and knows their classes."""
+    own, data = NETWORKS[network].own, DATASETS[dataset]
+    if own is None:
+        return
+    shape = (data.channels, data.size, data.size)
+    if own.model.shape != shape:
+        raise ValueError(
+            f"the network takes images of shape {own.model.shape}, but those of {data.label} "
+            f"have the shape {shape}"
+        )
+    outputs = own.model.steps[-1].shape[0]
+    if outputs != len(data.classes):
+        raise ValueError(
+            f"the network has {outputs} outputs, but {data.label} has {len(data.classes)} classes"
+        )
 
 
 def _check_whole_number(name: str, value: object, least: int, most: int) -> None:

@@ -10,7 +10,8 @@ Function = TypeVar("Function", bound=Callable)
 class Registry(Mapping[str, T]):
     """An ordered mapping from names to entries.
 
-    An unknown name raises ValueError, with the valid names in its message.
+    An unknown name raises ValueError, with the valid names in its message. Entries that are not
+    listed, such as a network of one user, are found by their name only.
 
     Parameters
     ----------
@@ -21,6 +22,32 @@ class Registry(Mapping[str, T]):
     def __init__(self, kind: str):
         self.kind = kind
         self._entries: dict[str, T] = {}
+        self._unlisted: dict[str, T] = {}
+
+    def add_unlisted(self, name: str, entry: T) -> T:
+        """Add an entry that is not listed; one of the same name is replaced.
+
+        Parameters
+        ----------
+        name : str
+            A name that no listed entry has.
+        entry : object
+            The entry.
+
+        Returns
+        -------
+        object
+            The entry.
+
+        Raises
+        ------
+        ValueError
+            If a listed entry has the name.
+        """
+        if name in self._entries:
+            raise ValueError(f"there is already a {self.kind} named {name!r}")
+        self._unlisted[name] = entry
+        return entry
 
     def add(self, name: str, entry: T) -> T:
         """Add an entry.
@@ -52,7 +79,7 @@ class Registry(Mapping[str, T]):
             raise ValueError(
                 f"unknown {self.kind} {name!r}: choose from {', '.join(self._entries)}"
             )
-        return self._entries[name]
+        return self._entries[name] if name in self._entries else self._unlisted[name]
 
     def require(self, name: str) -> T:
         """Return the entry of a name; a statement that only checks the name reads as one.
@@ -75,7 +102,7 @@ class Registry(Mapping[str, T]):
         return self[name]
 
     def __contains__(self, name: object) -> bool:
-        return isinstance(name, str) and name in self._entries
+        return isinstance(name, str) and (name in self._entries or name in self._unlisted)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._entries)

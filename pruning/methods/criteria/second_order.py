@@ -10,10 +10,13 @@ from pruning.methods.greedy_removal import removal_errors
 from pruning.methods.least_squares import MIN_PENALTY, RIDGE
 from pruning.methods.patches import Positions, patches_at
 from pruning.models.activations import record_activations
+from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.progress import part_of
 
 SEED = 0
 """Seed of the positions at which the inputs of a convolution are sampled."""
+MAX_INPUTS = 8_192
+"""Inputs of an output for which the matrix of their products fits in memory."""
 SHARE_OF_IMAGES = 0.2
 """Share of the work of the greedy variant that the calibration images take, for its progress."""
 
@@ -43,12 +46,19 @@ def obs(context: Context) -> Scores:
     if context.variant == "greedy":
         return _greedy_errors(context)
     scores = {}
-    for name, system in _systems(context).items():
-        inverse_diagonal = torch.cholesky_inverse(torch.linalg.cholesky(system)).diagonal()
+    for name, systems in _systems(context).items():
         weight = context.weight(name)
-        squares = weight.flatten(1).double().square()
-        scores[name] = (squares / (2 * inverse_diagonal)).view(weight.shape)
+        parts = []
+        for rows, system in zip(_rows_of_parts(weight, systems), systems, strict=True):
+            inverse_diagonal = torch.cholesky_inverse(torch.linalg.cholesky(system)).diagonal()
+            parts.append(rows.square() / (2 * inverse_diagonal))
+        scores[name] = torch.cat(parts).view(weight.shape)
     return scores
+
+
+def _rows_of_parts(weight: torch.Tensor, systems: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The rows of each part of a grouped convolution, of other layers all rows, float64."""
+    return weight.flatten(1).double().chunk(len(systems))
 
 
 def _greedy_errors(context: Context) -> Scores:
@@ -56,29 +66,40 @@ def _greedy_errors(context: Context) -> Scores:
     report_images = part_of(context.report, 0.0, SHARE_OF_IMAGES)
     systems = _systems(replace(context, report=report_images))
     report_removals = part_of(context.report, SHARE_OF_IMAGES, 1.0)
-    work = {name: len(context.weight(name)) * len(system) ** 3 for name, system in systems.items()}
+    work = {name: len(context.weight(name)) * each.shape[1] ** 3 for name, each in systems.items()}
     total = sum(work.values())
     scores = {}
     done = 0
-    for name, system in systems.items():
-        start = done
-        done += work[name]
-        report = part_of(report_removals, start / total, done / total)
+    for name, systems_of_layer in systems.items():
         weight = context.weight(name)
-        rows = weight.flatten(1).double()
-        error_without_weights = 0.5 * float(((rows @ system) * rows).sum())
-        relative_system = system / (error_without_weights or 1.0)
-        scores[name] = removal_errors(rows, relative_system, report).view(weight.shape)
+        rows_of_parts = _rows_of_parts(weight, systems_of_layer)
+        error_without_weights = 0.0
+        for rows, system in zip(rows_of_parts, systems_of_layer, strict=True):
+            error_without_weights += 0.5 * float(((rows @ system) * rows).sum())
+        errors = []
+        for rows, system in zip(rows_of_parts, systems_of_layer, strict=True):
+            start = done
+            done += work[name] // len(systems_of_layer)
+            report = part_of(report_removals, start / total, done / total)
+            relative_system = system / (error_without_weights or 1.0)
+            errors.append(removal_errors(rows, relative_system, report))
+        scores[name] = torch.cat(errors).view(weight.shape)
     return scores
 
 
 def _systems(context: Context) -> Scores:
-    """H of each layer with a ridge, (inputs, inputs) float64."""
+    """H of each part of each layer with a ridge, (parts, inputs, inputs) float64."""
     sums = {}
     counts = dict.fromkeys(context.groups, 0)
     for name in context.groups:
         inputs = context.weight(name)[0].numel()
-        sums[name] = torch.zeros(inputs, inputs, dtype=torch.float64)
+        if inputs > MAX_INPUTS:
+            raise PrunescopeError(
+                f"{name} has {inputs:,} inputs, too many for OBS, which needs a matrix of their "
+                f"products (at most {MAX_INPUTS:,}): choose another criterion, or other layers"
+            )
+        parts = getattr(context.model.get_submodule(name), "groups", 1)
+        sums[name] = torch.zeros(parts, inputs, inputs, dtype=torch.float64)
     generator = torch.Generator().manual_seed(SEED)
 
     def add_products(
@@ -87,7 +108,8 @@ def _systems(context: Context) -> Scores:
         rows = inputs[0]
         if isinstance(layer, nn.Conv2d):
             rows = patches_at(layer, rows, Positions.sample(output, generator))
-        sums[name] += rows.T @ rows
+        for part, columns in enumerate(rows.chunk(len(sums[name]), 1)):
+            sums[name][part] += columns.T @ columns
         counts[name] += len(rows)
 
     with record_activations(
@@ -99,5 +121,8 @@ def _systems(context: Context) -> Scores:
 
 
 def _with_ridge(products: torch.Tensor) -> torch.Tensor:
-    penalty = max(RIDGE * float(products.diagonal().mean()), MIN_PENALTY)
-    return products + penalty * torch.eye(len(products), dtype=products.dtype)
+    systems = []
+    for part in products:
+        penalty = max(RIDGE * float(part.diagonal().mean()), MIN_PENALTY)
+        systems.append(part + penalty * torch.eye(len(part), dtype=part.dtype))
+    return torch.stack(systems)

@@ -28,9 +28,21 @@ def test_positions_are_different_and_at_most_all():
     assert pairs == {(row, column) for row in range(2) for column in range(3)}
 
 
-@pytest.mark.parametrize("options", [{"groups": 2}, {"padding": "same"}])
-def test_other_convolutions_are_refused(options):
-    layer = torch.nn.Conv2d(2, 2, 3, **options)
+def test_patches_of_a_grouped_convolution_are_those_of_its_parts():
+    generator = torch.Generator().manual_seed(0)
+    layer = torch.nn.Conv2d(4, 6, 3, groups=2, bias=False)
+    images = torch.randn(2, 4, 6, 6, generator=generator)
+    with torch.no_grad():
+        outputs = layer(images)
+        positions = Positions.sample(outputs, generator)
+        parts = patches_at(layer, images, positions).chunk(2, 1)
+        rows = layer.weight.flatten(1).chunk(2)
+        products = [F.linear(part, row) for part, row in zip(parts, rows, strict=True)]
+    torch.testing.assert_close(torch.cat(products, 1), outputs_at(outputs, positions))
+
+
+def test_a_padding_by_name_is_refused():
+    layer = torch.nn.Conv2d(2, 2, 3, padding="same")
     positions = Positions(torch.zeros(1, dtype=int), torch.zeros(1, dtype=int))
-    with pytest.raises(TypeError, match="only convolutions with one group"):
+    with pytest.raises(TypeError, match="only convolutions with a number"):
         patches_at(layer, torch.zeros(1, 2, 5, 5), positions)

@@ -77,6 +77,15 @@ def test_functions_become_modules(name):
     check_same_logits(Functional(FUNCTIONS[name], 256))
 
 
+def test_padding_by_name_becomes_numbers():
+    same = nn.Conv2d(3, 4, (3, 5), padding="same", dilation=2)
+    model = nn.Sequential(same, nn.Conv2d(4, 2, 3, padding="valid"), nn.Flatten())
+    check_same_logits(model)
+    network = translate(model, SHAPE)
+    assert network.get_submodule("0").padding == (2, 4)
+    assert model[0].padding == "same"
+
+
 @pytest.mark.parametrize("name", POOLED)
 def test_poolings_become_modules(name):
     check_same_logits(Functional(POOLED[name], 4))

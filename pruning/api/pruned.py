@@ -1,0 +1,160 @@
+"""A pruned network, as programs and notebooks use it."""
+
+import copy
+import json
+from pathlib import Path
+
+import pandas as pd
+import torch
+from torch import nn
+
+from pruning.api.html import network_html
+from pruning.cost.macs import Cost, CostByLayer
+from pruning.engine.evaluate import evaluate
+from pruning.engine.evaluation import Evaluation
+from pruning.engine.export import save_masks, save_program, save_weights
+from pruning.engine.pruned_network import PrunedNetwork as EngineResult
+from pruning.methods.removal import MaskPixels
+from pruning.recipe.recipe import Recipe
+from pruning.recipe.serialization import recipe_to_dict
+from pruning.runtime.atomic_write import atomic_write
+
+
+class PrunedNetwork:
+    """A network without some of its weights or units.
+
+    Parameters
+    ----------
+    result : pruning.engine.pruned_network.PrunedNetwork
+        Masks, scores and costs.
+    module : nn.Module, optional
+        The module that was given; `masked` returns one of the same kind.
+    """
+
+    def __init__(self, result: EngineResult, module: nn.Module | None = None):
+        self.result = result
+        self._module = module
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was pruned, and how."""
+        return self.result.recipe
+
+    @property
+    def sparsity(self) -> float:
+        """Removed / all prunable weights, as achieved."""
+        return self.result.sparsity
+
+    @property
+    def masks(self) -> dict[str, torch.Tensor]:
+        """Masks by the name of the parameter, bool, True = kept."""
+        return {name: mask.clone() for name, mask in self.result.masks.items()}
+
+    @property
+    def layers(self) -> pd.DataFrame:
+        """A row for each layer: its weights, those that are kept, threshold and MACs."""
+        return self.result.layer_table.copy()
+
+    def masked(self) -> nn.Module:
+        """Return the network with zeros, after the recoveries of the recipe.
+
+        Returns
+        -------
+        nn.Module
+            A module of its own, of the kind that was given. Removed pixels are set to zero by a
+            first module.
+        """
+        network = self.result.recovered
+        if self._module is None:
+            module: nn.Module = network.copy()
+        else:
+            module = copy.deepcopy(self._module)
+            state = dict(network.copy().state_dict())
+            module.load_state_dict(_without_unknown(state, module), strict=False)
+        if network.input_mask is None:
+            return module
+        return nn.Sequential(MaskPixels(network.input_mask), module)
+
+    def removed(self) -> nn.Module:
+        """Return the smaller network, which gives the logits of the masked one.
+
+        Returns
+        -------
+        nn.Module
+            A module of its own.
+        """
+        return copy.deepcopy(self.result.compact_model)
+
+    def evaluate(self, split: str = "test") -> Evaluation:
+        """Measure the accuracy.
+
+        Parameters
+        ----------
+        split : str
+            ``"test"``, or ``"validation"`` where something is chosen by the result.
+
+        Returns
+        -------
+        Evaluation
+            With accuracy, loss and costs.
+        """
+        [evaluation] = evaluate([self.recipe], split)
+        return evaluation
+
+    def cost(self) -> pd.DataFrame:
+        """Return the cost before and after pruning.
+
+        Returns
+        -------
+        pd.DataFrame
+            Rows ``dense``, ``masked`` (what the masks keep) and ``effective`` (what is connected to
+            the image and the logits); columns ``parameters`` and ``macs`` of one image.
+        """
+        costs: dict[str, Cost | CostByLayer] = {
+            "dense": self.result.dense,
+            "masked": self.result.masked,
+            "effective": self.result.effective,
+        }
+        table = {name: (cost.parameters, cost.macs) for name, cost in costs.items()}
+        return pd.DataFrame.from_dict(table, orient="index", columns=["parameters", "macs"])
+
+    def save(self, folder: Path | str) -> Path:
+        """Write the recipe, the masks, and the masked and the smaller network.
+
+        Parameters
+        ----------
+        folder : Path or str
+            Created if it does not exist; files of the same names are replaced.
+
+        Returns
+        -------
+        Path
+            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors``,
+            ``removed.safetensors`` and ``removed.pt2``, a program of ``torch.export``.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_write(folder / "recipe.json") as temporary:
+            temporary.write_text(json.dumps(recipe_to_dict(self.recipe), indent=1) + "\n")
+        save_masks(self.result, folder / "masks.safetensors")
+        save_weights(self.result, folder / "masked.safetensors")
+        save_weights(self.result, folder / "removed.safetensors", compact=True)
+        save_program(self.result, folder / "removed.pt2", compact=True)
+        return folder
+
+    def __repr__(self) -> str:
+        masked = self.result.masked
+        return (
+            f"PrunedNetwork(sparsity={self.sparsity:.4f}, parameters={masked.parameters}, "
+            f"macs={masked.macs})"
+        )
+
+    def _repr_html_(self) -> str:
+        """Draw the costs, the table of layers and a heatmap, in a notebook."""
+        return network_html(self.result)
+
+
+def _without_unknown(state: dict[str, torch.Tensor], module: nn.Module) -> dict[str, torch.Tensor]:
+    """Leave out what only the translated network has, such as the order of shuffled channels."""
+    known = module.state_dict()
+    return {name: value for name, value in state.items() if name in known}

@@ -1,0 +1,183 @@
+"""Datasets that a user brings: tensors, arrays, or anything that yields images and labels."""
+
+import hashlib
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader
+
+from pruning.data.base import DATASETS, Dataset, OwnImages
+from pruning.runtime.errors import DatasetError
+
+PREFIX = "own-"
+TEST_SHARE = 0.2
+"""Share of the images that are held out for testing, where no test images are given."""
+VALIDATION_SHARE = 0.1
+"""Share of the training images that are held out for validation."""
+MIN_IMAGES = 10
+LOADER_BATCH = 256
+
+Arrays = tuple[np.ndarray, np.ndarray]
+
+
+def register_dataset(
+    data: Any,
+    *,
+    mean: Iterable[float] = (),
+    std: Iterable[float] = (),
+    classes: Iterable[str] = (),
+    label: str = "Own data",
+) -> Dataset:
+    """Register images of a user as a dataset that is not listed.
+
+    Parameters
+    ----------
+    data : tuple, Dataset, DataLoader or mapping
+        Images and labels: two tensors or arrays, (N, C, H, W) or (N, features), and (N,), or what
+        yields such pairs. A mapping has them for ``"train"`` and ``"test"``; otherwise a fifth of
+        the images, selected by a hash of their pixels, is held out for testing.
+    mean, std : iterable of float
+        Mean and standard deviation of each channel, which the images are normalised by, in units
+        in which uint8 pixels are from 0 to 1. By default images are used as they are.
+    classes : iterable of str
+        Names of the classes; by default their numbers.
+    label : str
+        Name for people.
+
+    Returns
+    -------
+    Dataset
+        Its name, a key of ``DATASETS``, is a hash of the images and of these settings.
+
+    Raises
+    ------
+    DatasetError
+        If the data are not images and labels of this kind.
+    """
+    train, test = _train_and_test(data)
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise DatasetError(
+            f"training images of shape {train[0].shape[1:]} and test images of shape "
+            f"{test[0].shape[1:]} differ: give images of one shape"
+        )
+    _, channels, height, width = train[0].shape
+    if height != width:
+        raise DatasetError(
+            f"images of {height} x {width} pixels are not square: pad or crop them to a square"
+        )
+    count = int(max(train[1].max(), test[1].max())) + 1
+    names = tuple(classes) or tuple(str(number) for number in range(count))
+    if len(names) < count:
+        raise DatasetError(f"there are {len(names)} names of classes, but labels up to {count - 1}")
+    means, deviations = tuple(mean) or (0.0,) * channels, tuple(std) or (1.0,) * channels
+    if not len(means) == len(deviations) == channels:
+        raise DatasetError(f"mean and std need {channels} values, one for each channel")
+    settings = repr((names, means, deviations)).encode()
+    name = PREFIX + _digest(train, test, settings)
+    dataset = Dataset(
+        name=name,
+        label=label,
+        source="images of the user",
+        channels=channels,
+        size=height,
+        classes=names,
+        mean=means,
+        std=deviations,
+        train_images=len(train[1]),
+        validation_images=max(1, round(VALIDATION_SHARE * len(train[1]))),
+        test_images=len(test[1]),
+        own=OwnImages(train, test),
+    )
+    return DATASETS.add_unlisted(name, dataset)
+
+
+def _train_and_test(data: Any) -> tuple[Arrays, Arrays]:
+    if isinstance(data, Mapping):
+        missing = {"train", "test"} - set(data)
+        if missing:
+            raise DatasetError('a mapping of data needs the keys "train" and "test"')
+        return _arrays(data["train"]), _arrays(data["test"])
+    pixels, labels = _arrays(data)
+    order = np.argsort([_image_hash(image) for image in pixels], kind="stable")
+    tests = math.ceil(TEST_SHARE * len(labels))
+    test, train = np.sort(order[:tests]), np.sort(order[tests:])
+    return (pixels[train], labels[train]), (pixels[test], labels[test])
+
+
+def _arrays(data: Any) -> Arrays:
+    """Return pixels (N, C, H, W) and labels (N,)."""
+    is_pair = isinstance(data, tuple | list) and len(data) == 2
+    images, labels = data if is_pair else _collected(data)
+    pixels, numbers = _array(images), _array(labels)
+    if pixels.dtype not in (np.uint8, np.float32):
+        if not np.issubdtype(pixels.dtype, np.floating):
+            raise DatasetError(f"images are {pixels.dtype}: give uint8 or floating-point numbers")
+        pixels = pixels.astype(np.float32)
+    if pixels.ndim == 2:  # vectors of features: channels of one pixel
+        pixels = pixels[:, :, None, None]
+    elif pixels.ndim == 3:
+        pixels = pixels[:, None]
+    if pixels.ndim != 4 or pixels.size == 0:
+        raise DatasetError(
+            f"images have the shape {pixels.shape}: give (N, channels, height, width), "
+            "(N, height, width) or (N, features)"
+        )
+    numbers = numbers.reshape(-1)
+    if len(numbers) != len(pixels):
+        raise DatasetError(f"there are {len(pixels)} images but {len(numbers)} labels")
+    if len(pixels) < MIN_IMAGES:
+        raise DatasetError(f"{len(pixels)} images are too few: give at least {MIN_IMAGES}")
+    if not np.issubdtype(numbers.dtype, np.integer) or numbers.min() < 0:
+        raise DatasetError("labels must be whole numbers from 0, one for each image")
+    if not np.isfinite(pixels).all():
+        raise DatasetError("images contain NaN or infinite values")
+    return np.ascontiguousarray(pixels), numbers.astype(np.int64)
+
+
+def _array(values: Any) -> np.ndarray:
+    if isinstance(values, torch.Tensor):
+        return values.detach().cpu().numpy()
+    return np.asarray(values)
+
+
+def _collected(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
+    """Read all pairs of a dataset or a loader."""
+    loader = data
+    if not isinstance(data, DataLoader):
+        try:
+            loader = DataLoader(data, batch_size=LOADER_BATCH)
+        except (TypeError, ValueError) as error:
+            raise DatasetError(_advice(data)) from error
+    images, labels = [], []
+    try:
+        for batch_images, batch_labels in loader:
+            images.append(batch_images)
+            labels.append(torch.as_tensor(batch_labels))
+    except (TypeError, ValueError, KeyError) as error:
+        raise DatasetError(_advice(data)) from error
+    if not images:
+        raise DatasetError("the data have no image")
+    return torch.cat(images), torch.cat(labels)
+
+
+def _advice(data: Any) -> str:
+    return (
+        f"data of type {type(data).__name__} cannot be read: give a pair of tensors "
+        "(images, labels), or a Dataset or DataLoader that yields such pairs"
+    )
+
+
+def _digest(train: Arrays, test: Arrays, settings: bytes) -> str:
+    digest = hashlib.sha256(settings)
+    for pixels, labels in (train, test):
+        digest.update(repr((pixels.shape, str(pixels.dtype))).encode())
+        digest.update(pixels.tobytes())
+        digest.update(labels.tobytes())
+    return digest.hexdigest()[:16]
+
+
+def _image_hash(image: np.ndarray) -> bytes:
+    return hashlib.blake2b(image.tobytes(), digest_size=16).digest()
