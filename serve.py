@@ -24,7 +24,9 @@ from streamlit.web import cli  # noqa: E402
 
 import pruning.engine.evaluate  # noqa: E402
 import pruning.figures.accuracy_curve  # noqa: E402, F401
+from pruning.engine.own_files import load_own_from_environment  # noqa: E402
 from pruning.inference.classification_process import start_process  # noqa: E402
+from pruning.runtime.errors import PrunescopeError  # noqa: E402
 
 APP = Path(__file__).with_name("asgi.py")
 
@@ -37,6 +39,7 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
+    _load_own()
     gc.collect()
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
     start_process(fork=True)
@@ -49,6 +52,14 @@ def main(options: list[str]) -> None:
         traceback.print_exc()
         _exit(1)
     _exit(0)
+
+
+def _load_own() -> None:
+    """Register the network and the data that the command ``app`` was started with."""
+    try:
+        load_own_from_environment()
+    except PrunescopeError as error:
+        _exit(str(error))
 
 
 def _exit(code: int | str | None) -> None:

@@ -13,6 +13,7 @@ from pruning.data.datasets import DATASETS
 from pruning.data.download import download
 from pruning.engine.run_checkpoint import finished_runs
 from pruning.engine.trained_network import trained_card
+from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 
 REFRESH_S = 0.5
@@ -53,16 +54,23 @@ def draw_card(recipe: Recipe) -> None:
         Names the network.
     """
     card = trained_card(recipe)
-    lines = (
+    lines = [
         f"Test {card.test_accuracy:.2%} ({card.test_correct:,} of {card.test_images:,}), "
         f"validation {card.validation_accuracy:.2%}.",
+    ]
+    if card.epochs:  # unknown of a network that its user has brought
+        lines += _training_lines(card)
+    lines.append(f"sha256 `{card.weights_sha256[:16]}`")
+    with st.expander(f"Checkpoint: {card.test_accuracy:.2%} on test"):
+        st.markdown("  \n".join(lines))
+
+
+def _training_lines(card: Card) -> list[str]:
+    return [
         f"{card.epochs} epochs, batch {card.batch}, {card.seconds:,.0f} s, seed {card.seed}.",
         f"{card.optimizer}; {card.schedule}; {card.augmentation}; {card.precision}; "
         f"torch {card.versions['torch']}.",
-        f"sha256 `{card.weights_sha256[:16]}`",
-    )
-    with st.expander(f"Checkpoint: {card.test_accuracy:.2%} on test"):
-        st.markdown("  \n".join(lines))
+    ]
 
 
 def draw_download(dataset: str) -> None:

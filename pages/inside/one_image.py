@@ -50,10 +50,10 @@ def await_and_draw_one_image(compared: Compared) -> None:
     data = DATASETS[compared.recipes[0].dataset]
     left, right = st.columns([2, 3], gap="large")
     with left:
-        has_own = session.own_image is not None
+        has_own = session.own_image is not None and data.accepts_pictures
         source = segments(
             "Image",
-            [TEST_IMAGE, OWN_IMAGE],
+            [TEST_IMAGE, OWN_IMAGE] if data.accepts_pictures else [TEST_IMAGE],
             SessionState.image_source.key,
             default=1 if has_own else 0,
         )

@@ -34,10 +34,13 @@ def default_pair() -> tuple[str, str]:
     Returns
     -------
     tuple of str
-        Names in ``NETWORKS`` and ``DATASETS``.
+        Names in ``NETWORKS`` and ``DATASETS``; a network of the owner comes first.
     """
     found = available_checkpoints()
+    own = [name for name in found if NETWORKS[name].own is not None]
     network = DEFAULT_NETWORK if DEFAULT_NETWORK in found else next(iter(found))
+    if own:  # the owner has started the application on it
+        network = own[-1]
     return network, found[network][-1]
 
 

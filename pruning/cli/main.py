@@ -5,6 +5,7 @@ import sys
 import click
 from click.exceptions import NoArgsIsHelpError
 
+from pruning.cli.app import app
 from pruning.cli.benchmark import benchmark
 from pruning.cli.benchmark_retraining import HELPS, retraining_command
 from pruning.cli.compare import compare
@@ -40,6 +41,7 @@ def main() -> None:
 
 for benchmark_name in HELPS:
     benchmark.add_command(retraining_command(benchmark_name))
+main.add_command(app)
 main.add_command(prune)
 main.add_command(compare)
 main.add_command(curve)

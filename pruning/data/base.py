@@ -69,6 +69,12 @@ class Dataset:
     digit_box: int = 0
     own: OwnImages | None = field(default=None, compare=False)
 
+    @property
+    def accepts_pictures(self) -> bool:
+        """Whether the pixels of a drawing or a picture are those of an image of the dataset."""
+        is_picture = self.channels in (1, 3) and self.size > 1
+        return is_picture and (self.own is None or self.own.train[0].dtype == np.uint8)
+
 
 @dataclass(frozen=True)
 class Images:

@@ -1,5 +1,7 @@
 """Dataset files: .npz archives in the layout of Keras (x_train, y_train, x_test, y_test)."""
 
+import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO
 
@@ -7,6 +9,9 @@ import numpy as np
 
 from pruning.data.base import Dataset
 from pruning.runtime.errors import DatasetError
+
+MAX_MEMBERS = 100
+"""Arrays of an archive that is read whole."""
 
 
 def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +59,48 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
     return _channels_first(pixels), labels.reshape(-1).astype(np.int64)
 
 
+def read_all_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
+    """Read every array of an .npz archive that may come from anybody.
+
+    Parameters
+    ----------
+    path
+        Path of the file.
+    max_bytes
+        Limit on the size of all arrays, which is checked before anything is unpacked.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        The arrays by name.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing, is no archive of numbers, or exceeds the limit.
+    """
+    try:
+        with path.open("rb") as file:
+            if not zipfile.is_zipfile(file):
+                raise _InvalidArchive("it is not an .npz archive")
+            members = zipfile.ZipFile(file).infolist()
+            size = sum(member.file_size for member in members)
+            if size > max_bytes or len(members) > MAX_MEMBERS:
+                raise _InvalidArchive(
+                    f"its arrays take {size:,} bytes, at most {max_bytes:,} are possible"
+                )
+            file.seek(0)
+            names = [member.filename.removesuffix(".npy") for member in members]
+            return dict(zip(names, _read_arrays(file, names), strict=True))
+    except FileNotFoundError:
+        raise DatasetError(f"{path} does not exist") from None
+    except OSError as error:
+        reason = (error.strerror or "input/output error").lower()
+        raise DatasetError(f"{path} cannot be read ({reason})") from error
+    except (_InvalidArchive, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path} cannot be used ({error})") from error
+
+
 def missing_file(dataset: Dataset, path: Path) -> DatasetError:
     """Return the error for a dataset whose file does not exist.
 
@@ -83,7 +130,7 @@ def _remedy(dataset: Dataset) -> str:
     return f"delete it and run `python -m pruning download {dataset.name}`"
 
 
-def _read_arrays(file: IO[bytes], names: tuple[str, str]) -> list[np.ndarray]:
+def _read_arrays(file: IO[bytes], names: Sequence[str]) -> list[np.ndarray]:
     """Read arrays of an .npz file; `_InvalidArchive` if one is missing or cannot be decoded."""
     try:
         archive = np.load(file, allow_pickle=False)

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from pruning.data.base import DATASETS, Dataset, OwnImages
+from pruning.data.npz import read_all_arrays
 from pruning.runtime.errors import DatasetError
 
 PREFIX = "own-"
@@ -19,6 +21,8 @@ VALIDATION_SHARE = 0.1
 """Share of the training images that are held out for validation."""
 MIN_IMAGES = 10
 LOADER_BATCH = 256
+MAX_BYTES = 4_000_000_000
+"""Limit on the arrays of a file."""
 
 Arrays = tuple[np.ndarray, np.ndarray]
 
@@ -30,8 +34,9 @@ def register_dataset(
     std: Iterable[float] = (),
     classes: Iterable[str] = (),
     label: str = "Own data",
+    is_listed: bool = False,
 ) -> Dataset:
-    """Register images of a user as a dataset that is not listed.
+    """Register images of a user as a dataset.
 
     Parameters
     ----------
@@ -46,6 +51,8 @@ def register_dataset(
         Names of the classes; by default their numbers.
     label : str
         Name for people.
+    is_listed : bool
+        Whether the application offers it to everybody.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def register_dataset(
     DatasetError
         If the data are not images and labels of this kind.
     """
-    train, test = _train_and_test(data)
+    train, test = _as_bytes(_train_and_test(data))
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DatasetError(
             f"training images of shape {train[0].shape[1:]} and test images of shape "
@@ -91,7 +98,42 @@ def register_dataset(
         test_images=len(test[1]),
         own=OwnImages(train, test),
     )
-    return DATASETS.add_unlisted(name, dataset)
+    if not is_listed:
+        return DATASETS.add_unlisted(name, dataset)
+    return DATASETS[name] if name in list(DATASETS) else DATASETS.add(name, dataset)
+
+
+def read_own_npz(path: Path) -> Any:
+    """Read images and labels from an .npz archive.
+
+    Parameters
+    ----------
+    path : Path
+        An archive with ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or with ``x`` and
+        ``y``, of which a fifth is held out for testing.
+
+    Returns
+    -------
+    tuple or dict
+        As of `register_dataset`.
+
+    Raises
+    ------
+    DatasetError
+        If the file is missing, needs code to be run, is too large, or has other arrays.
+    """
+    arrays = read_all_arrays(path, MAX_BYTES)
+    if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
+        return {
+            "train": (arrays["x_train"], arrays["y_train"]),
+            "test": (arrays["x_test"], arrays["y_test"]),
+        }
+    if {"x", "y"} <= set(arrays):
+        return arrays["x"], arrays["y"]
+    raise DatasetError(
+        f"{path} has the arrays {', '.join(sorted(arrays)) or 'none'}: it needs x_train, y_train, "
+        "x_test and y_test, or x and y"
+    )
 
 
 def _train_and_test(data: Any) -> tuple[Arrays, Arrays]:
@@ -135,6 +177,18 @@ def _arrays(data: Any) -> Arrays:
     if not np.isfinite(pixels).all():
         raise DatasetError("images contain NaN or infinite values")
     return np.ascontiguousarray(pixels), numbers.astype(np.int64)
+
+
+def _as_bytes(parts: tuple[Arrays, Arrays]) -> tuple[Arrays, Arrays]:
+    """Store pixels that are whole numbers / 255, as of ``ToTensor``, in a quarter of the memory."""
+    stored = []
+    for pixels, labels in parts:
+        numbers = np.rint(pixels * np.float32(255))
+        is_byte = pixels.dtype == np.float32 and numbers.min() >= 0 and numbers.max() <= 255
+        if not is_byte or not np.array_equal(numbers / np.float32(255), pixels):
+            return parts
+        stored.append((numbers.astype(np.uint8), labels))
+    return stored[0], stored[1]
 
 
 def _array(values: Any) -> np.ndarray:

@@ -4,6 +4,7 @@ import numpy as np
 from PIL import Image, ImageColor
 
 from pruning.figures.parts import REMOVED, click_points, layout, pixel_axes, png_uri
+from pruning.figures.pixels import displayed
 from pruning.figures.plain_figure import PlainFigure
 
 ZOOM = 8
@@ -18,7 +19,7 @@ def image_mask(pixels: np.ndarray, kept: np.ndarray) -> PlainFigure:
     Parameters
     ----------
     pixels : np.ndarray
-        (C, H, W) uint8.
+        (C, H, W), as of `displayed`.
     kept : np.ndarray
         (1 or C, H, W) bool.
 
@@ -56,7 +57,8 @@ def image_mask(pixels: np.ndarray, kept: np.ndarray) -> PlainFigure:
 
 
 def _encode(pixels: np.ndarray, share: np.ndarray) -> str:
-    colours = np.repeat(pixels, 3, 0) if len(pixels) == 1 else pixels  # (3, H, W)
+    shown = displayed(pixels)
+    colours = np.repeat(shown, 3, 0) if len(shown) == 1 else shown  # (3, H, W)
     removed = np.array(ImageColor.getrgb(REMOVED))[:, None, None]
     opacity = OPACITY * share
     mixed = np.round(colours * (1 - opacity) + removed * opacity).astype(np.uint8)

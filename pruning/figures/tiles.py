@@ -17,6 +17,7 @@ from pruning.figures.parts import (
     layout,
     png_uri,
 )
+from pruning.figures.pixels import displayed
 from pruning.figures.plain_figure import PlainFigure
 
 GAP = 0.12
@@ -285,12 +286,12 @@ def colour_images(pixels: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     pixels : np.ndarray
-        (n, 1 or 3, H, W) uint8.
+        (n, C, H, W), as of `displayed`.
 
     Returns
     -------
     np.ndarray
         (n, H, W, 3) uint8; one channel is grey.
     """
-    channels_last = pixels.transpose(0, 2, 3, 1)
+    channels_last = displayed(pixels).transpose(0, 2, 3, 1)
     return np.broadcast_to(channels_last, (*channels_last.shape[:3], 3))

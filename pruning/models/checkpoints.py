@@ -43,7 +43,7 @@ def stem(network: str, dataset: str) -> str:
 
 
 def shipped() -> list[tuple[str, str]]:
-    """Return the network and the dataset of every checkpoint in ``FOLDER``.
+    """Return the network and the dataset of every checkpoint in ``FOLDER``, and of own networks.
 
     Returns
     -------
@@ -53,9 +53,18 @@ def shipped() -> list[tuple[str, str]]:
     pairs = []
     for network in NETWORKS:
         for dataset in DATASETS:
-            if _card_path(network, dataset, FOLDER).is_file():
+            if _card_path(network, dataset, FOLDER).is_file() or _fits_own(network, dataset):
                 pairs.append((network, dataset))
     return pairs
+
+
+def _fits_own(network: str, dataset: str) -> bool:
+    """Tell whether a network is one of the user, and accepts the images of a dataset."""
+    own, data = NETWORKS[network].own, DATASETS[dataset]
+    if own is None:
+        return False
+    outputs = own.model.steps[-1].shape[0]
+    return own.model.shape == (data.channels, data.size, data.size) and outputs == len(data.classes)
 
 
 def save(model: nn.Module, folder: Path, **about: Any) -> Card:

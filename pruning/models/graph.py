@@ -279,6 +279,7 @@ class _Translation:
             name = self._new_name(name)
             module = copy.deepcopy(module)
         _check_module(name, module)
+        check_input(name, module, tuple(self._values[node.args[0]].shape[1:]))
         inputs = [self._input(node, argument) for argument in node.args]
         self._add(node, name, module, *inputs)
 
@@ -460,6 +461,40 @@ def _check_module(name: str, module: nn.Module) -> None:
         raise UnsupportedNetworkError(
             f"{name} has no running statistics: its output depends on the batch"
         )
+
+
+def check_input(name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
+    """Refuse inputs that a module accepts, but not as channels.
+
+    Parameters
+    ----------
+    name : str
+        Name of the module.
+    module : nn.Module
+        The module.
+    shape : tuple of int
+        Shape of its first input, without the batch.
+
+    Raises
+    ------
+    UnsupportedNetworkError
+        If the rules for the module do not hold for such an input.
+    """
+    if isinstance(module, nn.Linear | nn.BatchNorm1d) and len(shape) != 1:
+        raise UnsupportedNetworkError(
+            f"{name} reads tensors of shape (N, {', '.join(map(str, shape))}): only (N, features) "
+            "can be pruned; use a Flatten before it"
+        )
+    spatial = (nn.Conv2d, nn.BatchNorm2d, *POOLINGS)
+    if isinstance(module, spatial) and len(shape) != 3:
+        raise UnsupportedNetworkError(
+            f"{name} reads tensors of shape (N, {', '.join(map(str, shape))}), not "
+            "(N, channels, height, width)"
+        )
+    if isinstance(module, SelectChannels) and any(
+        index >= shape[0] for index in module.indices.tolist()
+    ):
+        raise UnsupportedNetworkError(f"{name} selects a channel that its input does not have")
 
 
 def _symmetric_padding(name: str, layer: nn.Conv2d) -> tuple[int, int]:

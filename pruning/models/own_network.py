@@ -17,9 +17,13 @@ SLOW_MACS = 3_000_000
 
 
 def register_network(
-    module: nn.Module, shape: tuple[int, int, int], label: str = "Own network"
+    module: nn.Module,
+    shape: tuple[int, ...],
+    label: str = "Own network",
+    *,
+    is_listed: bool = False,
 ) -> Network:
-    """Register a trained network of a user, which is not listed.
+    """Register a trained network of a user.
 
     Parameters
     ----------
@@ -29,6 +33,8 @@ def register_network(
         Shape of the images, (channels, height, width).
     label : str
         Name for people.
+    is_listed : bool
+        Whether the application offers it to everybody.
 
     Returns
     -------
@@ -56,7 +62,9 @@ def register_network(
         residual=is_residual,
         own=OwnNetwork(model, digest),
     )
-    return NETWORKS.add_unlisted(name, network)
+    if not is_listed:
+        return NETWORKS.add_unlisted(name, network)
+    return NETWORKS[name] if name in list(NETWORKS) else NETWORKS.add(name, network)
 
 
 def _on_cpu(module: nn.Module) -> nn.Module:

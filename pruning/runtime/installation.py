@@ -12,6 +12,18 @@ REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
 PACKAGES = ("torch", "torchvision")
 
 
+def server_script() -> Path:
+    """Return the script that serves the application.
+
+    Returns
+    -------
+    Path
+        ``serve.py`` of the checkout, or of the installed package.
+    """
+    checkout = Path(__file__).parents[2] / "serve.py"
+    return checkout if checkout.is_file() else Path(__file__).parents[1] / "web" / "serve.py"
+
+
 @cache
 def check_torch() -> None:
     """Check that torch and torchvision work together; a success is cached.

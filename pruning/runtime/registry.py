@@ -49,6 +49,17 @@ class Registry(Mapping[str, T]):
         self._unlisted[name] = entry
         return entry
 
+    def discard(self, name: str) -> None:
+        """Remove an entry, if there is one of this name.
+
+        Parameters
+        ----------
+        name : str
+            A name.
+        """
+        self._entries.pop(name, None)
+        self._unlisted.pop(name, None)
+
     def add(self, name: str, entry: T) -> T:
         """Add an entry.
 

@@ -1,0 +1,316 @@
+"""Architectures as JSON: the steps of a network, without any code and without its weights."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.graph import UnsupportedNetworkError, check_input
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step
+
+FORMAT = "prunescope network 1"
+MAX_STEPS = 2_000
+MAX_SIZE = 100_000
+"""Largest number of channels, features, or pixels of a kernel or stride."""
+MAX_PARAMETERS = 50_000_000
+MAX_ACTIVATIONS = 50_000_000
+"""Largest number of values that all steps together compute for one image."""
+MAX_NAME = 200
+
+_NUMBERS = ("eps", "negative_slope", "alpha", "min_val", "max_val", "beta", "threshold", "p")
+"""Settings that are numbers, not sizes."""
+_CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
+_POOLING = ("kernel_size", "stride", "padding")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of module that an architecture may have.
+
+    Parameters
+    ----------
+    module : type
+        Its class.
+    settings : tuple of str
+        Arguments of the class, which are attributes of its instances.
+    inputs : int or None
+        Number of inputs; None for two or more.
+    """
+
+    module: type[nn.Module]
+    settings: tuple[str, ...] = ()
+    inputs: int | None = 1
+
+
+_KINDS = (
+    Kind(nn.Conv2d, (*_CONVOLUTION, "groups", "bias")),
+    Kind(nn.Linear, ("in_features", "out_features", "bias")),
+    Kind(nn.BatchNorm1d, ("num_features", "eps", "affine")),
+    Kind(nn.BatchNorm2d, ("num_features", "eps", "affine")),
+    Kind(nn.GroupNorm, ("num_groups", "num_channels", "eps", "affine")),
+    Kind(nn.MaxPool2d, (*_POOLING, "dilation", "ceil_mode")),
+    Kind(nn.AvgPool2d, (*_POOLING, "ceil_mode", "count_include_pad", "divisor_override")),
+    Kind(nn.AdaptiveAvgPool2d, ("output_size",)),
+    Kind(nn.AdaptiveMaxPool2d, ("output_size",)),
+    Kind(nn.LeakyReLU, ("negative_slope",)),
+    Kind(nn.ELU, ("alpha",)),
+    Kind(nn.GELU, ("approximate",)),
+    Kind(nn.Hardtanh, ("min_val", "max_val")),
+    Kind(nn.Softplus, ("beta", "threshold")),
+    Kind(nn.Dropout, ("p",)),
+    Kind(nn.Dropout2d, ("p",)),
+    *map(Kind, (nn.ReLU, nn.ReLU6, nn.SiLU, nn.Hardswish, nn.Hardsigmoid, nn.Sigmoid)),
+    *map(Kind, (nn.Tanh, nn.Mish, nn.Flatten, nn.Identity)),
+    Kind(Add, inputs=2),
+    Kind(Multiply, inputs=2),
+    Kind(Concatenate, inputs=None),
+    Kind(SliceChannels, ("start", "stop")),
+    Kind(SelectChannels, ("indices",)),
+)
+KINDS = {kind.module.__name__: kind for kind in _KINDS}
+"""Every kind of module that an architecture may have, by name."""
+
+
+def architecture_to_dict(network: GraphNetwork) -> dict[str, Any]:
+    """Convert the architecture of a network to JSON values.
+
+    Parameters
+    ----------
+    network : GraphNetwork
+        Any network.
+
+    Returns
+    -------
+    dict
+        ``format``, ``shape`` of an image, and ``steps`` with ``name``, ``kind``, ``inputs`` and
+        ``settings``.
+    """
+    steps = []
+    for step in network.steps:
+        module = network.get_submodule(step.name)
+        settings = {}
+        for setting in KINDS[type(module).__name__].settings:
+            settings[setting] = _json_value(getattr(module, setting), setting)
+        steps.append(
+            {
+                "name": step.name,
+                "kind": type(module).__name__,
+                "inputs": list(step.inputs),
+                "settings": settings,
+            }
+        )
+    return {"format": FORMAT, "shape": list(network.shape), "steps": steps}
+
+
+def _json_value(value: Any, setting: str) -> Any:
+    if setting == "bias":
+        return value is not None
+    if isinstance(value, torch.Tensor):
+        return value.tolist()
+    return list(value) if isinstance(value, tuple) else value
+
+
+def architecture_from_dict(content: object) -> GraphNetwork:
+    """Build a network from JSON values, which may come from anybody.
+
+    Nothing is allocated before all sizes are known and below the limits.
+
+    Parameters
+    ----------
+    content : object
+        What was read, as of `architecture_to_dict`.
+
+    Returns
+    -------
+    GraphNetwork
+        In eval mode, with the initial weights of PyTorch.
+
+    Raises
+    ------
+    UnsupportedNetworkError
+        If it is no such architecture, or exceeds a limit; the message says what and where.
+    """
+    fields = _object(content, "an architecture", ("format", "shape", "steps"))
+    if fields["format"] != FORMAT:
+        raise UnsupportedNetworkError(f'the format of an architecture is "{FORMAT}"')
+    shape = _shape(fields["shape"])
+    steps = fields["steps"]
+    if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
+        raise UnsupportedNetworkError(f"steps is a list of 1 to {MAX_STEPS:,} operations")
+    known = {IMAGE}
+    parsed = []
+    for number, step in enumerate(steps, start=1):
+        parsed.append(_parsed(step, number, known))
+        known.add(parsed[-1].name)
+    # On the meta device modules have shapes and no memory.
+    planned = _network(parsed, shape, "meta")
+    _check_size(planned)
+    network = _network(parsed, shape, "cpu")
+    return GraphNetwork(
+        {step.name: network.get_submodule(step.name) for step in network.steps},
+        _with_shapes(planned),
+        shape,
+    ).eval()
+
+
+@dataclass(frozen=True)
+class _ParsedStep:
+    name: str
+    kind: Kind
+    inputs: tuple[str, ...]
+    settings: Mapping[str, Any]
+
+
+def _parsed(content: object, number: int, known: set[str]) -> _ParsedStep:
+    place = f"step {number}"
+    fields = _object(content, place, ("name", "kind", "inputs", "settings"))
+    name, kind_name, inputs = fields["name"], fields["kind"], fields["inputs"]
+    if not isinstance(name, str) or not 1 <= len(name) <= MAX_NAME or not _is_path(name):
+        raise UnsupportedNetworkError(
+            f"the name of {place} must be letters, digits and _, with dots between its parts"
+        )
+    if any(_overlaps(name, other) for other in known):
+        raise UnsupportedNetworkError(f"{place}: the name {name!r} is taken")
+    if not isinstance(kind_name, str) or kind_name not in KINDS:
+        raise UnsupportedNetworkError(
+            f"{name}: unknown kind {str(kind_name)[:40]!r}: choose from {', '.join(KINDS)}"
+        )
+    kind = KINDS[kind_name]
+    if not isinstance(inputs, list) or not all(isinstance(each, str) for each in inputs):
+        raise UnsupportedNetworkError(f"{name}: inputs is a list of names of earlier steps")
+    for each in inputs:
+        if each not in known:
+            raise UnsupportedNetworkError(
+                f"{name}: there is no earlier step {each[:40]!r}; {IMAGE!r} is the image"
+            )
+    if len(inputs) != kind.inputs and not (kind.inputs is None and len(inputs) > 1):
+        wanted = "two or more inputs" if kind.inputs is None else f"{kind.inputs} input(s)"
+        raise UnsupportedNetworkError(f"{name}: {kind_name} has {wanted}, not {len(inputs)}")
+    settings = _object(fields["settings"], f"settings of {name}", kind.settings)
+    for setting, value in settings.items():
+        _check_setting(name, setting, value)
+    return _ParsedStep(name, kind, tuple(inputs), settings)
+
+
+def _object(content: object, place: str, fields: Sequence[str]) -> Mapping[str, Any]:
+    if not isinstance(content, Mapping) or set(content) != set(fields):
+        names = ", ".join(fields) or "no fields"
+        raise UnsupportedNetworkError(f"{place} is an object with {names}")
+    return content
+
+
+def _is_path(name: str) -> bool:
+    return all(part.isidentifier() or part.isalnum() for part in name.split("."))
+
+
+def _overlaps(name: str, other: str) -> bool:
+    """Tell whether a name is another one, or a part of the network would have both roles."""
+    return name == other or name.startswith(f"{other}.") or other.startswith(f"{name}.")
+
+
+def _shape(value: object) -> tuple[int, int, int]:
+    if not isinstance(value, list) or len(value) != 3 or not all(map(_is_size, value)):
+        raise UnsupportedNetworkError("shape is [channels, height, width] of an image")
+    channels, height, width = value
+    return channels, height, width
+
+
+def _is_size(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SIZE
+
+
+def _check_setting(name: str, setting: str, value: object) -> None:
+    """Check that a value is a number, a pair of numbers, a truth value or a word of PyTorch."""
+    if setting == "indices":
+        is_valid = isinstance(value, list) and len(value) <= MAX_SIZE and all(map(_is_index, value))
+    elif setting == "approximate":
+        is_valid = value in ("none", "tanh")
+    elif setting in ("bias", "affine", "ceil_mode", "count_include_pad"):
+        is_valid = isinstance(value, bool)
+    elif setting == "divisor_override":
+        is_valid = value is None or _is_size(value)
+    elif setting in _NUMBERS:
+        is_valid = _is_number(value)
+    else:
+        is_whole = _is_index if setting in ("padding", "start", "stop") else _is_size
+        if isinstance(value, list):
+            is_valid = len(value) == 2 and is_whole(value[0]) and is_whole(value[1])
+        else:
+            is_valid = is_whole(value)
+    if not is_valid:
+        raise UnsupportedNetworkError(
+            f"{name}: {setting} cannot be {str(value)[:40]!r} (numbers are at most {MAX_SIZE:,})"
+        )
+
+
+def _is_number(value: object) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return math.isfinite(value) and abs(value) <= MAX_SIZE
+
+
+def _is_index(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_SIZE
+
+
+def _network(parsed: Sequence[_ParsedStep], shape: tuple[int, ...], device: str) -> GraphNetwork:
+    modules, steps = {}, []
+    for step in parsed:
+        modules[step.name] = _module(step, device)
+        steps.append(Step(step.name, step.inputs, ()))
+    return GraphNetwork(modules, steps, shape).eval()
+
+
+def _module(step: _ParsedStep, device: str) -> nn.Module:
+    settings = {}
+    for name, value in step.settings.items():
+        settings[name] = tuple(value) if isinstance(value, list) else value
+    if step.kind.module is SelectChannels:
+        return SelectChannels(torch.tensor(settings["indices"], dtype=torch.int64))
+    try:
+        with torch.device(device):
+            return step.kind.module(**settings)
+    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
+        raise UnsupportedNetworkError(f"{step.name}: {_first_line(error)}") from error
+
+
+def _check_size(planned: GraphNetwork) -> None:
+    parameters = sum(parameter.numel() for parameter in planned.parameters())
+    if parameters > MAX_PARAMETERS:
+        raise UnsupportedNetworkError(
+            f"the network has {parameters:,} parameters, more than {MAX_PARAMETERS:,}"
+        )
+
+
+def _with_shapes(planned: GraphNetwork) -> list[Step]:
+    """Find the shape of every step without computing, and check their sizes."""
+    results = {IMAGE: torch.empty(2, *planned.shape, device="meta")}
+    steps = []
+    total = 0
+    for step in planned.steps:
+        module = planned.get_submodule(step.name)
+        inputs = [results[name] for name in step.inputs]
+        check_input(step.name, module, tuple(inputs[0].shape[1:]))
+        try:
+            results[step.name] = module(*inputs)
+        except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
+            raise UnsupportedNetworkError(f"{step.name}: {_first_line(error)}") from error
+        total += results[step.name].numel() // 2
+        if total > MAX_ACTIVATIONS:
+            raise UnsupportedNetworkError(
+                f"{step.name}: the network computes more than {MAX_ACTIVATIONS:,} values for an "
+                "image: use smaller images or fewer channels"
+            )
+        steps.append(Step(step.name, step.inputs, tuple(results[step.name].shape[1:])))
+    if results[planned.steps[-1].name].ndim != 2:
+        raise UnsupportedNetworkError("the last step must give logits (N, classes): add a Flatten")
+    return steps
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

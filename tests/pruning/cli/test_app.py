@@ -1,0 +1,70 @@
+"""The command ``app``: a module of the owner's code, and an archive of images."""
+
+import sys
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from pruning.cli.app import prepare_own
+from pruning.data.datasets import DATASETS
+from pruning.engine.own_files import load_own
+from pruning.models import NETWORKS
+from tests.pruning.cli.common import error_of
+
+CODE = """
+from tests.pruning.api.conftest import SmallNetwork
+number = 3
+
+def network():
+    return SmallNetwork()
+
+def text():
+    return "no network"
+"""
+
+
+@pytest.fixture
+def owner(tmp_path, monkeypatch):
+    """A folder with a module of the owner, and images."""
+    (tmp_path / "networks_of_the_owner.py").write_text(CODE)
+    images, labels = load_digits(return_X_y=True)
+    np.savez(tmp_path / "data.npz", x=images.reshape(-1, 8, 8).astype(np.float32), y=labels)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield tmp_path
+    sys.modules.pop("networks_of_the_owner", None)
+
+
+def test_network_and_data_are_written_for_the_application(owner):
+    folder = owner / "own"
+    folder.mkdir()
+    prepare_own("networks_of_the_owner:network", "data.npz", folder)
+    network, dataset = load_own(folder)
+    try:
+        assert NETWORKS[network].label == "SmallNetwork"
+        assert network in list(NETWORKS) and dataset in list(DATASETS)
+        assert DATASETS[dataset].test_images == 360
+    finally:
+        NETWORKS.discard(network)
+        DATASETS.discard(dataset)
+
+
+@pytest.mark.parametrize(
+    "model, data, message, code",
+    [
+        ("networks", "data.npz", "--model is MODULE:FUNCTION", 2),
+        ("nothing:network", "data.npz", "there is no module nothing", 1),
+        ("networks_of_the_owner:nothing", "data.npz", "has no function nothing", 1),
+        ("networks_of_the_owner:number", "data.npz", "has no function number", 1),
+        ("networks_of_the_owner:text", "data.npz", "text returns an object of type str", 1),
+        ("networks_of_the_owner:network", "nothing.npz", "nothing.npz does not exist", 1),
+        ("networks_of_the_owner:network", "mnist", "does not accept images of shape", 1),
+    ],
+)
+def test_what_cannot_be_shown_is_one_sentence(capsys, owner, model, data, message, code):
+    assert message in error_of(capsys, "app", "--model", model, "--data", data, code=code)
+
+
+def test_model_and_data_go_together(capsys):
+    assert "go together" in error_of(capsys, "app", "--model", "a:b")

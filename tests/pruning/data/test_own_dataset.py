@@ -1,0 +1,107 @@
+"""Data that a user brings: what is understood, and what is refused."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import TensorDataset
+
+from pruning.data import datasets
+from pruning.data.datasets import DATASETS, normalise
+from pruning.data.npz import read_all_arrays
+from pruning.data.own_dataset import read_own_npz, register_dataset
+from pruning.runtime.errors import DatasetError
+
+X = torch.rand(50, 3, 4, 4, generator=torch.Generator().manual_seed(0))
+Y = torch.arange(50) % 5
+
+
+def test_a_fifth_is_held_out_and_the_splits_share_no_image():
+    data = register_dataset((X, Y))
+    splits = {split: datasets.load(data.name, split) for split in ("train", "validation", "test")}
+    assert {name: len(split) for name, split in splits.items()} == {
+        "train": 36,
+        "validation": 4,
+        "test": 10,
+    }
+    pixels = torch.cat([split.pixels for split in splits.values()])
+    assert len(pixels.flatten(1).unique(dim=0)) == 50
+
+
+def test_images_are_used_as_they_are_or_normalised():
+    plain = register_dataset((X, Y))
+    assert torch.equal(normalise(X, plain), X)
+    data = register_dataset((X, Y), mean=(0.5, 0.4, 0.3), std=(0.1, 0.2, 0.3))
+    expected = (X - torch.tensor(data.mean).view(3, 1, 1)) / torch.tensor(data.std).view(3, 1, 1)
+    torch.testing.assert_close(normalise(X, data), expected)
+    assert data.name != plain.name
+
+
+def test_pixels_of_bytes_come_back_exactly():
+    numbers = torch.arange(256, dtype=torch.uint8).repeat(10, 1).view(10, 1, 16, 16)
+    pixels = numbers.float() / 255  # as ToTensor gives them
+    data = register_dataset((pixels, torch.arange(10)))
+    stored = datasets.load(data.name, "train").pixels
+    assert stored.dtype == torch.uint8
+    assert torch.equal(normalise(stored, data)[0], pixels[0])
+
+
+def test_a_mapping_has_its_own_test_images():
+    data = register_dataset({"train": (X[:30], Y[:30]), "test": TensorDataset(X[30:], Y[30:])})
+    assert data.test_images == 20
+    assert DATASETS[data.name].classes == ("0", "1", "2", "3", "4")
+
+
+REFUSED = [
+    ((X, Y[:-1]), "there are 50 images but 49 labels"),
+    ((X[:5], Y[:5]), "5 images are too few"),
+    ((X, Y.float()), "labels must be whole numbers"),
+    ((X, Y - 1), "labels must be whole numbers"),
+    ((X * float("nan"), Y), "NaN or infinite"),
+    ((X[..., :3], Y), "not square: pad or crop"),
+    ((X[:, :, :, :, None], Y), "images have the shape"),
+    ((X.bool(), Y), "images are bool"),
+    ({"train": (X, Y)}, 'the keys "train" and "test"'),
+    ({"train": (X, Y), "test": (X[:, :1], Y)}, "give images of one shape"),
+    (3, "data of type int cannot be read"),
+    ([X], "cannot be read"),
+]
+
+
+@pytest.mark.parametrize("data, message", REFUSED, ids=[message for _, message in REFUSED])
+def test_other_data_are_refused_by_a_sentence(data, message):
+    with pytest.raises(DatasetError, match=message):
+        register_dataset(data)
+
+
+def test_names_of_classes_and_normalisation_must_fit():
+    with pytest.raises(DatasetError, match="there are 2 names of classes, but labels up to 4"):
+        register_dataset((X, Y), classes=("a", "b"))
+    with pytest.raises(DatasetError, match="mean and std need 3 values"):
+        register_dataset((X, Y), mean=(0.5,))
+
+
+def test_archives(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=X.numpy(), y=Y.numpy())
+    pixels, labels = read_own_npz(path)
+    assert np.array_equal(pixels, X.numpy()) and np.array_equal(labels, Y.numpy())
+    np.savez(path, x=X.numpy(), z=Y.numpy())
+    with pytest.raises(DatasetError, match="has the arrays x, z: it needs x_train"):
+        read_own_npz(path)
+
+
+def test_archives_that_need_code_or_too_much_memory_are_refused(tmp_path):
+    path = tmp_path / "data.npz"
+    np.savez(path, x=np.array([{"a": 1}], object), y=Y.numpy())
+    with pytest.raises(DatasetError, match="Python objects"):
+        read_own_npz(path)
+    path.write_bytes(pickle.dumps(X))
+    with pytest.raises(DatasetError, match=r"not an \.npz archive"):
+        read_own_npz(path)
+    np.savez_compressed(path, x=np.zeros((100, 1, 100, 100), np.uint8), y=Y.numpy())
+    with pytest.raises(DatasetError, match="at most 10,000 are possible"):
+        read_all_arrays(path, 10_000)
+    with pytest.raises(DatasetError, match="does not exist"):
+        read_own_npz(tmp_path / "nothing.npz")
