@@ -10,11 +10,14 @@ from torch import nn
 
 from pruning.api.html import network_html
 from pruning.cost.macs import Cost, CostByLayer
+from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.export import save_masks, save_program, save_weights
+from pruning.engine.export import save_masks, save_weights
+from pruning.engine.onnx_file import OnnxCheck, check_onnx, save_onnx
 from pruning.engine.pruned_network import PrunedNetwork as EngineResult
-from pruning.methods.removal import MaskPixels
+from pruning.engine.pytorch_files import save_for_pytorch
+from pruning.models.blocks import MaskPixels
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
@@ -129,8 +132,9 @@ class PrunedNetwork:
         Returns
         -------
         Path
-            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors``,
-            ``removed.safetensors`` and ``removed.pt2``, a program of ``torch.export``.
+            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors`` and
+            the smaller network: ``network.json``, ``network.safetensors`` and ``load.py``, which
+            loads it in plain PyTorch.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -138,9 +142,34 @@ class PrunedNetwork:
             temporary.write_text(json.dumps(recipe_to_dict(self.recipe), indent=1) + "\n")
         save_masks(self.result, folder / "masks.safetensors")
         save_weights(self.result, folder / "masked.safetensors")
-        save_weights(self.result, folder / "removed.safetensors", compact=True)
-        save_program(self.result, folder / "removed.pt2", compact=True)
+        data = DATASETS[self.recipe.dataset]
+        shape = (data.channels, data.size, data.size)
+        save_for_pytorch(self.result.compact_model, shape, folder)
         return folder
+
+    def to_onnx(self, path: Path | str, form: str = "removed") -> OnnxCheck:
+        """Write one ONNX file, and compare what onnxruntime computes from it with PyTorch.
+
+        Parameters
+        ----------
+        path : Path or str
+            Its input ``pixels`` are images (N, C, H, W), bytes as numbers from 0 to 1.
+        form : str
+            ``"dense"``, ``"masked"`` or ``"removed"``.
+
+        Returns
+        -------
+        OnnxCheck
+            Largest difference of two logits, agreement of the predictions on the test images, and
+            the latency of both.
+
+        Raises
+        ------
+        PrunescopeError
+            If the packages of the extra ``onnx`` are not installed.
+        """
+        save_onnx(self.result, Path(path), form)
+        return check_onnx(self.result, Path(path), form)
 
     def __repr__(self) -> str:
         masked = self.result.masked

@@ -1,6 +1,7 @@
 """The command ``prune``: one recipe, from its options to its result."""
 
 import time
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,11 +26,20 @@ from pruning.cli.options import (
     seed_option,
     to_flag,
 )
-from pruning.cli.prune_output import add_recovery, add_removal, removal_to_text, to_dict, to_text
+from pruning.cli.prune_output import (
+    add_recovery,
+    add_removal,
+    onnx_to_text,
+    removal_to_text,
+    to_dict,
+    to_text,
+)
 from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
 
 if TYPE_CHECKING:
+    from pruning.engine.onnx_file import OnnxCheck
+    from pruning.engine.pruned_network import PrunedNetwork
     from pruning.recipe.recipe import Recipe
 
 RECIPE_OPTIONS = ("network", "dataset", "calibration", "images", "seed", "recovery")
@@ -129,12 +139,19 @@ def _rule_options() -> tuple[click.Option, ...]:
     metavar="FILE",
     help="Write the masked network as a torch.export program.",
 )
+@click.option(
+    "--onnx",
+    type=FILE,
+    metavar="FILE",
+    help="Write the masked network as an ONNX file, and compare it with onnxruntime.",
+)
 def prune(
     as_json: bool,
     remove: bool,
     masks: Path | None,
     weights: Path | None,
     program: Path | None,
+    onnx: Path | None,
     **options: Any,
 ) -> None:
     """Prune a trained network and measure the result.
@@ -164,6 +181,7 @@ def prune(
         export.save_weights(pruned, weights, compact=remove)
     if program is not None:
         export.save_program(pruned, program, compact=remove)
+    onnx_check = None if onnx is None else _write_onnx(pruned, onnx, remove=remove)
     report = report_removal(recipe) if remove else None
     if as_json:
         content = to_dict(pruned, evaluation, seconds)
@@ -171,11 +189,23 @@ def prune(
             add_recovery(content, evaluation, masked_evaluation)
         if report is not None:
             add_removal(content, report)
+        if onnx_check is not None:
+            content["onnx"] = asdict(onnx_check)
         print_json(content)
     else:
         click.echo(to_text(pruned, evaluation, masked_evaluation))
         if report is not None:
             click.echo(removal_to_text(report))
+        if onnx_check is not None:
+            click.echo(onnx_to_text(onnx_check))
+
+
+def _write_onnx(pruned: "PrunedNetwork", path: Path, *, remove: bool) -> "OnnxCheck":
+    from pruning.engine.onnx_file import check_onnx, save_onnx
+
+    form = "removed" if remove else "masked"
+    save_onnx(pruned, path, form)
+    return check_onnx(pruned, path, form)
 
 
 def _read_recipe(options: Options) -> "Recipe":

@@ -6,6 +6,7 @@ if TYPE_CHECKING:
     from pruning.cost.latency import Latency
     from pruning.cost.report import CostReport
     from pruning.engine.evaluation import Evaluation
+    from pruning.engine.onnx_file import OnnxCheck
     from pruning.engine.prune import PrunedNetwork
 
 JSON_LAYER_COLUMNS = ["name", "weights", "kept", "sparsity", "threshold"]
@@ -214,3 +215,24 @@ def removal_to_text(report: "CostReport") -> str:
         *report.remarks,
     ]
     return "\n".join(lines)
+
+
+def onnx_to_text(check: "OnnxCheck") -> str:
+    """Describe what onnxruntime computes from a file.
+
+    Parameters
+    ----------
+    check : OnnxCheck
+        The comparison with PyTorch.
+
+    Returns
+    -------
+    str
+        One line.
+    """
+    return (
+        f"ONNX: largest difference of a logit {check.largest_difference:.1e}, "
+        f"{check.agreeing:,} of {check.images:,} predictions agree; one image takes "
+        f"{1000 * check.onnx_seconds:.2f} ms in onnxruntime, "
+        f"{1000 * check.torch_seconds:.2f} ms in PyTorch"
+    )

@@ -70,7 +70,7 @@ def save_program(pruned: PrunedNetwork, path: Path, *, compact: bool = False) ->
         mask = torch.ones(1, 1, 1)
     example = torch.zeros(2, data.channels, data.size, data.size)
     program = torch.export.export(
-        _Program(model, data, mask).eval(),
+        PixelNetwork(model, data, mask).eval(),
         (example,),
         dynamic_shapes={"pixels": {0: torch.export.Dim("images", min=1)}},
     )
@@ -78,8 +78,18 @@ def save_program(pruned: PrunedNetwork, path: Path, *, compact: bool = False) ->
         torch.export.save(program, temporary)
 
 
-class _Program(nn.Module):
-    """A network that takes pixels as they are in a file."""
+class PixelNetwork(nn.Module):
+    """A network that takes pixels as they are in a file.
+
+    Parameters
+    ----------
+    network : nn.Module
+        From normalised images to logits.
+    dataset : Dataset
+        Gives the mean and standard deviation of the pixels.
+    input_mask : torch.Tensor
+        (channels or 1, height, width), by which the images are multiplied.
+    """
 
     def __init__(self, network: nn.Module, dataset: Dataset, input_mask: torch.Tensor) -> None:
         super().__init__()
@@ -88,4 +98,5 @@ class _Program(nn.Module):
         self.input_mask: torch.Tensor
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+        """Return the logits (N, classes) of pixels (N, C, H, W) in [0, 1]."""
         return self.network(normalise(pixels, self.dataset) * self.input_mask)

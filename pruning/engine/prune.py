@@ -14,6 +14,9 @@ from pruning.methods.units import UnitGroup
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
+MAX_RANKING_BYTES = 48_000_000
+MAX_NETWORK_BYTES = 32_000_000
+
 
 def prune(recipe: Recipe, report: ShareReport = ignore_progress) -> PrunedNetwork:
     """Prune a trained network.
@@ -136,13 +139,16 @@ def has_cached_scores(recipe: Recipe) -> bool:
 
 
 def _ranking_bytes(ranking: Ranking) -> int:
-    """Approximate memory of scores, their order and their sorted copies; never 0."""
-    return 24 * ranking.units + 1
+    """Memory of sorted scores, their order and all of them merged; never 0.
+
+    A ranking that is larger than the cache is kept alone in it.
+    """
+    return min(12 * ranking.units + 1, MAX_RANKING_BYTES)
 
 
 @cached(
     "sorted scores, bytes",
-    max_size=96_000_000,
+    max_size=MAX_RANKING_BYTES,
     key=lambda recipe, report: cache_key(recipe),
     size_of=_ranking_bytes,
 )
@@ -152,10 +158,10 @@ def _rank_all_units(recipe: Recipe, report: ShareReport) -> Ranking:
 
 @cached(
     "masked networks, bytes",
-    max_size=32_000_000,
+    max_size=MAX_NETWORK_BYTES,
     # The other arguments follow from the recipe.
     key=lambda recipe, before_step, ranking, selection: cache_key(recipe),
-    size_of=lambda network: network.bytes,
+    size_of=lambda network: min(network.bytes, MAX_NETWORK_BYTES),
 )
 def _apply_step(
     recipe: Recipe, before_step: MaskedNetwork, ranking: Ranking, selection: Selection

@@ -10,6 +10,9 @@ import torch
 
 from pruning.methods.units import UnitGroup
 
+MAX_EXACT_SUM = 1_000_000
+COLUMNS = 4_096
+"""Numbers of more values that are summed separately."""
 RESTRICTIONS = 4  # restricted rankings that are cached
 
 
@@ -154,10 +157,14 @@ class Ranking(Mapping[str, SortedScores]):
                 raise ValueError(f"layer {name} has scores that are not numbers")
             if len(units) == 0:
                 continue
-            order = units[np.argsort(values[units], kind="stable")].astype(np.int32)
+            order = np.argsort(values[units], kind="stable").astype(np.int32)
+            if name in surviving_units:
+                order = units.astype(np.int32)[order]
             std = 0.0
             if name in weights:
-                std = _population_std(weights[name].detach().double().flatten()[units])
+                flat = weights[name].detach().flatten()
+                kept = flat[units] if name in surviving_units else flat
+                std = _population_std(kept.double())
             ranked[name] = SortedScores(order, values[order], group.shape, group.min_kept, std)
         return cls(ranked)
 
@@ -251,7 +258,16 @@ def _cached_restriction(
 def _population_std(values: torch.Tensor) -> float:
     """Return the population standard deviation of (n,).
 
-    The sums are exactly rounded: the result does not depend on the machine and its threads.
+    The result does not depend on the machine and its threads.
     """
-    mean = math.fsum(values.tolist()) / len(values)
-    return math.sqrt(math.fsum(((values - mean) ** 2).tolist()) / len(values))
+    mean = _sum(values) / len(values)
+    return math.sqrt(_sum((values - mean) ** 2) / len(values))
+
+
+def _sum(values: torch.Tensor) -> float:
+    """Sum float64 numbers, exactly rounded; of many, some are added one by one before."""
+    if len(values) > MAX_EXACT_SUM:
+        whole = len(values) // COLUMNS * COLUMNS
+        columns = values[:whole].view(-1, COLUMNS).numpy().sum(0)  # row by row, in order
+        return math.fsum([*columns.tolist(), *values[whole:].tolist()])
+    return math.fsum(values.tolist())

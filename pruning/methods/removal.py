@@ -15,30 +15,10 @@ from pruning.methods.connectivity import (
     propagate_constants,
 )
 from pruning.models import prunable
-from pruning.models.blocks import Add, SelectChannels, SliceChannels
+from pruning.models.blocks import Add, MaskPixels, SelectChannels, SliceChannels
 from pruning.models.channel_groups import GRAPH, NetworkGraph, network_graph
 from pruning.models.graph import IDENTITIES, NORMS
 from pruning.models.graph_network import IMAGE, GraphNetwork, Step, without_unread_steps
-
-
-class MaskPixels(nn.Module):
-    """Set removed pixels of the image to zero: a convolution has no weights of its own for them.
-
-    Parameters
-    ----------
-    mask : torch.Tensor
-        (channels, height, width), 1 where a pixel is kept and 0 elsewhere.
-    """
-
-    def __init__(self, mask: torch.Tensor):
-        super().__init__()
-        self.mask: torch.Tensor
-        self.register_buffer("mask", mask)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Return the masked images, (N, channels, height, width)."""
-        return x * self.mask
-
 
 Norm = nn.BatchNorm1d | nn.BatchNorm2d
 PIXELS = "pixels"

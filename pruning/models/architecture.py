@@ -8,7 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.blocks import (
+    Add,
+    Concatenate,
+    MaskPixels,
+    Multiply,
+    SelectChannels,
+    SliceChannels,
+)
 from pruning.models.graph import UnsupportedNetworkError, check_input
 from pruning.models.graph_network import IMAGE, GraphNetwork, Step
 
@@ -70,6 +77,7 @@ _KINDS = (
     Kind(Concatenate, inputs=None),
     Kind(SliceChannels, ("start", "stop")),
     Kind(SelectChannels, ("indices",)),
+    Kind(MaskPixels, ("shape",)),
 )
 KINDS = {kind.module.__name__: kind for kind in _KINDS}
 """Every kind of module that an architecture may have, by name."""
@@ -94,7 +102,7 @@ def architecture_to_dict(network: GraphNetwork) -> dict[str, Any]:
         module = network.get_submodule(step.name)
         settings = {}
         for setting in KINDS[type(module).__name__].settings:
-            settings[setting] = _json_value(getattr(module, setting), setting)
+            settings[setting] = _json_value(module, setting)
         steps.append(
             {
                 "name": step.name,
@@ -106,7 +114,10 @@ def architecture_to_dict(network: GraphNetwork) -> dict[str, Any]:
     return {"format": FORMAT, "shape": list(network.shape), "steps": steps}
 
 
-def _json_value(value: Any, setting: str) -> Any:
+def _json_value(module: nn.Module, setting: str) -> Any:
+    if isinstance(module, MaskPixels):
+        return list(module.mask.shape)
+    value = getattr(module, setting)
     if setting == "bias":
         return value is not None
     if isinstance(value, torch.Tensor):
@@ -227,6 +238,8 @@ def _check_setting(name: str, setting: str, value: object) -> None:
     """Check that a value is a number, a pair of numbers, a truth value or a word of PyTorch."""
     if setting == "indices":
         is_valid = isinstance(value, list) and len(value) <= MAX_SIZE and all(map(_is_index, value))
+    elif setting == "shape":
+        is_valid = isinstance(value, list) and len(value) == 3 and all(map(_is_size, value))
     elif setting == "approximate":
         is_valid = value in ("none", "tanh")
     elif setting in ("bias", "affine", "ceil_mode", "count_include_pad"):
@@ -269,6 +282,8 @@ def _module(step: _ParsedStep, device: str) -> nn.Module:
     settings = {}
     for name, value in step.settings.items():
         settings[name] = tuple(value) if isinstance(value, list) else value
+    if step.kind.module is MaskPixels:
+        return MaskPixels(torch.ones(settings["shape"], device=device))
     if step.kind.module is SelectChannels:
         return SelectChannels(torch.tensor(settings["indices"], dtype=torch.int64))
     try:

@@ -126,6 +126,25 @@ class SelectChannels(nn.Module):
         return x[:, self.indices]
 
 
+class MaskPixels(nn.Module):
+    """Set removed pixels of the image to zero: a convolution has no weights of its own for them.
+
+    Parameters
+    ----------
+    mask : torch.Tensor
+        (channels, height, width), 1 where a pixel is kept and 0 elsewhere.
+    """
+
+    def __init__(self, mask: torch.Tensor):
+        super().__init__()
+        self.mask: torch.Tensor
+        self.register_buffer("mask", mask)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return the masked images, (N, channels, height, width)."""
+        return x * self.mask
+
+
 class ResidualBlock(nn.Module):
     """Residual block of two 3x3 convolutions with batch norm (He et al. 2016).
 

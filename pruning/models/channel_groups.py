@@ -16,7 +16,14 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 from torch import nn
 
-from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.blocks import (
+    Add,
+    Concatenate,
+    MaskPixels,
+    Multiply,
+    SelectChannels,
+    SliceChannels,
+)
 from pruning.models.graph import ACTIVATIONS, IDENTITIES, NORMS, POOLINGS, translate
 from pruning.models.graph_network import IMAGE, GraphNetwork
 
@@ -268,7 +275,7 @@ class _ChannelTracker:
         if isinstance(module, ACTIVATIONS):
             self._use("activation", name, inputs[0].units)
             return replace(inputs[0], is_rectified=False)
-        if isinstance(module, (*POOLINGS, *IDENTITIES)):
+        if isinstance(module, (*POOLINGS, *IDENTITIES, MaskPixels)):
             return inputs[0]
         raise TypeError(f"there is no rule for the effect of {type(module).__name__} on channels")
 

@@ -15,7 +15,14 @@ import torch
 from torch import fx, nn
 from torch.nn import functional as F
 
-from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.blocks import (
+    Add,
+    Concatenate,
+    MaskPixels,
+    Multiply,
+    SelectChannels,
+    SliceChannels,
+)
 from pruning.models.graph_network import IMAGE, GraphNetwork, Step, without_unread_steps
 from pruning.runtime.errors import PrunescopeError
 
@@ -34,7 +41,7 @@ MODULES = (
     *ACTIVATIONS,
     *POOLINGS,
     *IDENTITIES,
-    *(Add, Multiply, Concatenate, SliceChannels, SelectChannels),
+    *(Add, Multiply, Concatenate, SliceChannels, SelectChannels, MaskPixels),
 )
 """Every kind of module that a translated network consists of."""
 

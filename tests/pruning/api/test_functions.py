@@ -129,8 +129,8 @@ def test_retraining_keeps_the_masks(trained, digits):
 def test_files(trained, digits, tmp_path):
     folder = pruning.prune(trained, digits, sparsity=0.5).save(tmp_path / "pruned")
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("masked.safetensors", "masks.safetensors", "recipe.json"),
-        *("removed.pt2", "removed.safetensors"),
+        *("load.py", "masked.safetensors", "masks.safetensors"),
+        *("network.json", "network.safetensors", "recipe.json"),
     ]
 
 
@@ -173,3 +173,10 @@ def test_names_of_users_are_not_listed(trained, digits):
     assert recipe.network in pruning.NETWORKS and recipe.dataset in pruning.DATASETS
     assert recipe.network not in list(pruning.NETWORKS)
     assert recipe.dataset not in list(pruning.DATASETS)
+
+
+@pytest.mark.slow
+def test_an_onnx_file_is_compared_with_the_module(trained, digits, tmp_path):
+    pruned = pruning.prune(trained, digits, method="filter", sparsity=0.3, scope="layer")
+    check = pruned.to_onnx(tmp_path / "network.onnx")
+    assert check.agreeing == check.images == 360 and check.largest_difference < 1e-4
