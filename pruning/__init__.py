@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from pruning.api.explore import explore as explore
     from pruning.api.functions import compare as compare
     from pruning.api.functions import curve as curve
     from pruning.api.functions import prune as prune
@@ -40,6 +41,7 @@ _PUBLIC = {
     "Step": "pruning.recipe.step",
     "UnsupportedNetworkError": "pruning.models.graph",
     "evaluate": "pruning.engine.evaluate",
+    "explore": "pruning.api.explore",
     "compare": "pruning.api.functions",
     "curve": "pruning.api.functions",
     "prune": "pruning.api.functions",

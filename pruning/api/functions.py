@@ -81,8 +81,9 @@ def compare(
     Returns
     -------
     pd.DataFrame
-        A row for each name: accuracy with its 95% interval and number of images, sparsity,
-        masked and effective parameters and MACs. The first row is the dense network.
+        A row for each name: accuracy, the 95% interval (low, high) of the accuracy on all images
+        like these, number of images, sparsity, masked and effective parameters and MACs. The first
+        row is the dense network.
 
     Raises
     ------
@@ -97,7 +98,7 @@ def compare(
     names = ["dense", *recipes]
     rows = []
     for evaluation in evaluate_recipes([dense, *recipes.values()], split):
-        low, high = evaluation.accuracy.interval
+        low, high = evaluation.accuracy.sample_interval
         rows.append(
             {
                 "accuracy": evaluation.accuracy.value,

@@ -11,7 +11,7 @@ import click
 
 from pruning.cli.options import TorchCommand
 from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.installation import server_script
+from pruning.runtime.installation import SERVER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -38,7 +38,8 @@ def app(model: str | None, data: str | None, port: int) -> None:
         folder = Path(tempfile.mkdtemp(prefix="prunescope-"))
         prepare_own(model, data, folder)
         environment["PRUNESCOPE_OWN"] = str(folder)
-    command = [sys.executable, str(server_script()), "--server.port", str(port)]
+    os.chdir(SERVER.parent)  # which has the server's settings
+    command = [sys.executable, str(SERVER), "--server.port", str(port)]
     os.execve(sys.executable, command, environment)
 
 

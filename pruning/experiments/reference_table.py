@@ -14,9 +14,10 @@ from pruning.models import checkpoints
 from pruning.recipe.compatibility import criteria_for
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.installation import ASSETS
 from pruning.runtime.progress import ignore_progress
 
-FILE = Path(__file__).parents[2] / "assets" / "regression.csv"
+FILE = ASSETS / "regression.csv"
 SHARES = (0.5, 0.8, 0.9)
 RECIPE_COLUMNS = ("network", "dataset", "method", "criterion", "scope", "share")
 COLUMNS = (*RECIPE_COLUMNS, "units", "removed", "sparsity", "correct", "images", "accuracy")

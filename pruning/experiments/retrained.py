@@ -14,11 +14,12 @@ from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import PrunescopeError
+from pruning.runtime.installation import ASSETS
 from pruning.training.run_files import list_runs
 from pruning.training.schedules import SCHEDULES
 from pruning.training.spec import RunSpec
 
-FILE = Path(__file__).parents[2] / "assets" / "retrained.csv"
+FILE = ASSETS / "retrained.csv"
 """The results of the benchmarks, as `python -m pruning benchmark NAME --data` writes them."""
 SPARSITY_DECIMALS = 4
 """Runs whose sparsities agree to this many decimals are seeds of one setting."""

@@ -16,8 +16,9 @@ from pruning.models.base import NETWORKS, build
 from pruning.models.cards import Card, InvalidCard, parse_card
 from pruning.runtime.atomic_write import atomic_write, sha256
 from pruning.runtime.errors import CheckpointError
+from pruning.runtime.installation import ASSETS
 
-FOLDER = Path(__file__).parents[2] / "assets" / "checkpoints"
+FOLDER = ASSETS / "checkpoints"
 REMEDY = "restore it or train again"
 
 

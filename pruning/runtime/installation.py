@@ -8,20 +8,15 @@ from packaging.requirements import Requirement
 
 from pruning.runtime.errors import PrunescopeError
 
-REQUIREMENTS = Path(__file__).parents[2] / "requirements.txt"
+CHECKOUT = Path(__file__).parents[2]
+INSTALLED = Path(__file__).parents[1] / "web"
+"""Where a wheel has what lies at the top of the checkout."""
+APPLICATION = CHECKOUT if (CHECKOUT / "serve.py").is_file() else INSTALLED
+"""Folder of the application: its pages, its assets, and the script that serves it."""
+ASSETS = APPLICATION / "assets"
+SERVER = APPLICATION / "serve.py"
+REQUIREMENTS = APPLICATION / "requirements.txt"
 PACKAGES = ("torch", "torchvision")
-
-
-def server_script() -> Path:
-    """Return the script that serves the application.
-
-    Returns
-    -------
-    Path
-        ``serve.py`` of the checkout, or of the installed package.
-    """
-    checkout = Path(__file__).parents[2] / "serve.py"
-    return checkout if checkout.is_file() else Path(__file__).parents[1] / "web" / "serve.py"
 
 
 @cache

@@ -102,7 +102,7 @@ def test_compare_begins_with_the_dense_network(trained, digits):
     )
     assert list(table.index) == ["dense", "weights", "filters"]
     assert table.loc["weights", "sparsity"] == pytest.approx(0.8, abs=0.01)
-    assert (table["low"] <= table["accuracy"]).all() and (table["accuracy"] <= table["high"]).all()
+    assert (table["low"] < table["accuracy"]).all() and (table["accuracy"] < table["high"]).all()
 
 
 def test_curve_and_sensitivity(trained, digits):
