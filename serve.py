@@ -25,6 +25,7 @@ from streamlit.web import cli  # noqa: E402
 import pruning.engine.evaluate  # noqa: E402
 import pruning.figures.accuracy_curve  # noqa: E402, F401
 from pruning.engine.own_files import load_own_from_environment  # noqa: E402
+from pruning.engine.trained_network import card_of  # noqa: E402
 from pruning.inference.classification_process import start_process  # noqa: E402
 from pruning.runtime.errors import PrunescopeError  # noqa: E402
 
@@ -55,10 +56,16 @@ def main(options: list[str]) -> None:
 
 
 def _load_own() -> None:
-    """Register the network and the data that the command ``app`` was started with."""
+    """Register the network and the data that the command ``app`` was started with.
+
+    Its accuracy is measured once, before the first page needs it.
+    """
     try:
-        load_own_from_environment()
-    except PrunescopeError as error:
+        own = load_own_from_environment()
+        if own is not None:
+            print("Prunescope: measuring the accuracy of the network", file=sys.stderr)
+            card_of(*own)
+    except (PrunescopeError, ValueError) as error:
         _exit(str(error))
 
 

@@ -441,9 +441,11 @@ class _Translation:
         return name
 
     def _refused(self, node: _Node, what: str) -> UnsupportedNetworkError:
-        return UnsupportedNetworkError(f"{what}, in {_place_of(node)}, cannot be pruned: {_ADVICE}")
+        advice = _LOGITS if "softmax" in what.lower() else _ADVICE
+        return UnsupportedNetworkError(f"{what}, in {_place_of(node)}, cannot be pruned: {advice}")
 
 
+_LOGITS = "return the logits, without it; the loss function can apply it"
 _ADVICE = (
     "use Conv2d, Linear, BatchNorm, GroupNorm, activation functions, pooling, Dropout, Flatten, "
     "+, *, torch.cat, chunk or split along the channels"

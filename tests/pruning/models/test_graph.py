@@ -165,7 +165,10 @@ REFUSED = [
     (Functional(lambda x: F.relu(x + 1).flatten(1), 256), "add with a number or a parameter"),
     (Functional(lambda x: x.flatten(1), 9), r"does not accept images of shape \(3, 8, 8\)"),
     (nn.Sequential(nn.Conv2d(3, 4, 1)), r"returns \(2, 4, 8, 8\), not one tensor of logits"),
-    (nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.Softmax(1)), "Softmax, in .*, cannot be"),
+    (
+        nn.Sequential(nn.Flatten(), nn.Linear(192, 4), nn.Softmax(1)),
+        "Softmax, .* return the logits",
+    ),
     (nn.Sequential(nn.ConvTranspose2d(3, 4, 2), nn.Flatten()), "ConvTranspose2d, in .*, cannot"),
     (nn.Sequential(nn.Conv2d(3, 4, 3, padding=1, padding_mode="reflect"), nn.Flatten()), "reflect"),
     (
