@@ -16,6 +16,7 @@ from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import (
     criteria_for,
     groupings_for,
+    methods_for,
     rules_for,
     scopes_for,
     variants_for,
@@ -82,7 +83,8 @@ def draw_step_form(
         With the choices of the widgets. The value, the layers and their values are those of
         ``step`` as far as they still apply; else a default value, all layers and no values.
     """
-    method = registry_select("Method", list(METHODS), widgets.method, METHODS, help=_help(METHODS))
+    names = methods_for(network)
+    method = registry_select("Method", names, widgets.method, METHODS, help=_help(METHODS, names))
     grouping = _draw_grouping(network, dataset, method, widgets.grouping)
     criterion, variant = _draw_criterion(step, network, method, widgets, shown)
     rule = _draw_rule(step, method, criterion, widgets, shown)

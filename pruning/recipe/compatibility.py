@@ -14,6 +14,28 @@ from pruning.models.base import structure_of
 from pruning.recipe.step import Step
 
 
+def methods_for(network: str) -> list[str]:
+    """Return the methods that have something to remove in a network.
+
+    Parameters
+    ----------
+    network : str
+        Name in ``NETWORKS``.
+
+    Returns
+    -------
+    list of str
+        Names in ``METHODS``, in the order of registration.
+    """
+    return [name for name in METHODS if _filled_groupings(network, name)]
+
+
+def _filled_groupings(network: str, method: str) -> list[str]:
+    """Groupings with at least one group; that without a name, where there is no other."""
+    names = list(METHODS[method].groupings) or [""]
+    return [name for name in names if dense_groups(network, method, name)]
+
+
 def criteria_for(network: str, method: str) -> list[str]:
     """Return the criteria that can score the units of a method in a network.
 
@@ -200,6 +222,9 @@ def groupings_for(network: str, method: str) -> list[str]:
     names = list(METHODS[method].groupings)
     if not METHODS[method].groups_by_network:
         return names
+    names = _filled_groupings(network, method)
+    if not names:
+        return []
     first, *others = [dense_groups(network, method, name) for name in names]
     return names if any(found != first for found in others) else []
 
@@ -334,7 +359,8 @@ def find_incompatibility(step: Step, network: str) -> str | None:
     RULES.require(step.rule)
     SCOPES.require(step.scope)
     return (
-        _criterion_problem(step, network)
+        _method_problem(step, network)
+        or _criterion_problem(step, network)
         or _rule_problem(step)
         or _scope_problem(step)
         or _choice_problem("measure", step.variant, variants_for(step.method, step.criterion))
@@ -342,6 +368,14 @@ def find_incompatibility(step: Step, network: str) -> str | None:
         or _layers_problem(step, network)
         or _values_problem(step, network)
     )
+
+
+def _method_problem(step: Step, network: str) -> str | None:
+    valid = methods_for(network)
+    if step.method in valid:
+        return None
+    method = METHODS[step.method]
+    return f"the network has no {method.unit}s that can be removed: choose from {', '.join(valid)}"
 
 
 def _criterion_problem(step: Step, network: str) -> str | None:
@@ -418,7 +452,10 @@ def _unknown_layer(given: Collection[str], names: tuple[str, ...], network: str)
 def _canonical_grouping(step: Step, network: str) -> str:
     if step.grouping in groupings_for(network, step.method):
         return step.grouping
-    return default_grouping(step.method)
+    usual = default_grouping(step.method)
+    filled = _filled_groupings(network, step.method)
+    is_empty = bool(filled) and not dense_groups(network, step.method, usual)
+    return filled[0] if is_empty else usual
 
 
 def _canonical_layers(step: Step, names: tuple[str, ...]) -> tuple[str, ...] | None:

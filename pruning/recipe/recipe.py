@@ -14,6 +14,7 @@ from pruning.recipe.compatibility import (
     canonical_step,
     criteria_for,
     layers_for,
+    methods_for,
     recoveries_for,
     rules_for,
 )
@@ -275,6 +276,8 @@ def max_calibration_images(dataset: str) -> int:
 
 
 def _moved_step(step: Step, network: str, keep_layers: bool) -> Step:
+    if step.method not in methods_for(network):
+        step = replace(step, method=methods_for(network)[0], grouping="", layers=None, values=())
     criteria = criteria_for(network, step.method)
     if step.criterion not in criteria:
         step = replace(step, criterion=criteria[0], variant="")

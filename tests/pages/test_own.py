@@ -12,7 +12,7 @@ from pruning.engine.own_files import load_own, save_own
 from pruning.models import NETWORKS, checkpoints
 from pruning.models.own_network import register_network
 from tests.pages.common import numbers, settled
-from tests.pages.driver import opened_page
+from tests.pages.driver import opened_page, warning
 from tests.pruning.api.conftest import SmallNetwork
 
 PAGES = (
@@ -55,6 +55,14 @@ def test_every_page_shows_the_network_of_the_owner(own, page):
         assert (selected["Network"], selected["Dataset"]) == own
     if page == "explore":
         assert numbers(at)["Sparsity"] == "50.00%"
+
+
+def test_a_method_without_units_is_not_offered(own):
+    at = settled(opened_page("explore", method="layer"))
+    assert not at.exception
+    [method] = [box for box in at.sidebar.selectbox if box.label == "Method"]
+    assert "Layers" not in method.options and method.value == "weight"
+    assert "no layers that can be removed: choose from weight" in warning(at)
 
 
 @pytest.mark.parametrize("part", ["forgotten", "image", "units", "classes"])

@@ -168,6 +168,25 @@ def test_a_network_and_data_that_do_not_fit(trained, digits):
         pruning.prune(3, digits)
 
 
+def test_where_all_channels_are_tied_they_are_one_unit(digits):
+    class Tied(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.stem, self.branch = nn.Conv2d(1, 8, 3, padding=1), nn.Conv2d(8, 8, 3, padding=1)
+            self.last = nn.Linear(8, 10)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            x = self.stem(x).relu()
+            return self.last((x + self.branch(x)).mean([2, 3]))
+
+    torch.manual_seed(0)
+    pruned = pruning.prune(Tied(), digits, method="filter", sparsity=0.5)
+    assert pruned.recipe.last_step.grouping == "across"
+    assert pruned.removed().get_submodule("branch").weight.shape == (4, 4, 3, 3)
+    with pytest.raises(ValueError, match="has no layers that can be removed: choose from weight"):
+        pruning.prune(Tied(), digits, method="layer")
+
+
 def test_names_of_users_are_not_listed(trained, digits):
     recipe = pruning.prune(trained, digits, sparsity=0.5).recipe
     assert recipe.network in pruning.NETWORKS and recipe.dataset in pruning.DATASETS
