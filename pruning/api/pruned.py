@@ -13,10 +13,12 @@ from pruning.cost.macs import Cost, CostByLayer
 from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.export import save_masks, save_weights
+from pruning.engine.export import save_masks, save_sparse, save_weights
 from pruning.engine.onnx_file import OnnxCheck, check_onnx, save_onnx
 from pruning.engine.pruned_network import PrunedNetwork as EngineResult
 from pruning.engine.pytorch_files import save_for_pytorch
+from pruning.experiments.removal_report import report_removal
+from pruning.figures.report import report_page
 from pruning.models.blocks import MaskPixels
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
@@ -132,9 +134,10 @@ class PrunedNetwork:
         Returns
         -------
         Path
-            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors`` and
-            the smaller network: ``network.json``, ``network.safetensors`` and ``load.py``, which
-            loads it in plain PyTorch.
+            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors``, the
+            same as compressed sparse rows in ``sparse.safetensors``, and the smaller network:
+            ``network.json``, ``network.safetensors`` and ``load.py``, which loads it in plain
+            PyTorch.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
@@ -142,6 +145,7 @@ class PrunedNetwork:
             temporary.write_text(json.dumps(recipe_to_dict(self.recipe), indent=1) + "\n")
         save_masks(self.result, folder / "masks.safetensors")
         save_weights(self.result, folder / "masked.safetensors")
+        save_sparse(self.result, folder / "sparse.safetensors")
         data = DATASETS[self.recipe.dataset]
         shape = (data.channels, data.size, data.size)
         save_for_pytorch(self.result.compact_model, shape, folder)
@@ -170,6 +174,25 @@ class PrunedNetwork:
         """
         save_onnx(self.result, Path(path), form)
         return check_onnx(self.result, Path(path), form)
+
+    def report(self, path: Path | str) -> Path:
+        """Write a report as one HTML file that needs no other: accuracy, costs, layers, recipe.
+
+        Parameters
+        ----------
+        path : Path or str
+            The file.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        evaluation, dense = evaluate([self.recipe, self.recipe.unpruned])
+        page = report_page(self.result, evaluation, dense, report_removal(self.recipe))
+        with atomic_write(Path(path)) as temporary:
+            temporary.write_text(page, encoding="utf-8")
+        return Path(path)
 
     def __repr__(self) -> str:
         masked = self.result.masked

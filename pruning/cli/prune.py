@@ -38,6 +38,8 @@ from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
 
 if TYPE_CHECKING:
+    from pruning.cost.report import CostReport
+    from pruning.engine.evaluation import Evaluation
     from pruning.engine.onnx_file import OnnxCheck
     from pruning.engine.pruned_network import PrunedNetwork
     from pruning.recipe.recipe import Recipe
@@ -140,6 +142,19 @@ def _rule_options() -> tuple[click.Option, ...]:
     help="Write the masked network as a torch.export program.",
 )
 @click.option(
+    "--sparse",
+    type=FILE,
+    metavar="FILE",
+    help="Write the masked state dict as safetensors in compressed sparse rows.",
+)
+@click.option(
+    "--report",
+    "report_file",
+    type=FILE,
+    metavar="FILE",
+    help="Write an HTML page with accuracy, costs, layers, figures and the recipe.",
+)
+@click.option(
     "--onnx",
     type=FILE,
     metavar="FILE",
@@ -152,6 +167,8 @@ def prune(
     weights: Path | None,
     program: Path | None,
     onnx: Path | None,
+    sparse: Path | None,
+    report_file: Path | None,
     **options: Any,
 ) -> None:
     """Prune a trained network and measure the result.
@@ -182,7 +199,13 @@ def prune(
     if program is not None:
         export.save_program(pruned, program, compact=remove)
     onnx_check = None if onnx is None else _write_onnx(pruned, onnx, remove=remove)
-    report = report_removal(recipe) if remove else None
+    if sparse is not None:
+        export.save_sparse(pruned, sparse)
+    report = report_removal(recipe) if remove or report_file is not None else None
+    if report_file is not None and report is not None:
+        _write_report(pruned, evaluation, report, report_file)
+    if not remove:
+        report = None
     if as_json:
         content = to_dict(pruned, evaluation, seconds)
         if masked_evaluation is not None:
@@ -198,6 +221,18 @@ def prune(
             click.echo(removal_to_text(report))
         if onnx_check is not None:
             click.echo(onnx_to_text(onnx_check))
+
+
+def _write_report(
+    pruned: "PrunedNetwork", evaluation: "Evaluation", costs: "CostReport", path: Path
+) -> None:
+    from pruning.engine.evaluate import evaluate
+    from pruning.figures.report import report_page
+    from pruning.runtime.atomic_write import atomic_write
+
+    [dense] = evaluate([pruned.recipe.unpruned])
+    with atomic_write(path) as temporary:
+        temporary.write_text(report_page(pruned, evaluation, dense, costs), encoding="utf-8")
 
 
 def _write_onnx(pruned: "PrunedNetwork", path: Path, *, remove: bool) -> "OnnxCheck":

@@ -7,6 +7,7 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from pruning.cost.file_size import encode
 from pruning.data.datasets import DATASETS, Dataset, normalise
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.runtime.atomic_write import atomic_write
@@ -48,6 +49,23 @@ def save_weights(pruned: PrunedNetwork, path: Path, *, compact: bool = False) ->
         state = network.model.state_dict() | network.masked_parameters()
     with atomic_write(path) as temporary:
         save_file({name: tensor.contiguous() for name, tensor in state.items()}, temporary)
+
+
+def save_sparse(pruned: PrunedNetwork, path: Path) -> None:
+    """Write the masked state dict as safetensors with sparse matrices.
+
+    Parameters
+    ----------
+    pruned : PrunedNetwork
+        The network.
+    path : Path
+        A tensor of two or more dimensions is a matrix of its rows in compressed sparse rows:
+        ``name.values``, ``name.columns`` and ``name.rows`` (pointers). Others are as they are.
+    """
+    network = pruned.recovered
+    state = network.model.state_dict() | network.masked_parameters()
+    with atomic_write(path) as temporary:
+        temporary.write_bytes(encode(state, "csr"))
 
 
 def save_program(pruned: PrunedNetwork, path: Path, *, compact: bool = False) -> None:

@@ -5,8 +5,14 @@ from collections.abc import Mapping
 
 import plotly.graph_objects as go
 
+STYLE = """<style>body { font-family: sans-serif; margin: 2rem; }
+table { border-collapse: collapse; } td, th { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; }
+th { border-bottom: 1px solid; } pre { overflow: auto; }</style>"""
 
-def html_page(title: str, figures: Mapping[str, go.Figure]) -> str:
+
+def html_page(
+    title: str, figures: Mapping[str, go.Figure], sections: Mapping[str, str] | None = None
+) -> str:
     """Write figures into one page, each under its heading.
 
     Parameters
@@ -15,18 +21,25 @@ def html_page(title: str, figures: Mapping[str, go.Figure]) -> str:
         Title of the page.
     figures : mapping of str to go.Figure
         Figures by heading.
+    sections : mapping of str to str, optional
+        HTML by heading, which stands before the figures under the title.
 
     Returns
     -------
     str
         HTML; plotly.js, 4 MB, is included once.
     """
-    sections: list[str] = []
+    parts: list[str] = []
+    if sections:
+        parts.append(f"<h1>{html.escape(title)}</h1>")
+        for heading, content in sections.items():
+            parts.append(f"<h2>{html.escape(heading)}</h2>{content}")
+    includes_plotly = False
     for heading, figure in figures.items():
-        is_first = not sections
-        content = figure.to_html(full_html=False, include_plotlyjs=is_first)
-        sections.append(f"<h2>{html.escape(heading)}</h2>{content}")
+        content = figure.to_html(full_html=False, include_plotlyjs=not includes_plotly)
+        includes_plotly = True
+        parts.append(f"<h2>{html.escape(heading)}</h2>{content}")
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{html.escape(title)}</title>'
-        f'<body style="font-family: sans-serif; margin: 2rem">{"".join(sections)}</body></html>'
+        f"{STYLE}<body>{''.join(parts)}</body></html>"
     )

@@ -2,8 +2,11 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
+from scipy.sparse import csr_array
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -130,8 +133,33 @@ def test_files(trained, digits, tmp_path):
     folder = pruning.prune(trained, digits, sparsity=0.5).save(tmp_path / "pruned")
     assert sorted(path.name for path in folder.iterdir()) == [
         *("load.py", "masked.safetensors", "masks.safetensors"),
-        *("network.json", "network.safetensors", "recipe.json"),
+        *("network.json", "network.safetensors", "recipe.json", "sparse.safetensors"),
     ]
+
+
+def test_sparse_rows_are_the_masked_weights(trained, digits, tmp_path):
+    pruned = pruning.prune(trained, digits, sparsity=0.9)
+    folder = pruned.save(tmp_path / "pruned")
+    sparse, dense = load_file(folder / "sparse.safetensors"), pruned.masked().state_dict()
+    for name, weight in dense.items():
+        if weight.ndim < 2:
+            assert torch.equal(sparse[name], weight)
+            continue
+        rows = sparse[f"{name}.rows"].numpy().astype(np.int64)
+        columns = sparse[f"{name}.columns"].numpy().astype(np.int64)
+        matrix = csr_array(
+            (sparse[f"{name}.values"].numpy(), columns, rows), weight.flatten(1).shape
+        )
+        assert np.array_equal(matrix.toarray(), weight.flatten(1).numpy())
+
+
+def test_a_report_is_one_page(trained, digits, tmp_path):
+    pruned = pruning.prune(trained, digits, method="filter", sparsity=0.3, scope="layer")
+    page = pruned.report(tmp_path / "report.html").read_text(encoding="utf-8")
+    for heading in ("Accuracy", "Costs", "Layers", "Recipe", "Made with", "Accuracy of each class"):
+        assert f"<h2>{heading}</h2>" in page
+    accuracy = pruned.evaluate().accuracy
+    assert f"{accuracy.correct} of 360" in page and "src=" not in page.partition("<script")[0]
 
 
 def test_a_notebook_shows_the_table_and_the_heatmap(trained, digits):

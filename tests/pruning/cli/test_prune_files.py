@@ -108,3 +108,15 @@ def test_files_hold_the_result_of_every_method(capsys, outputs, network, options
         assert mask.shape[-2:] == state[name].shape[-2:]
         assert (state[name][mask == 0] == 0).all()
     assert ("input" in kept) == ("feature" in options)
+
+
+def test_a_report_and_sparse_weights(capsys, tmp_path):
+    report, sparse = tmp_path / "report.html", tmp_path / "sparse.safetensors"
+    options = ["--network", "lenet300", "--dataset", "digits", "--sparsity", "0.9"]
+    content = run_json(capsys, "prune", *options, "--report", str(report), "--sparse", str(sparse))
+    assert "removal" not in content
+    assert "<h2>Costs</h2>" in report.read_text(encoding="utf-8")
+    tensors = load_file(sparse)
+    kept = {layer["name"]: layer["kept"] for layer in content["layers"]}
+    for name, count in kept.items():
+        assert len(tensors[f"{name}.weight.values"]) == count
