@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from pruning.methods.units import METHODS as METHODS
     from pruning.models import NETWORKS as NETWORKS
     from pruning.models.graph import UnsupportedNetworkError as UnsupportedNetworkError
+    from pruning.models.onnx_import import network_from_onnx as network_from_onnx
     from pruning.recipe.recipe import Recipe as Recipe
     from pruning.recipe.step import Step as Step
 
@@ -41,6 +42,7 @@ _PUBLIC = {
     "Step": "pruning.recipe.step",
     "UnsupportedNetworkError": "pruning.models.graph",
     "evaluate": "pruning.engine.evaluate",
+    "network_from_onnx": "pruning.models.onnx_import",
     "explore": "pruning.api.explore",
     "compare": "pruning.api.functions",
     "curve": "pruning.api.functions",

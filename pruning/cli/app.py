@@ -11,17 +11,21 @@ import click
 
 from pruning.cli.options import TorchCommand
 from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.installation import SERVER
+from pruning.runtime.installation import SERVER, check_onnx_installed
 
 if TYPE_CHECKING:
     from torch import nn
+
+READING = ("onnx",)
+"""Packages that reading an ONNX file needs."""
 
 
 @click.command(cls=TorchCommand)
 @click.option(
     "--model",
-    metavar="MODULE:FUNCTION",
-    help="A function without arguments that returns a trained nn.Module; its code is run.",
+    metavar="MODULE:FUNCTION|FILE.onnx",
+    help="A function without arguments that returns a trained nn.Module, whose code is run, or "
+    "an ONNX file.",
 )
 @click.option(
     "--data",
@@ -49,7 +53,7 @@ def prepare_own(model: str, data: str, folder: Path) -> None:
     Parameters
     ----------
     model : str
-        ``module:function``.
+        ``module:function``, or the path of an ONNX file.
     data : str
         Path of an .npz file, or a name in ``DATASETS``.
     folder : Path
@@ -61,9 +65,21 @@ def prepare_own(model: str, data: str, folder: Path) -> None:
     from pruning.engine.own_files import save_own
 
     content: Any = data if data in DATASETS else read_own_npz(Path(data))
-    subject = subject_of(_called(model), content)
+    module = _read_onnx(Path(model)) if model.endswith(".onnx") else _called(model)
+    subject = subject_of(module, content)
     subject.recipe()  # checks that network and data fit
     save_own(subject.network, subject.dataset, folder)
+
+
+def _read_onnx(path: Path) -> "nn.Module":
+    from pruning.models.onnx_import import network_from_onnx
+
+    check_onnx_installed(READING)
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise PrunescopeError(f"{path} cannot be read ({error.strerror})") from error
+    return network_from_onnx(content)
 
 
 def _called(name: str) -> "nn.Module":

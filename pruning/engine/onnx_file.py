@@ -6,7 +6,6 @@ import time
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,11 +20,10 @@ from pruning.engine.export import PixelNetwork
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.engine.trained_network import trained_network
 from pruning.runtime.atomic_write import atomic_write
-from pruning.runtime.errors import PrunescopeError
+from pruning.runtime.installation import check_onnx_installed
 from pruning.runtime.progress import ShareReport, ignore_progress
 
 FORMS = ("dense", "masked", "removed")
-PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 BATCH = 250
 LATENCY_RUNS = 20
 
@@ -54,21 +52,6 @@ class OnnxCheck:
     def agreement(self) -> float:
         """Share of the images with the same prediction."""
         return self.agreeing / self.images
-
-
-def check_onnx_installed() -> None:
-    """Check that the packages of the extra ``onnx`` are installed.
-
-    Raises
-    ------
-    PrunescopeError
-        If one is missing; the message says what to install.
-    """
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise PrunescopeError(
-            f"ONNX files need {', '.join(missing)}: run `pip install prunescope[onnx]`"
-        )
 
 
 def save_onnx(pruned: PrunedNetwork, path: Path, form: str = "removed") -> None:

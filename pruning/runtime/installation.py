@@ -1,7 +1,9 @@
 """Check of the installed packages."""
 
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -17,6 +19,27 @@ ASSETS = APPLICATION / "assets"
 SERVER = APPLICATION / "serve.py"
 REQUIREMENTS = APPLICATION / "requirements.txt"
 PACKAGES = ("torch", "torchvision")
+ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
+
+
+def check_onnx_installed(packages: Sequence[str] = ONNX_PACKAGES) -> None:
+    """Check that packages of the extra ``onnx`` are installed.
+
+    Parameters
+    ----------
+    packages : sequence of str
+        Those that are needed; by default all of them.
+
+    Raises
+    ------
+    PrunescopeError
+        If one is missing; the message says what to install.
+    """
+    missing = [name for name in packages if find_spec(name) is None]
+    if missing:
+        raise PrunescopeError(
+            f"ONNX files need {', '.join(missing)}: run `pip install prunescope[onnx]`"
+        )
 
 
 @cache

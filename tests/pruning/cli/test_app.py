@@ -30,6 +30,7 @@ def owner(tmp_path, monkeypatch):
     (tmp_path / "networks_of_the_owner.py").write_text(CODE)
     images, labels = load_digits(return_X_y=True)
     np.savez(tmp_path / "data.npz", x=images.reshape(-1, 8, 8).astype(np.float32), y=labels)
+    (tmp_path / "data.npz.onnx").write_bytes((tmp_path / "data.npz").read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", list(sys.path))
     yield tmp_path
@@ -53,6 +54,8 @@ def test_network_and_data_are_written_for_the_application(owner):
 @pytest.mark.parametrize(
     "model, data, message, code",
     [
+        ("nothing.onnx", "data.npz", "nothing.onnx cannot be read", 1),
+        ("data.npz.onnx", "data.npz", "it is not an ONNX file", 1),
         ("networks", "data.npz", "--model is MODULE:FUNCTION", 2),
         ("nothing:network", "data.npz", "there is no module nothing", 1),
         ("networks_of_the_owner:nothing", "data.npz", "has no function nothing", 1),

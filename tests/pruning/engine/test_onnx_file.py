@@ -14,6 +14,7 @@ from pruning.engine.evaluate import evaluate
 from pruning.engine.onnx_file import check_onnx, save_onnx
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
+from pruning.runtime import installation
 from pruning.runtime.errors import PrunescopeError
 
 RECIPES = [
@@ -52,7 +53,7 @@ def test_the_accuracy_of_the_file_is_the_measured_one(tmp_path):
 def test_without_the_extra_a_sentence_says_what_to_install(tmp_path, monkeypatch):
     real = util.find_spec
     monkeypatch.setattr(
-        onnx_file, "find_spec", lambda name: None if name == "onnxscript" else real(name)
+        installation, "find_spec", lambda name: None if name == "onnxscript" else real(name)
     )
     with pytest.raises(PrunescopeError, match=r"need onnxscript: run `pip install prunescope\[o"):
         save_onnx(prune(RECIPES[0]), tmp_path / "network.onnx")
