@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from functools import cache
+from functools import lru_cache
 
 import pytest
 import torch
@@ -59,7 +59,7 @@ def build(name: str) -> nn.Module:
     return model
 
 
-@cache
+@lru_cache(maxsize=3)
 def translated(name: str) -> GraphNetwork:
     return translate(build(name), (3, SIZES[name], SIZES[name]))
 
