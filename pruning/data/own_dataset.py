@@ -20,6 +20,7 @@ TEST_SHARE = 0.2
 VALIDATION_SHARE = 0.1
 """Share of the training images that are held out for validation."""
 MIN_IMAGES = 10
+MAX_CLASSES = 10_000
 LOADER_BATCH = 256
 MAX_BYTES = 4_000_000_000
 """Limit on the arrays of a file."""
@@ -65,6 +66,8 @@ def register_dataset(
         If the data are not images and labels of this kind.
     """
     train, test = _as_bytes(_train_and_test(data))
+    if train[0].dtype != test[0].dtype:
+        raise DatasetError("training images are bytes and test images are not, or the other way")
     if train[0].shape[1:] != test[0].shape[1:]:
         raise DatasetError(
             f"training images of shape {train[0].shape[1:]} and test images of shape "
@@ -82,6 +85,8 @@ def register_dataset(
     means, deviations = tuple(mean) or (0.0,) * channels, tuple(std) or (1.0,) * channels
     if not len(means) == len(deviations) == channels:
         raise DatasetError(f"mean and std need {channels} values, one for each channel")
+    if not all(deviation > 0 for deviation in deviations):
+        raise DatasetError("std must be greater than 0")
     settings = repr((names, means, deviations)).encode()
     name = PREFIX + _digest(train, test, settings)
     dataset = Dataset(
@@ -143,8 +148,13 @@ def _train_and_test(data: Any) -> tuple[Arrays, Arrays]:
             raise DatasetError('a mapping of data needs the keys "train" and "test"')
         return _arrays(data["train"]), _arrays(data["test"])
     pixels, labels = _arrays(data)
-    order = np.argsort([_image_hash(image) for image in pixels], kind="stable")
+    hashes = np.array([_image_hash(image) for image in pixels], dtype="S16")
+    order = np.argsort(hashes, kind="stable")
     tests = math.ceil(TEST_SHARE * len(labels))
+    while tests < len(order) and hashes[order[tests - 1]] == hashes[order[tests]]:
+        tests += 1  # equal images stay together
+    if tests == len(order):
+        raise DatasetError("the images are equal: give different ones")
     test, train = np.sort(order[:tests]), np.sort(order[tests:])
     return (pixels[train], labels[train]), (pixels[test], labels[test])
 
@@ -172,8 +182,11 @@ def _arrays(data: Any) -> Arrays:
         raise DatasetError(f"there are {len(pixels)} images but {len(numbers)} labels")
     if len(pixels) < MIN_IMAGES:
         raise DatasetError(f"{len(pixels)} images are too few: give at least {MIN_IMAGES}")
-    if not np.issubdtype(numbers.dtype, np.integer) or numbers.min() < 0:
-        raise DatasetError("labels must be whole numbers from 0, one for each image")
+    is_whole = np.issubdtype(numbers.dtype, np.integer)
+    if not is_whole or numbers.min() < 0 or numbers.max() >= MAX_CLASSES:
+        raise DatasetError(
+            f"labels must be whole numbers from 0 to {MAX_CLASSES - 1:,}, one for each image"
+        )
     if not np.isfinite(pixels).all():
         raise DatasetError("images contain NaN or infinite values")
     return np.ascontiguousarray(pixels), numbers.astype(np.int64)
@@ -210,11 +223,14 @@ def _collected(data: Any) -> tuple[torch.Tensor, torch.Tensor]:
         for batch_images, batch_labels in loader:
             images.append(batch_images)
             labels.append(torch.as_tensor(batch_labels))
-    except (TypeError, ValueError, KeyError) as error:
+    except (TypeError, ValueError, KeyError, RuntimeError) as error:
         raise DatasetError(_advice(data)) from error
     if not images:
         raise DatasetError("the data have no image")
-    return torch.cat(images), torch.cat(labels)
+    try:
+        return torch.cat(images), torch.cat(labels)
+    except (RuntimeError, TypeError) as error:
+        raise DatasetError("the images have different shapes: give images of one shape") from error
 
 
 def _advice(data: Any) -> str:

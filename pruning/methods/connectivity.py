@@ -17,9 +17,16 @@ import torch
 from torch import nn
 
 from pruning.models import prunable
-from pruning.models.blocks import Add, Concatenate, Multiply, SelectChannels, SliceChannels
+from pruning.models.blocks import (
+    Add,
+    Concatenate,
+    MaskPixels,
+    Multiply,
+    SelectChannels,
+    SliceChannels,
+)
 from pruning.models.channel_groups import ChannelGroup, NetworkGraph, network_graph
-from pruning.models.graph import ACTIVATIONS, NORMS
+from pruning.models.graph import ACTIVATIONS, IDENTITIES, NORMS
 from pruning.models.graph_network import IMAGE
 
 
@@ -184,7 +191,7 @@ def connected_network(
     network = _all_connections(graph, model, parameters)
     if "input" in parameters:
         pixels = parameters["input"].bool().expand(channels, size, size).flatten().numpy()
-        _disconnect_pixels(network, graph.groups[0], ~pixels)
+        _disconnect_pixels(network, graph, ~pixels)
 
     propagate_constants(network, graph, model)
     remove_unread_channels(network, graph.groups)
@@ -350,14 +357,38 @@ def is_padded(layer: nn.Conv2d) -> bool:
     return any(layer.padding)
 
 
-def _disconnect_pixels(
-    network: ConnectedNetwork, image_group: ChannelGroup, removed: np.ndarray
-) -> None:
+def _disconnect_pixels(network: ConnectedNetwork, graph: NetworkGraph, removed: np.ndarray) -> None:
     """Remove weights that read removed pixels; no weight of a convolution reads a single pixel."""
-    for consumer in image_group.consumers:
-        layer = network.layers[consumer.name]
-        if layer.weight.ndim == 2:
+    for name, layer in network.layers.items():
+        if reads_pixels(graph, name):
             layer.nonzero[:, removed] = 0
+
+
+def reads_pixels(graph: NetworkGraph, name: str) -> bool:
+    """Tell whether a layer is linear and reads the flattened image itself.
+
+    Parameters
+    ----------
+    graph : NetworkGraph
+        Graph of the network.
+    name : str
+        A prunable layer.
+
+    Returns
+    -------
+    bool
+        True if each of its inputs is a pixel.
+    """
+    network = graph.network
+    by_name = {step.name: step for step in network.steps}
+    if name not in by_name or not isinstance(network.get_submodule(name), nn.Linear):
+        return False
+    source = by_name[name].inputs[0]
+    while source != IMAGE:
+        if not isinstance(network.get_submodule(source), (nn.Flatten, *IDENTITIES)):
+            return False
+        source = by_name[source].inputs[0]
+    return True
 
 
 def _constant_outputs(
@@ -384,8 +415,12 @@ def _constant_outputs(
         return inputs[0][module.start : module.stop]
     if isinstance(module, SelectChannels):
         return inputs[0][module.indices.numpy()]
-    if isinstance(module, nn.AvgPool2d) and module.padding not in (0, (0, 0)):
-        return np.where(inputs[0] == 0, 0.0, np.nan)  # zeros are averaged at the border
+    if isinstance(module, MaskPixels):
+        return np.where(inputs[0] == 0, 0.0, np.nan)
+    if isinstance(module, nn.AvgPool2d):
+        is_plain = module.padding in (0, (0, 0)) and module.divisor_override is None
+        if not is_plain:  # zeros are averaged at the border, or the sum is divided otherwise
+            return np.where(inputs[0] == 0, 0.0, np.nan)
     if isinstance(module, nn.GroupNorm):
         return np.full_like(inputs[0], np.nan)
     return inputs[0]  # other poolings, and modules that return their input

@@ -13,6 +13,7 @@ from pruning.methods.connectivity import (
     channels_read,
     connected_network,
     propagate_constants,
+    reads_pixels,
 )
 from pruning.models import prunable
 from pruning.models.blocks import Add, MaskPixels, SelectChannels, SliceChannels
@@ -176,7 +177,9 @@ def _without_idle_steps(
             continue
         source_of[step.name] = step.name
         kept.append(replace(step, inputs=inputs))
-    return without_unread_steps(kept)
+    result = source_of[steps[-1].name]
+    last = [step.name for step in kept].index(result)
+    return without_unread_steps(kept[: last + 1])
 
 
 def _with_pixels(
@@ -187,9 +190,11 @@ def _with_pixels(
     pixels: torch.Tensor,
 ) -> list[Step]:
     """Remove the inputs of a first linear layer that are not read, or mask removed pixels."""
-    readers = [consumer.name for consumer in graph.groups[0].consumers]
-    first = modules[readers[0]]
-    if len(readers) == 1 and isinstance(first, nn.Linear):
+    readers = [name for name in network.layers if reads_pixels(graph, name)]
+    others = [step for step in graph.network.steps if IMAGE in step.inputs]
+    if len(readers) == 1 and len(others) == 1:
+        first = modules[readers[0]]
+        assert isinstance(first, nn.Linear)
         read = network.layers[readers[0]].inputs_read.copy()
         read[0] |= not read.any()
         if read.all():

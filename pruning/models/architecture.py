@@ -1,6 +1,5 @@
 """Architectures as JSON: the steps of a network, without any code and without its weights."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -16,8 +15,8 @@ from pruning.models.blocks import (
     SelectChannels,
     SliceChannels,
 )
-from pruning.models.graph import UnsupportedNetworkError, check_input
-from pruning.models.graph_network import IMAGE, GraphNetwork, Step
+from pruning.models.graph import UnsupportedNetworkError, check_input, first_line
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step, is_reserved
 
 FORMAT = "prunescope network 1"
 MAX_STEPS = 2_000
@@ -30,6 +29,8 @@ MAX_NAME = 200
 
 _NUMBERS = ("eps", "negative_slope", "alpha", "min_val", "max_val", "beta", "threshold", "p")
 """Settings that are numbers, not sizes."""
+_PAIRS = ("kernel_size", "stride", "padding", "dilation", "output_size")
+"""Settings that can be of height and width."""
 _CONVOLUTION = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation")
 _POOLING = ("kernel_size", "stride", "padding")
 
@@ -160,12 +161,10 @@ def architecture_from_dict(content: object) -> GraphNetwork:
     # On the meta device modules have shapes and no memory.
     planned = _network(parsed, shape, "meta")
     _check_size(planned)
+    steps_with_shapes = _with_shapes(planned)
     network = _network(parsed, shape, "cpu")
-    return GraphNetwork(
-        {step.name: network.get_submodule(step.name) for step in network.steps},
-        _with_shapes(planned),
-        shape,
-    ).eval()
+    modules = {step.name: network.get_submodule(step.name) for step in network.steps}
+    return GraphNetwork(modules, steps_with_shapes, shape).eval()
 
 
 @dataclass(frozen=True)
@@ -184,7 +183,7 @@ def _parsed(content: object, number: int, known: set[str]) -> _ParsedStep:
         raise UnsupportedNetworkError(
             f"the name of {place} must be letters, digits and _, with dots between its parts"
         )
-    if any(_overlaps(name, other) for other in known):
+    if is_reserved(name) or any(_overlaps(name, other) for other in known):
         raise UnsupportedNetworkError(f"{place}: the name {name!r} is taken")
     if not isinstance(kind_name, str) or kind_name not in KINDS:
         raise UnsupportedNetworkError(
@@ -251,19 +250,31 @@ def _check_setting(name: str, setting: str, value: object) -> None:
     else:
         is_whole = _is_index if setting in ("padding", "start", "stop") else _is_size
         if isinstance(value, list):
-            is_valid = len(value) == 2 and is_whole(value[0]) and is_whole(value[1])
+            is_valid = (
+                setting in _PAIRS and len(value) == 2 and is_whole(value[0]) and is_whole(value[1])
+            )
         else:
             is_valid = is_whole(value)
     if not is_valid:
         raise UnsupportedNetworkError(
-            f"{name}: {setting} cannot be {str(value)[:40]!r} (numbers are at most {MAX_SIZE:,})"
+            f"{name}: {setting} cannot be {_shown(value)} (numbers are at most {MAX_SIZE:,})"
         )
+
+
+def _shown(value: object) -> str:
+    """Quote a value; a whole number of thousands of digits has no text."""
+    if isinstance(value, int) and abs(value) > MAX_SIZE:
+        return "so large a number"
+    try:
+        return repr(str(value)[:40])
+    except ValueError:
+        return "this"
 
 
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) <= MAX_SIZE
+    return -MAX_SIZE <= value <= MAX_SIZE
 
 
 def _is_index(value: object) -> bool:
@@ -289,12 +300,13 @@ def _module(step: _ParsedStep, device: str) -> nn.Module:
     try:
         with torch.device(device):
             return step.kind.module(**settings)
-    except (TypeError, ValueError, RuntimeError, ArithmeticError) as error:
-        raise UnsupportedNetworkError(f"{step.name}: {_first_line(error)}") from error
+    except (TypeError, ValueError, RuntimeError, ArithmeticError, AssertionError) as error:
+        raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
 
 
 def _check_size(planned: GraphNetwork) -> None:
-    parameters = sum(parameter.numel() for parameter in planned.parameters())
+    tensors = [*planned.parameters(), *planned.buffers()]
+    parameters = sum(tensor.numel() for tensor in tensors)
     if parameters > MAX_PARAMETERS:
         raise UnsupportedNetworkError(
             f"the network has {parameters:,} parameters, more than {MAX_PARAMETERS:,}"
@@ -309,11 +321,13 @@ def _with_shapes(planned: GraphNetwork) -> list[Step]:
     for step in planned.steps:
         module = planned.get_submodule(step.name)
         inputs = [results[name] for name in step.inputs]
-        check_input(step.name, module, tuple(inputs[0].shape[1:]))
+        shapes = [tuple(value.shape[1:]) for value in inputs]
+        check_input(step.name, module, shapes[0])
+        _check_operands(step.name, module, shapes)
         try:
             results[step.name] = module(*inputs)
         except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
-            raise UnsupportedNetworkError(f"{step.name}: {_first_line(error)}") from error
+            raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
         total += results[step.name].numel() // 2
         if total > MAX_ACTIVATIONS:
             raise UnsupportedNetworkError(
@@ -326,6 +340,10 @@ def _with_shapes(planned: GraphNetwork) -> list[Step]:
     return steps
 
 
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+def _check_operands(name: str, module: nn.Module, shapes: list[tuple[int, ...]]) -> None:
+    """Refuse operands that PyTorch would broadcast over channels."""
+    is_equal = len(set(shapes)) == 1
+    if isinstance(module, Add) and not is_equal:
+        raise UnsupportedNetworkError(f"{name} adds tensors of different shapes")
+    if isinstance(module, Multiply) and len({(len(each), each[0]) for each in shapes}) != 1:
+        raise UnsupportedNetworkError(f"{name} multiplies tensors of different channels")

@@ -252,6 +252,7 @@ class _ChannelTracker:
     def image(self, channels: int) -> _Channels:
         """Number the channels of the image."""
         self._image = self._new(channels)
+        self.fix(self._image)
         return _Channels(self._image)
 
     def fix(self, units: np.ndarray) -> None:
@@ -318,16 +319,13 @@ class _ChannelTracker:
 
     @_visit.register
     def _add(self, module: Add, name: str, inputs: list, positions: int) -> _Channels:
-        a, b = inputs
-        self._ties.append((a.units, b.units))
-        self._added.append(a.units)
-        return _Channels(a.units, a.positions)
+        tied = self._tied(*inputs)
+        self._added.append(tied.units)
+        return tied
 
     @_visit.register
     def _multiply(self, module: Multiply, name: str, inputs: list, positions: int) -> _Channels:
-        a, b = inputs
-        self._ties.append((a.units, b.units))
-        return _Channels(a.units, a.positions)
+        return self._tied(*inputs)
 
     @_visit.register
     def _concatenate(
@@ -349,7 +347,16 @@ class _ChannelTracker:
     @_visit.register
     def _select(self, module: SelectChannels, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
-        return replace(source, units=source.units[module.indices.numpy()])
+        chosen = source.features[module.indices.numpy()]
+        return _Channels(chosen, 1, source.is_rectified)
+
+    def _tied(self, a: _Channels, b: _Channels) -> _Channels:
+        """Tie the channels of two tensors of the same shape."""
+        if a.positions == b.positions:
+            self._ties.append((a.units, b.units))
+            return _Channels(a.units, a.positions)
+        self._ties.append((a.features, b.features))
+        return _Channels(a.features)
 
     def _norm(self, module: nn.Module, name: str, source: _Channels) -> _Channels:
         units = source.features
@@ -446,7 +453,7 @@ def _places(units_of_use: np.ndarray, units: list[int]) -> np.ndarray | None:
     starts = np.searchsorted(ordered, units, side="left")
     stops = np.searchsorted(ordered, units, side="right")
     count = int(stops[0] - starts[0])
-    if count == 0:
+    if count == 0 or not (stops - starts == count).all():  # of the image, some may not be read
         return None
     return order[starts[:, None] + np.arange(count)]
 

@@ -23,7 +23,13 @@ from pruning.models.blocks import (
     SelectChannels,
     SliceChannels,
 )
-from pruning.models.graph_network import IMAGE, GraphNetwork, Step, without_unread_steps
+from pruning.models.graph_network import (
+    IMAGE,
+    GraphNetwork,
+    Step,
+    is_reserved,
+    without_unread_steps,
+)
 from pruning.runtime.errors import PrunescopeError
 
 ACTIVATIONS = (
@@ -49,6 +55,8 @@ Function = Callable[..., Any] | str
 """A function, or the name of a method of a tensor."""
 
 
+RELATIVE_TOLERANCE = 1e-3
+"""Largest difference of logits by another order of operations, relative to the largest logit."""
 _Node = Any
 """A node of torch.fx: what its arguments can be is checked where they are used."""
 
@@ -131,11 +139,44 @@ def translate(model: nn.Module, shape: tuple[int, ...]) -> GraphNetwork:
         If an operation has no translation, a layer is used twice, or the network does not accept
         images of this shape.
     """
-    model = copy_sharing_parameters(model).eval()
+    parameter = next(model.parameters(), None)
+    if parameter is None:
+        raise UnsupportedNetworkError("the network has no parameters")
+    try:
+        model = copy_sharing_parameters(model).eval()
+    except RuntimeError as error:
+        raise UnsupportedNetworkError(
+            f"the network cannot be copied: {first_line(error)}"
+        ) from error
     graph = _trace(model)
-    example = torch.zeros(2, *shape, dtype=next(model.parameters()).dtype)
-    values = _run(model, graph, example)
-    return _Translation(model, graph, values).result(tuple(shape))
+    generator = torch.Generator().manual_seed(0)
+    example = torch.rand(2, *shape, generator=generator).to(parameter.dtype)
+    values = _run(model, graph, example.clone())
+    expected = next(values[node] for node in graph.nodes if node.op == "output")
+    try:
+        network = _Translation(model, graph, values).result(tuple(shape))
+        with torch.no_grad():
+            result = network(example)
+    except (LookupError, TypeError, AttributeError, RuntimeError) as error:
+        raise UnsupportedNetworkError(
+            f"an operation of the network has an unusual form: {first_line(error)}"
+        ) from error
+    _check_same(result, expected)
+    return network
+
+
+def _check_same(result: torch.Tensor, expected: torch.Tensor) -> None:
+    """Refuse a network that does more than its operations say."""
+    scale = float(expected.abs().nan_to_num().max())
+    tolerance = RELATIVE_TOLERANCE * max(scale, torch.finfo(expected.dtype).tiny)
+    is_same = result.shape == expected.shape and torch.allclose(
+        result, expected, rtol=0, atol=tolerance, equal_nan=True
+    )
+    if not is_same:
+        raise UnsupportedNetworkError(
+            "the operations of the network, one by one, give other logits than its forward: a "
+            "tensor may be changed in place, be random, or have another type of numbers meanwhile"
+        )
 
 
 def copy_sharing_parameters(model: nn.Module) -> nn.Module:
@@ -160,7 +201,7 @@ class _Tracer(fx.Tracer):
     """Follows the network into everything that is not a module of PyTorch itself."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
-        if isinstance(m, MODULES) or _returns_input(m):
+        if type(m) in MODULES or _returns_input(m):
             return True
         return super().is_leaf_module(m, module_qualified_name)
 
@@ -177,12 +218,11 @@ def _trace(model: nn.Module) -> fx.Graph:
         raise UnsupportedNetworkError(
             "the operations of the network depend on the values of its tensors, so that it has "
             "no fixed graph: write its forward without such conditions "
-            f"({_first_line(error)})"
+            f"({first_line(error)})"
         ) from error
     except Exception as error:  # the network's own code
         raise UnsupportedNetworkError(
-            "the network cannot be traced by torch.fx: "
-            f"{type(error).__name__}: {_first_line(error)}"
+            f"the network cannot be traced by torch.fx: {type(error).__name__}: {first_line(error)}"
         ) from error
 
 
@@ -206,7 +246,7 @@ def _run(model: nn.Module, graph: fx.Graph, example: torch.Tensor) -> dict[fx.No
             result = recorder.run(example)
     except Exception as error:  # the network's own code
         raise UnsupportedNetworkError(
-            f"the network does not accept images of shape {shape}: {_first_line(error)}"
+            f"the network does not accept images of shape {shape}: {first_line(error)}"
         ) from error
     if not isinstance(result, torch.Tensor) or result.ndim != 2:
         kind = tuple(result.shape) if isinstance(result, torch.Tensor) else type(result).__name__
@@ -275,7 +315,7 @@ class _Translation:
         module = self._model.get_submodule(name)
         if _returns_input(module):
             module = nn.Identity()
-        if not isinstance(module, MODULES):
+        if type(module) not in MODULES or node.kwargs:
             raise self._refused(node, f"{type(module).__name__}")
         if name in self._modules:
             if next(module.parameters(), None) is not None:
@@ -303,7 +343,10 @@ class _Translation:
         elif target is operator.getitem:
             self._part(node)
         elif target in _COPIES:
-            self._translated[node] = self._translated[node.args[0]]
+            source = self._translated.get(node.args[0])
+            if not isinstance(source, _Shuffle):
+                source = self._input(node, node.args[0])
+            self._translated[node] = source
         elif target in _MEANS:
             self._mean(node)
         elif target in _SHAPES:
@@ -454,6 +497,14 @@ _ADVICE = (
 
 def _check_module(name: str, module: nn.Module) -> None:
     """Refuse settings with which a module does more than its kind says."""
+    if is_reserved(name):
+        raise UnsupportedNetworkError(f"the name {name!r} has another meaning: rename the module")
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise UnsupportedNetworkError(
+            f"{name} has hooks, which may change what it computes: remove them"
+        )
+    if getattr(module, "inplace", False):
+        vars(module)["inplace"] = False  # results are cached, and may be read by others
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
         raise UnsupportedNetworkError(
             f"{name} pads with {module.padding_mode!r}; only padding with zeros can be pruned"
@@ -520,9 +571,21 @@ def _symmetric_padding(name: str, layer: nn.Conv2d) -> tuple[int, int]:
     return totals[0] // 2, totals[1] // 2
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, for a sentence.
+
+    Parameters
+    ----------
+    error : Exception
+        Any error.
+
+    Returns
+    -------
+    str
+        At most 300 characters; never empty.
+    """
     lines = str(error).strip().splitlines()
-    return lines[0] if lines else "no message"
+    return lines[0][:300] if lines else type(error).__name__
 
 
 def _name_of(target: Function) -> str:

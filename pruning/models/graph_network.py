@@ -101,6 +101,27 @@ class GraphNetwork(nn.Module):
         return [self._shapes[name] for name in step.inputs]
 
 
+RESERVED = frozenset([IMAGE, "steps", "shape", "_released", "_shapes", *dir(nn.Module())])
+"""Names that a module of a network cannot have."""
+
+
+def is_reserved(name: str) -> bool:
+    """Tell whether a network cannot have a module of this name.
+
+    Parameters
+    ----------
+    name : str
+        With dots between its parts.
+
+    Returns
+    -------
+    bool
+        True if the name or a part of it has another meaning.
+    """
+    parts = name.split(".")
+    return parts[0] in RESERVED or any(part in RESERVED for part in parts[1:] if part != IMAGE)
+
+
 def _last_reads(steps: Sequence[Step]) -> dict[str, list[str]]:
     """Return which results are read for the last time, by the step that reads them."""
     last_reader = {}

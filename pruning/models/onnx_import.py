@@ -10,12 +10,14 @@ import numpy as np
 import torch
 
 from pruning.models.architecture import FORMAT, MAX_PARAMETERS, MAX_STEPS, architecture_from_dict
-from pruning.models.graph import UnsupportedNetworkError
-from pruning.models.graph_network import IMAGE, GraphNetwork
+from pruning.models.graph import UnsupportedNetworkError, first_line
+from pruning.models.graph_network import IMAGE, GraphNetwork, is_reserved
 
 MAX_BYTES = 250_000_000
 
 Attributes = Mapping[str, Any]
+_ERRORS_OF_DAMAGED_FILES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
+"""What attributes and constants of another kind than expected raise."""
 
 
 def network_from_onnx(content: bytes) -> GraphNetwork:
@@ -40,8 +42,13 @@ def network_from_onnx(content: bytes) -> GraphNetwork:
     if len(content) > MAX_BYTES:
         raise UnsupportedNetworkError(f"the file is larger than {MAX_BYTES:,} bytes")
     graph = _parsed(content)
-    reader = _Reader(graph)
-    network = architecture_from_dict(reader.architecture())
+    try:
+        reader = _Reader(graph)
+        architecture = reader.architecture()
+    except _ERRORS_OF_DAMAGED_FILES as error:
+        problem = first_line(error)
+        raise UnsupportedNetworkError(f"the file has an unusual value: {problem}") from error
+    network = architecture_from_dict(architecture)
     try:
         network.load_state_dict(reader.state, strict=False)
     except RuntimeError as error:
@@ -70,10 +77,6 @@ def _parsed(content: bytes) -> Any:
         raise UnsupportedNetworkError(f"the network has no operation, or more than {MAX_STEPS:,}")
     elements = 0
     for tensor in graph.initializer:
-        if tensor.data_location != onnx.TensorProto.DEFAULT or tensor.external_data:
-            raise UnsupportedNetworkError(
-                "the weights are in another file: export with external_data=False"
-            )
         elements += _elements(tensor)
     if elements > MAX_PARAMETERS:
         raise UnsupportedNetworkError(
@@ -201,7 +204,7 @@ class _Reader:
     def _new_name(self, wish: str) -> str:
         stem = re.sub(r"\W+", "_", wish, flags=re.ASCII).strip("_")[:60] or "step"
         number, name = 1, stem
-        while name in self._names or name == IMAGE:
+        while name in self._names or is_reserved(name):
             number += 1
             name = f"{stem}_{number}"
         self._names.add(name)
@@ -209,12 +212,25 @@ class _Reader:
 
 
 def _array(tensor: Any) -> np.ndarray:
-    from onnx import numpy_helper
+    from onnx import TensorProto, numpy_helper
 
+    if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
+        raise UnsupportedNetworkError(
+            "the weights are in another file: export with external_data=False"
+        )
+    if _elements(tensor) > MAX_PARAMETERS or tensor.data_type not in _number_types():
+        raise UnsupportedNetworkError(f"{tensor.name[:60]!r} is too large, or holds no numbers")
     try:
         return numpy_helper.to_array(tensor)
     except Exception as error:  # the decoder of damaged tensors has no closed set of exceptions
         raise UnsupportedNetworkError(f"the weight {tensor.name[:60]!r} is damaged") from error
+
+
+def _number_types() -> tuple[int, ...]:
+    from onnx import TensorProto
+
+    kinds = (TensorProto.FLOAT, TensorProto.FLOAT16, TensorProto.DOUBLE, TensorProto.INT32)
+    return (*kinds, TensorProto.INT64)
 
 
 def _node(proto: Any, number: int) -> _Node:

@@ -39,12 +39,23 @@ def test_images_are_used_as_they_are_or_normalised():
 
 
 def test_pixels_of_bytes_come_back_exactly():
-    numbers = torch.arange(256, dtype=torch.uint8).repeat(10, 1).view(10, 1, 16, 16)
+    rows = [torch.arange(256).roll(shift) for shift in range(10)]
+    numbers = torch.stack(rows).to(torch.uint8).view(10, 1, 16, 16)
     pixels = numbers.float() / 255  # as ToTensor gives them
     data = register_dataset((pixels, torch.arange(10)))
     stored = datasets.load(data.name, "train").pixels
     assert stored.dtype == torch.uint8
-    assert torch.equal(normalise(stored, data)[0], pixels[0])
+    shown = normalise(stored, data)
+    assert all(bool((pixels == image).flatten(1).all(1).any()) for image in shown)
+
+
+def test_equal_images_are_on_one_side():
+    images = torch.cat([X[:1].expand(10, -1, -1, -1), X[1:11]])
+    data = register_dataset((images, torch.zeros(20, dtype=torch.int64)))
+    train = torch.from_numpy(data.own.train[0]).flatten(1)
+    test = torch.from_numpy(data.own.test[0]).flatten(1)
+    assert len(train) + len(test) == 20
+    assert not (train[:, None] == test[None]).all(2).any()
 
 
 def test_a_mapping_has_its_own_test_images():
@@ -58,6 +69,7 @@ REFUSED = [
     ((X[:5], Y[:5]), "5 images are too few"),
     ((X, Y.float()), "labels must be whole numbers"),
     ((X, Y - 1), "labels must be whole numbers"),
+    ((X, Y * 10**6), "labels must be whole numbers from 0 to 9,999"),
     ((X * float("nan"), Y), "NaN or infinite"),
     ((X[..., :3], Y), "not square: pad or crop"),
     ((X[:, :, :, :, None], Y), "images have the shape"),

@@ -6,6 +6,7 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils.parametrizations import weight_norm
 
 from pruning.models import NETWORKS, build
 from pruning.models.graph import UnsupportedNetworkError, translate
@@ -157,7 +158,35 @@ class Scaled(nn.Module):
         return self.last((x * self.scale).flatten(1))
 
 
+class Standardised(nn.Conv2d):
+    """A convolution with another forward, as of weight standardisation."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self._conv_forward(x, self.weight - self.weight.mean(), self.bias)
+
+
+def weighted(x: torch.Tensor) -> torch.Tensor:
+    return torch.add(x, F.relu(x), alpha=0.5).flatten(1)
+
+
+class Reserved(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = nn.Sequential(nn.Flatten(), nn.Linear(192, 5))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.steps(x)
+
+
+PARAMETRIZED = nn.Sequential(weight_norm(nn.Conv2d(3, 4, 3)), nn.Flatten())
+
 REFUSED = [
+    (nn.Sequential(Standardised(3, 4, 3), nn.Flatten()), "cannot be"),
+    (PARAMETRIZED, "ParametrizedConv2d, in .*, cannot be pruned"),
+    (Functional(weighted, 256), "give other logits than its forward"),
+    (Functional(lambda x: F.dropout(x).flatten(1), 256), "give other logits than its forward"),
+    (Reserved(), "has another meaning: rename the module"),
+    (nn.Flatten(), "the network has no parameters"),
     (SharedWeights(), "conv is used twice: layers that share their weights"),
     (Condition(), "depend on the values of its tensors"),
     (Permuted(), "permute, in block, cannot be pruned"),
@@ -183,6 +212,15 @@ def test_everything_else_is_refused_by_a_sentence(model, message):
     model.eval()
     with pytest.raises(UnsupportedNetworkError, match=message):
         translate(model, SHAPE)
+
+
+def test_activations_in_place_do_not_change_what_others_read():
+    model = nn.Sequential(nn.SiLU(inplace=True), nn.Flatten(), nn.Linear(192, 5)).eval()
+    network = translate(model, SHAPE)
+    x = torch.rand(2, *SHAPE)
+    before = x.clone()
+    network(x)
+    assert torch.equal(x, before) and model[0].inplace
 
 
 def test_the_model_is_not_modified():

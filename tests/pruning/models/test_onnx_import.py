@@ -93,7 +93,18 @@ def external() -> bytes:
     return model.SerializeToString()
 
 
+def external_constant() -> bytes:
+    value = numpy_helper.from_array(W)
+    value.ClearField("raw_data")
+    value.data_location = TensorProto.EXTERNAL
+    value.external_data.add(key="location", value="README.md")
+    node = helper.make_node("Constant", [], ["w"], value=value)
+    return made(FLATTEN, node, GEMM)
+
+
 REFUSED = [
+    (external_constant(), "the weights are in another file"),
+    (made(helper.make_node("MaxPool", ["image"], ["logits"], kernel_shape=3)), "unusual value"),
     (b"", "no operation"),
     (b"\x00\xff" * 50, "it is not an ONNX file"),
     (made(FLATTEN, helper.make_node("LSTM", ["flat"], ["logits"])), "the operation LSTM"),
