@@ -15,7 +15,8 @@ from typing import Any
 from torch import nn
 
 from pruning.api.subject import subject_of
-from pruning.engine.own_files import FOLDER_VARIABLE, save_own
+from pruning.engine.own_files import save_own
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
 from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.installation import SERVER
 
@@ -118,7 +119,7 @@ def explore(
     process = subprocess.Popen(
         [sys.executable, str(SERVER), *flags],
         cwd=SERVER.parent,
-        env={**os.environ, FOLDER_VARIABLE: str(folder)},
+        env={**os.environ, OWN_FOLDER_VARIABLE: str(folder)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

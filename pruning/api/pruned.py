@@ -74,8 +74,8 @@ class PrunedNetwork:
             module: nn.Module = network.copy()
         else:
             module = copy.deepcopy(self._module)
-            state = dict(network.copy().state_dict())
-            module.load_state_dict(_without_unknown(state, module), strict=False)
+            # The translated network may have more, such as the order of shuffled channels.
+            module.load_state_dict(network.copy().state_dict(), strict=False)
         if network.input_mask is None:
             return module
         return nn.Sequential(MaskPixels(network.input_mask), module)
@@ -204,9 +204,3 @@ class PrunedNetwork:
     def _repr_html_(self) -> str:
         """Draw the costs, the table of layers and a heatmap, in a notebook."""
         return network_html(self.result)
-
-
-def _without_unknown(state: dict[str, torch.Tensor], module: nn.Module) -> dict[str, torch.Tensor]:
-    """Leave out what only the translated network has, such as the order of shuffled channels."""
-    known = module.state_dict()
-    return {name: value for name, value in state.items() if name in known}

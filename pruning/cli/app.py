@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pruning.cli.options import TorchCommand
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
 from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.installation import SERVER, check_onnx_installed
 
@@ -41,7 +42,7 @@ def app(model: str | None, data: str | None, port: int) -> None:
     if model is not None and data is not None:
         folder = Path(tempfile.mkdtemp(prefix="prunescope-"))
         prepare_own(model, data, folder)
-        environment["PRUNESCOPE_OWN"] = str(folder)
+        environment[OWN_FOLDER_VARIABLE] = str(folder)
     os.chdir(SERVER.parent)  # which has the server's settings
     command = [sys.executable, str(SERVER), "--server.port", str(port)]
     os.execve(sys.executable, command, environment)

@@ -201,11 +201,10 @@ def prune(
     onnx_check = None if onnx is None else _write_onnx(pruned, onnx, remove=remove)
     if sparse is not None:
         export.save_sparse(pruned, sparse)
-    report = report_removal(recipe) if remove or report_file is not None else None
-    if report_file is not None and report is not None:
-        _write_report(pruned, evaluation, report, report_file)
-    if not remove:
-        report = None
+    costs = report_removal(recipe) if remove or report_file is not None else None
+    if report_file is not None and costs is not None:
+        _write_report(pruned, evaluation, costs, report_file)
+    report = costs if remove else None
     if as_json:
         content = to_dict(pruned, evaluation, seconds)
         if masked_evaluation is not None:

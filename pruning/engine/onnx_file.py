@@ -4,6 +4,7 @@ import copy
 import io
 import time
 import warnings
+from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,7 +40,7 @@ class OnnxCheck:
     agreeing, images : int
         Number of test images with the same prediction, and of all that were compared.
     onnx_seconds, torch_seconds : float
-        Median time for one image, in turns, each with the threads that it chooses itself.
+        Median time for one image, in turns, each with its default number of threads.
     """
 
     largest_difference: float
@@ -193,7 +194,7 @@ def _onnx_logits(session: Any, pixels: torch.Tensor) -> np.ndarray:
     return logits
 
 
-def _seconds(function: Any) -> float:
+def _seconds(function: Callable[[], object]) -> float:
     start = time.perf_counter()
     function()
     return time.perf_counter() - start

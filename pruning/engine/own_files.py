@@ -16,10 +16,9 @@ from pruning.models.architecture import architecture_from_dict, architecture_to_
 from pruning.models.graph import UnsupportedNetworkError
 from pruning.models.own_network import register_network
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
 from pruning.runtime.json_reader import read_json
 
-FOLDER_VARIABLE = "PRUNESCOPE_OWN"
-"""Environment variable with the folder that the application reads when it starts."""
 ARCHITECTURE, WEIGHTS, ABOUT, DATA = "network.json", "weights.safetensors", "own.json", "data.npz"
 
 
@@ -73,10 +72,13 @@ def load_own(folder: Path) -> tuple[str, str]:
         If a file is missing or not valid; the message says which.
     """
     about = _read_json(folder / ABOUT)
-    dataset = about["dataset"]
-    if not isinstance(dataset, str):
-        data = read_own_npz(folder / DATA)
-        dataset = register_dataset(data, **dataset, is_listed=True).name
+    try:
+        label, dataset = about["label"], _dataset_of(about["dataset"], folder)
+    except (KeyError, TypeError) as error:
+        raise UnsupportedNetworkError(
+            f"{folder / ABOUT} needs label and dataset, a name or an object with label, classes, "
+            "mean and std"
+        ) from error
     model = architecture_from_dict(_read_json(folder / ARCHITECTURE))
     try:
         model.load_state_dict(load_file(folder / WEIGHTS))
@@ -84,8 +86,22 @@ def load_own(folder: Path) -> tuple[str, str]:
         raise UnsupportedNetworkError(
             f"{folder / WEIGHTS} does not hold the weights of the network"
         ) from error
-    network = register_network(model, model.shape, about["label"], is_listed=True)
+    network = register_network(model, model.shape, label, is_listed=True)
     return network.name, dataset
+
+
+def _dataset_of(about: Any, folder: Path) -> str:
+    """Return the name of a dataset, which is registered if it is one of the folder."""
+    if isinstance(about, str):
+        return DATASETS.require(about).name
+    return register_dataset(
+        read_own_npz(folder / DATA),
+        mean=about["mean"],
+        std=about["std"],
+        classes=about["classes"],
+        label=about["label"],
+        is_listed=True,
+    ).name
 
 
 def load_own_from_environment() -> tuple[str, str] | None:
@@ -101,7 +117,7 @@ def load_own_from_environment() -> tuple[str, str] | None:
     UnsupportedNetworkError, DatasetError
         See `load_own`.
     """
-    folder = os.environ.get(FOLDER_VARIABLE)
+    folder = os.environ.get(OWN_FOLDER_VARIABLE)
     return load_own(Path(folder)) if folder else None
 
 

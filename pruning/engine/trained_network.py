@@ -94,7 +94,7 @@ def _measured_card(network: str, dataset: str) -> Card:
     tests = datasets.load(dataset, "test")
     validation = accuracy_of(own.model, datasets.load(dataset, "validation"), data)
     test = accuracy_of(own.model, tests, data)
-    unknown = "of the user"
+    unknown = "unknown"
     return Card(
         network=network,
         dataset=dataset,

@@ -17,7 +17,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 from pruning.inference.onednn import ConvolutionShape, fused_operations
 from pruning.models.blocks import Add, ResidualBlock
-from pruning.models.graph_network import IMAGE, GraphNetwork, Step
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step, released_results
 from pruning.models.stages import stages_of
 
 Operation = Callable[[torch.Tensor], torch.Tensor]
@@ -332,11 +332,8 @@ def _residual_block(block: ResidualBlock) -> Operation:
 @fusion(GraphNetwork)
 def _branches(network: GraphNetwork) -> Operation:
     """Parallel branches, in which convolution, batch norm, addition and ReLU are one pass."""
-    operations = [pass_.made() for pass_ in _passes(network)]
-    last_reader = {}
-    for operation in operations:
-        for name in operation.inputs:
-            last_reader[name] = operation.name
+    operations = [each.operation() for each in _passes(network)]
+    released = released_results(operations)
     result = network.steps[-1].name
 
     def run(x: torch.Tensor) -> torch.Tensor:
@@ -345,9 +342,8 @@ def _branches(network: GraphNetwork) -> Operation:
             inputs = [results[name] for name in operation.inputs]
             results[operation.name] = operation.apply(*inputs)
             del inputs
-            for name in set(operation.inputs):
-                if last_reader[name] == operation.name:
-                    del results[name]
+            for name in released[operation.name]:
+                del results[name]
         return results[result]
 
     return run
@@ -380,7 +376,7 @@ class _Pass:
         """Whether an addition or a ReLU can be joined."""
         return self.norm is not None and not self.relu
 
-    def made(self) -> _NamedOperation:
+    def operation(self) -> _NamedOperation:
         """Make the operation."""
         if self.norm is None:
             return _NamedOperation(self.name, self.inputs, self.module)
@@ -391,7 +387,9 @@ class _Pass:
 
 def _passes(network: GraphNetwork) -> list[_Pass]:
     """Join batch norms, additions and ReLUs to the convolutions before them."""
-    readers = Counter(name for step in network.steps for name in step.inputs)
+    readers: Counter[str] = Counter()
+    for step in network.steps:
+        readers.update(step.inputs)
     passes: dict[str, _Pass] = {}
     for step in network.steps:
         module = network.get_submodule(step.name)

@@ -124,9 +124,9 @@ def _resize(module: nn.Module, name: str, kept: np.ndarray, graph: NetworkGraph)
     elif isinstance(module, NORMS):
         _resize_norm(module, outputs)
     elif isinstance(module, SliceChannels):
-        module.start, module.stop = (
-            int(inputs[:border].sum()) for border in (module.start, module.stop)
-        )
+        kept_before_start = int(inputs[: module.start].sum())
+        kept_before_stop = int(inputs[: module.stop].sum())
+        module.start, module.stop = kept_before_start, kept_before_stop
     elif isinstance(module, SelectChannels):
         new_index = inputs.cumsum(0) - 1
         module.indices = new_index[module.indices[outputs]]
@@ -191,8 +191,8 @@ def _with_pixels(
 ) -> list[Step]:
     """Remove the inputs of a first linear layer that are not read, or mask removed pixels."""
     readers = [name for name in network.layers if reads_pixels(graph, name)]
-    others = [step for step in graph.network.steps if IMAGE in step.inputs]
-    if len(readers) == 1 and len(others) == 1:
+    image_steps = [step for step in graph.network.steps if IMAGE in step.inputs]
+    if len(readers) == 1 and len(image_steps) == 1:
         first = modules[readers[0]]
         assert isinstance(first, nn.Linear)
         read = network.layers[readers[0]].inputs_read.copy()
@@ -200,9 +200,8 @@ def _with_pixels(
         if read.all():
             return steps
         columns = torch.from_numpy(read)
-        _replace_parameters(
-            first, weight=first.weight[:, columns], rows=torch.ones(len(first.weight)).bool()
-        )
+        all_rows = torch.ones(len(first.weight), dtype=torch.bool)
+        _replace_parameters(first, weight=first.weight[:, columns], rows=all_rows)
         first.in_features = first.weight.shape[1]
         modules[PIXELS] = SelectChannels(columns.nonzero()[:, 0])
         return _inserted_before(steps, readers[0], (int(columns.sum()),))

@@ -16,7 +16,7 @@ from pruning.models.blocks import (
     SliceChannels,
 )
 from pruning.models.graph import UnsupportedNetworkError, check_input, first_line
-from pruning.models.graph_network import IMAGE, GraphNetwork, Step, is_reserved
+from pruning.models.graph_network import IMAGE, GraphNetwork, Step, is_reserved, macs_of
 
 FORMAT = "prunescope network 1"
 MAX_STEPS = 2_000
@@ -25,6 +25,8 @@ MAX_SIZE = 100_000
 MAX_PARAMETERS = 50_000_000
 MAX_ACTIVATIONS = 50_000_000
 """Largest number of values that all steps together compute for one image."""
+MAX_MACS = 20_000_000_000
+"""Largest number of multiply-accumulates for one image; VGG-16 at 224 pixels has 15.5 billion."""
 MAX_NAME = 200
 
 _NUMBERS = ("eps", "negative_slope", "alpha", "min_val", "max_val", "beta", "threshold", "p")
@@ -317,7 +319,7 @@ def _with_shapes(planned: GraphNetwork) -> list[Step]:
     """Find the shape of every step without computing, and check their sizes."""
     results = {IMAGE: torch.empty(2, *planned.shape, device="meta")}
     steps = []
-    total = 0
+    total, macs = 0, 0
     for step in planned.steps:
         module = planned.get_submodule(step.name)
         inputs = [results[name] for name in step.inputs]
@@ -329,6 +331,11 @@ def _with_shapes(planned: GraphNetwork) -> list[Step]:
         except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
             raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
         total += results[step.name].numel() // 2
+        macs += macs_of(module, tuple(results[step.name].shape[1:]))
+        if macs > MAX_MACS:
+            raise UnsupportedNetworkError(
+                f"{step.name}: the network has more than {MAX_MACS:,} multiply-accumulates"
+            )
         if total > MAX_ACTIVATIONS:
             raise UnsupportedNetworkError(
                 f"{step.name}: the network computes more than {MAX_ACTIVATIONS:,} values for an "

@@ -129,6 +129,10 @@ class NetworkGraph:
         """Return the graph itself: a copy of a model has the same one."""
         return self
 
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        """Leave the graph out of a pickled model: it has parameters of another model."""
+        return type(None), ()
+
 
 def network_graph(model: nn.Module, channels: int, size: int) -> NetworkGraph:
     """Return the graph of a network, which copies of the network share.
@@ -259,16 +263,11 @@ class _ChannelTracker:
         """Exclude channels from removal."""
         self._fixed.append(units)
 
+    @singledispatchmethod
     def visit(
         self, module: nn.Module, name: str, inputs: list[_Channels], positions: int
     ) -> _Channels:
         """Return the channels of the output of a module, and record what it does to them."""
-        return self._visit(module, name, inputs, positions)
-
-    @singledispatchmethod
-    def _visit(
-        self, module: nn.Module, name: str, inputs: list[_Channels], positions: int
-    ) -> _Channels:
         if isinstance(module, NORMS):
             return self._norm(module, name, inputs[0])
         if isinstance(module, nn.ReLU):
@@ -280,13 +279,13 @@ class _ChannelTracker:
             return inputs[0]
         raise TypeError(f"there is no rule for the effect of {type(module).__name__} on channels")
 
-    @_visit.register
+    @visit.register
     def _linear(self, module: nn.Linear, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
         self._use("consumer", name, source.units, source.positions)
         return self._produced(name, module.out_features)
 
-    @_visit.register
+    @visit.register
     def _conv(self, module: nn.Conv2d, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
         if module.groups == 1:
@@ -304,12 +303,12 @@ class _ChannelTracker:
         self._tie_parts(produced.units, module.groups)
         return produced
 
-    @_visit.register
+    @visit.register
     def _flatten(self, module: nn.Flatten, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
         return replace(source, positions=source.positions * positions)
 
-    @_visit.register
+    @visit.register
     def _group_norm(
         self, module: nn.GroupNorm, name: str, inputs: list, positions: int
     ) -> _Channels:
@@ -317,17 +316,17 @@ class _ChannelTracker:
         self.fix(inputs[0].units)
         return replace(inputs[0], is_rectified=False)
 
-    @_visit.register
+    @visit.register
     def _add(self, module: Add, name: str, inputs: list, positions: int) -> _Channels:
         tied = self._tied(*inputs)
         self._added.append(tied.units)
         return tied
 
-    @_visit.register
+    @visit.register
     def _multiply(self, module: Multiply, name: str, inputs: list, positions: int) -> _Channels:
         return self._tied(*inputs)
 
-    @_visit.register
+    @visit.register
     def _concatenate(
         self, module: Concatenate, name: str, inputs: list, positions: int
     ) -> _Channels:
@@ -338,13 +337,13 @@ class _ChannelTracker:
         features = np.concatenate([source.features for source in inputs])
         return _Channels(features, 1, is_rectified)
 
-    @_visit.register
+    @visit.register
     def _slice(self, module: SliceChannels, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
         part = source.features[module.start : module.stop]
         return _Channels(part, 1, source.is_rectified)
 
-    @_visit.register
+    @visit.register
     def _select(self, module: SelectChannels, name: str, inputs: list, positions: int) -> _Channels:
         [source] = inputs
         chosen = source.features[module.indices.numpy()]

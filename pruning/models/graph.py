@@ -53,8 +53,6 @@ MODULES = (
 
 Function = Callable[..., Any] | str
 """A function, or the name of a method of a tensor."""
-
-
 RELATIVE_TOLERANCE = 1e-3
 """Largest difference of logits by another order of operations, relative to the largest logit."""
 _Node = Any
@@ -198,7 +196,7 @@ def copy_sharing_parameters(model: nn.Module) -> nn.Module:
 
 
 class _Tracer(fx.Tracer):
-    """Follows the network into everything that is not a module of PyTorch itself."""
+    """Traces every module that is not one of PyTorch or of `MODULES`."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m) in MODULES or _returns_input(m):
@@ -326,6 +324,7 @@ class _Translation:
             name = self._new_name(name)
             module = copy.deepcopy(module)
         _check_module(name, module)
+        _simplify(name, module)
         check_input(name, module, tuple(self._values[node.args[0]].shape[1:]))
         inputs = [self._input(node, argument) for argument in node.args]
         self._add(node, name, module, *inputs)
@@ -503,14 +502,10 @@ def _check_module(name: str, module: nn.Module) -> None:
         raise UnsupportedNetworkError(
             f"{name} has hooks, which may change what it computes: remove them"
         )
-    if getattr(module, "inplace", False):
-        vars(module)["inplace"] = False  # results are cached, and may be read by others
     if isinstance(module, nn.Conv2d) and module.padding_mode != "zeros":
         raise UnsupportedNetworkError(
             f"{name} pads with {module.padding_mode!r}; only padding with zeros can be pruned"
         )
-    if isinstance(module, nn.Conv2d) and isinstance(module.padding, str):
-        module.padding = _symmetric_padding(name, module)
     if isinstance(module, nn.Flatten) and (module.start_dim, module.end_dim) != (1, -1):
         raise UnsupportedNetworkError(
             f"{name} flattens only some dimensions: use Flatten with its default settings"
@@ -521,6 +516,14 @@ def _check_module(name: str, module: nn.Module) -> None:
         raise UnsupportedNetworkError(
             f"{name} has no running statistics: its output depends on the batch"
         )
+
+
+def _simplify(name: str, module: Any) -> None:
+    """Write padding as numbers, and results to tensors of their own: they are cached and shared."""
+    if isinstance(module, nn.Conv2d) and isinstance(module.padding, str):
+        module.padding = _symmetric_padding(name, module)
+    if getattr(module, "inplace", False):
+        module.inplace = False
 
 
 def check_input(name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
@@ -551,9 +554,7 @@ def check_input(name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
             f"{name} reads tensors of shape (N, {', '.join(map(str, shape))}), not "
             "(N, channels, height, width)"
         )
-    if isinstance(module, SelectChannels) and any(
-        index >= shape[0] for index in module.indices.tolist()
-    ):
+    if isinstance(module, SelectChannels) and max(module.indices.tolist(), default=0) >= shape[0]:
         raise UnsupportedNetworkError(f"{name} selects a channel that its input does not have")
 
 

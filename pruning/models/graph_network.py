@@ -1,7 +1,9 @@
 """A network as a list of steps, each of which is a module applied to the results of others."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
 from torch import nn
@@ -51,7 +53,7 @@ class GraphNetwork(nn.Module):
         self.shape = tuple(shape)
         for step in self.steps:
             self._insert(step.name, modules[step.name])
-        self._released = _last_reads(self.steps)
+        self._released = released_results(self.steps)
         self._shapes = {IMAGE: self.shape, **{step.name: step.shape for step in self.steps}}
 
     def _insert(self, name: str, module: nn.Module) -> None:
@@ -122,16 +124,59 @@ def is_reserved(name: str) -> bool:
     return parts[0] in RESERVED or any(part in RESERVED for part in parts[1:] if part != IMAGE)
 
 
-def _last_reads(steps: Sequence[Step]) -> dict[str, list[str]]:
-    """Return which results are read for the last time, by the step that reads them."""
+class _Reader(Protocol):
+    """An operation with the names of its result and of the results that it reads."""
+
+    @property
+    def name(self) -> str:
+        """Name of its result."""
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """Names of the results that it reads."""
+
+
+def released_results(operations: Sequence[_Reader]) -> dict[str, list[str]]:
+    """Find the results that need not be kept after an operation.
+
+    Parameters
+    ----------
+    operations : sequence
+        With ``name`` and ``inputs``, in the order in which they are applied.
+
+    Returns
+    -------
+    dict of str to list of str
+        For each operation the results that no later one reads.
+    """
     last_reader = {}
-    for step in steps:
-        for name in step.inputs:
-            last_reader[name] = step.name
-    released: dict[str, list[str]] = {step.name: [] for step in steps}
+    for operation in operations:
+        for name in operation.inputs:
+            last_reader[name] = operation.name
+    released: dict[str, list[str]] = {operation.name: [] for operation in operations}
     for name, reader in last_reader.items():
         released[reader].append(name)
     return released
+
+
+def macs_of(module: nn.Module, shape: tuple[int, ...]) -> int:
+    """Count the multiply-accumulates of a module for one image.
+
+    Parameters
+    ----------
+    module : nn.Module
+        Any module of a network.
+    shape : tuple of int
+        Shape of its result, without the batch.
+
+    Returns
+    -------
+    int
+        Weights times positions of a convolution or a linear layer; 0 for other modules.
+    """
+    if not isinstance(module, nn.Conv2d | nn.Linear):
+        return 0
+    return module.weight.numel() * math.prod(shape[1:])
 
 
 def without_unread_steps(steps: Sequence[Step]) -> list[Step]:

@@ -2,14 +2,13 @@
 
 import copy
 import hashlib
-import math
 
 import torch
 from torch import nn
 
 from pruning.models.base import NETWORKS, Network, OwnNetwork, build
 from pruning.models.graph import UnsupportedNetworkError, translate
-from pruning.models.graph_network import GraphNetwork
+from pruning.models.graph_network import GraphNetwork, macs_of
 
 PREFIX = "own-"
 SLOW_MACS = 3_000_000
@@ -93,6 +92,5 @@ def _macs(model: GraphNetwork) -> int:
     total = 0
     for step in model.steps:
         module = model.get_submodule(step.name)
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            total += module.weight.numel() * math.prod(step.shape[1:])
+        total += macs_of(module, step.shape)
     return total

@@ -4,5 +4,7 @@ DEFAULT_NETWORK = "lenet5"
 DEFAULT_DATASET = "mnist"
 DEFAULT_CALIBRATION = 1024
 """Number of calibration images."""
+OWN_FOLDER_VARIABLE = "PRUNESCOPE_OWN"
+"""Environment variable with the folder of a user's network, which the application shows."""
 MAX_SEED = 2**32 - 1
 """Largest seed that NumPy and PyTorch both accept."""

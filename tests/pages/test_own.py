@@ -13,7 +13,7 @@ from pruning.models import NETWORKS, checkpoints
 from pruning.models.own_network import register_network
 from tests.pages.common import numbers, settled
 from tests.pages.driver import opened_page, warning
-from tests.pruning.api.conftest import SmallNetwork
+from tests.small_network import SmallNetwork
 
 PAGES = (
     "explore",

@@ -10,10 +10,11 @@ from pruning.cli.app import prepare_own
 from pruning.data.datasets import DATASETS
 from pruning.engine.own_files import load_own
 from pruning.models import NETWORKS
+from pruning.models.graph import UnsupportedNetworkError
 from tests.pruning.cli.common import error_of
 
 CODE = """
-from tests.pruning.api.conftest import SmallNetwork
+from tests.small_network import SmallNetwork
 number = 3
 
 def network():
@@ -71,3 +72,11 @@ def test_what_cannot_be_shown_is_one_sentence(capsys, owner, model, data, messag
 
 def test_model_and_data_go_together(capsys):
     assert "go together" in error_of(capsys, "app", "--model", "a:b")
+
+
+@pytest.mark.parametrize("about", ["[]", "{}", '{"label": "a", "dataset": {"mean": [0]}}', "3"])
+def test_a_folder_with_another_content_is_refused(tmp_path, about):
+    np.savez(tmp_path / "data.npz", x=np.zeros((10, 2, 2), np.float32), y=np.zeros(10, int))
+    (tmp_path / "own.json").write_text(about)
+    with pytest.raises(UnsupportedNetworkError, match="needs label and dataset"):
+        load_own(tmp_path)

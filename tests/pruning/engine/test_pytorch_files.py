@@ -11,7 +11,7 @@ from pruning.engine.prune import prune
 from pruning.engine.pytorch_files import save_for_pytorch
 from pruning.models.own_network import register_network
 from pruning.recipe.recipe import Recipe
-from tests.pruning.api.conftest import SmallNetwork
+from tests.small_network import SmallNetwork
 
 PROGRAM = """
 import sys

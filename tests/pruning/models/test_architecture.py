@@ -3,7 +3,6 @@
 import copy
 import json
 import random
-import time
 
 import pytest
 import torch
@@ -13,7 +12,7 @@ from hypothesis import strategies as st
 from pruning.models import NETWORKS, build
 from pruning.models.architecture import KINDS, architecture_from_dict, architecture_to_dict
 from pruning.models.graph import MODULES, UnsupportedNetworkError, translate
-from tests.pruning.api.conftest import SmallNetwork
+from tests.small_network import SmallNetwork
 
 
 def content_of(model: torch.nn.Module, shape: tuple[int, ...]) -> dict:
@@ -80,16 +79,27 @@ REFUSED = [
     (changed(["steps", 0, "settings", "stride"], [0, 0]), "stem: "),
     (changed(["steps", 0, "settings", "in_channels"], 2), "stem: "),
     (changed(["steps", 0, "settings", "out_channels"], 99_999), "norm: "),
-    (changed(["steps", -1, "settings", "out_features"], 99_999), None),
 ]
 
 
 @pytest.mark.parametrize("content, message", REFUSED, ids=range(len(REFUSED)))
 def test_what_is_refused(content, message):
-    if message is None:
-        assert architecture_from_dict(content).steps[-1].shape == (99_999,)
-        return
     with pytest.raises(UnsupportedNetworkError, match=message.replace("(", r"\(")):
+        architecture_from_dict(content)
+
+
+def test_a_size_below_the_limit_is_possible():
+    content = changed(["steps", -1, "settings", "out_features"], 99_999)
+    assert architecture_from_dict(content).steps[-1].shape == (99_999,)
+
+
+def test_a_network_of_too_much_work_is_refused():
+    settings = {"in_channels": 1, "out_channels": 1, "kernel_size": 3_000, "stride": 1}
+    settings |= {"padding": 0, "dilation": 1, "groups": 1, "bias": False}
+    conv = {"name": "a", "kind": "Conv2d", "inputs": ["x"], "settings": settings}
+    flat = {"name": "b", "kind": "Flatten", "inputs": ["a"], "settings": {}}
+    content = {"format": "prunescope network 1", "shape": [1, 6_000, 6_000], "steps": [conv, flat]}
+    with pytest.raises(UnsupportedNetworkError, match="multiply-accumulates"):
         architecture_from_dict(content)
 
 
@@ -97,10 +107,8 @@ def test_a_network_that_is_too_large_is_refused_before_it_is_allocated():
     wide = {"name": "a", "kind": "Linear", "inputs": ["x"]}
     wide["settings"] = {"in_features": 100_000, "out_features": 100_000, "bias": True}
     content = {"format": "prunescope network 1", "shape": [100_000, 1, 1], "steps": [wide]}
-    start = time.perf_counter()
     with pytest.raises(UnsupportedNetworkError, match="parameters, more than"):
         architecture_from_dict(content)
-    assert time.perf_counter() - start < 5
     pooled = {"name": "a", "kind": "ReLU", "inputs": ["x"], "settings": {}}
     content = {"format": "prunescope network 1", "shape": [100, 10_000, 10_000], "steps": [pooled]}
     with pytest.raises(UnsupportedNetworkError, match="values for an image"):

@@ -1,6 +1,7 @@
 """Channel groups, traced through small networks."""
 
 import copy
+import pickle
 
 import torch
 from torch import nn
@@ -118,3 +119,11 @@ def test_copies_of_a_network_share_its_graph():
     groups = channel_groups(model, 1, 28)
     assert channel_groups(copy.deepcopy(model), 1, 28) is groups
     assert channel_groups(model, 1, 32) is not groups
+
+
+def test_a_pickled_network_has_no_graph():
+    model = build("lenet5", channels=1, size=28)
+    size = len(pickle.dumps(model))
+    channel_groups(model, 1, 28)
+    assert len(pickle.dumps(model)) < size + 200
+    assert len(channel_groups(pickle.loads(pickle.dumps(model)), 1, 28)) == 6

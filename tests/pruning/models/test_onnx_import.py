@@ -19,7 +19,7 @@ from torch import nn
 
 from pruning.models.graph import UnsupportedNetworkError
 from pruning.models.onnx_import import network_from_onnx
-from tests.pruning.api.conftest import SmallNetwork
+from tests.small_network import SmallNetwork
 
 
 def exported(model: nn.Module, *shape: int) -> bytes:
