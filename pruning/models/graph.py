@@ -7,6 +7,7 @@ too. Parameters keep their names.
 
 import copy
 import operator
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -51,6 +52,7 @@ MODULES = (
 )
 """Every kind of module that a translated network consists of."""
 
+_Root = nn.Module | Callable[..., Any]
 Function = Callable[..., Any] | str
 """A function, or the name of a method of a tensor."""
 RELATIVE_TOLERANCE = 1e-3
@@ -195,8 +197,37 @@ def copy_sharing_parameters(model: nn.Module) -> nn.Module:
     return copy.deepcopy(model, {id(tensor): tensor for tensor in tensors})
 
 
+_TRACING = threading.Lock()
+
+
 class _Tracer(fx.Tracer):
-    """Traces every module that is not one of PyTorch or of `MODULES`."""
+    """Traces every module that is not one of PyTorch or of `MODULES`, in one thread.
+
+    While it traces, torch.fx replaces ``nn.Module.__call__`` and ``nn.Module.__getattr__`` for the
+    whole process: here, calls in other threads do what they did before, and only one thread
+    traces at a time.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._thread = threading.get_ident()
+
+    def trace(self, root: _Root, concrete_args: dict[str, Any] | None = None) -> fx.Graph:
+        """Trace a network in the thread that made the tracer."""
+        with _TRACING:
+            return super().trace(root, concrete_args)
+
+    def call_module(self, m: nn.Module, forward: Callable[..., Any], args: Any, kwargs: Any) -> Any:
+        """Record a call of this thread."""
+        if threading.get_ident() != self._thread:
+            return forward(*args, **kwargs)
+        return super().call_module(m, forward, args, kwargs)
+
+    def getattr(self, attr: str, attr_val: Any, parameter_proxy_cache: dict[str, Any]) -> Any:
+        """Record that this thread reads a parameter."""
+        if threading.get_ident() != self._thread:
+            return attr_val
+        return super().getattr(attr, attr_val, parameter_proxy_cache)
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         if type(m) in MODULES or _returns_input(m):

@@ -1,6 +1,8 @@
 """Translation of networks to graphs of modules: the same logits, or a sentence."""
 
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
@@ -230,3 +232,36 @@ def test_the_model_is_not_modified():
     assert model.training and all(module.training for module in model.modules())
     for name, value in model.state_dict().items():
         assert torch.equal(value, before[name])
+
+
+def test_forwards_in_other_threads_are_not_traced():
+    model = build("lenet5", channels=1, size=28)  # the copy that is traced shares its parameters
+    images = torch.rand(2, 1, 28, 28)
+    expected = model(images)
+    is_translated = threading.Event()
+
+    def translate_often() -> None:
+        for _ in range(20):
+            translate(build("resnet20", channels=3, size=32), (3, 32, 32))
+            translate(model, (1, 28, 28))
+        is_translated.set()
+
+    with ThreadPoolExecutor(1) as pool:
+        translations = pool.submit(translate_often)
+        while not is_translated.is_set() and not translations.done():
+            assert torch.equal(model(images), expected)
+        translations.result()
+
+
+def test_networks_are_translated_in_many_threads():
+    call, get_attribute = nn.Module.__call__, nn.Module.__getattr__
+    models = [build("lenet5", channels=1, size=28) for _ in range(30)]
+
+    def steps_of(model: nn.Module) -> list[str]:
+        return [step.name for step in translate(model, (1, 28, 28)).steps]
+
+    with ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(steps_of, models))
+    assert all(steps == found[0] for steps in found)
+    assert nn.Module.__call__ is call
+    assert nn.Module.__getattr__ is get_attribute
