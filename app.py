@@ -26,6 +26,7 @@ def main() -> None:
         _page("curves", "Curves", "show_chart"),
         _page("sensitivity", "Sensitivity", "thermostat"),
         _page("retrain", "Retrain", "model_training"),
+        _page("own", "Your network", "upload"),
         _page("agreement", "Agreement", "join_inner"),
     ]
     page = st.navigation(pages, position="top")

@@ -1,13 +1,15 @@
 """The server's application: Streamlit's, with limits on uploads, connections and metrics."""
 
 import asyncio
+import secrets
 import time
 from http import HTTPStatus
 from pathlib import Path
 
 import streamlit as st
-from starlette.datastructures import Headers
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
+from starlette.requests import cookie_parser
 from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnected
@@ -62,7 +64,7 @@ class RequestLimits:
         elif scope["type"] == "websocket":
             await self._connect(scope, receive, send)
         else:
-            await self._app(scope, receive, send)
+            await self._app(scope, receive, _with_name_of_browser(scope, send))
 
     async def _upload(self, scope: Scope, receive: Receive, send: Send) -> None:
         session = scope["path"].partition(UPLOAD)[2].partition("/")[0]
@@ -101,6 +103,27 @@ def _paced(receive: Receive, pace: Pace) -> Receive:
         return message
 
     return receive_at_pace
+
+
+def _with_name_of_browser(scope: Scope, send: Send) -> Send:
+    """Let the answer set the cookie that names a browser, if it asks for a page and has none."""
+    if scope["type"] != "http":
+        return send
+    headers = Headers(scope=scope)
+    accepts_html = "text/html" in headers.get("accept", "")
+    if not accepts_html or BROWSER_COOKIE in cookie_parser(headers.get("cookie", "")):
+        return send
+    attributes = "Path=/; HttpOnly; SameSite=Lax"
+    if scope.get("scheme") == "https":
+        attributes += "; Secure"
+
+    async def send_with_cookie(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            cookie = f"{BROWSER_COOKIE}={secrets.token_urlsafe(16)}; {attributes}"
+            MutableHeaders(scope=message).append("set-cookie", cookie)
+        await send(message)
+
+    return send_with_cookie
 
 
 async def _refuse(status: HTTPStatus, scope: Scope, receive: Receive, send: Send) -> None:

@@ -82,3 +82,30 @@ def test_a_connection_that_is_lost_while_it_is_closed_is_no_failure(monkeypatch)
     served = asgi.RequestLimits(application)
     for _ in range(2):  # the first one is no longer counted
         run_async(served(SCOPE | {"headers": cookie("one")}, receive, send))
+
+
+async def cookies_of_answer(**headers: str) -> list[str]:
+    """What the answer to a request for a page sets."""
+    sent = []
+
+    async def application(scope, receive, send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+
+    async def send(message: dict) -> None:
+        sent.append(message)
+
+    pairs = [(name.encode(), value.encode()) for name, value in headers.items()]
+    scope = {"type": "http", "method": "GET", "path": "/", "client": ("here", 1), "headers": pairs}
+    await asgi.RequestLimits(application)(scope, None, send)
+    return [value.decode() for name, value in sent[0]["headers"] if name == b"set-cookie"]
+
+
+def test_the_first_page_names_the_browser_by_chance():
+    [first] = run_async(cookies_of_answer(accept="text/html"))
+    [second] = run_async(cookies_of_answer(accept="text/html"))
+    name, _, attributes = first.partition("; ")
+    assert name.startswith(f"{asgi.BROWSER_COOKIE}=") and len(name) > 30
+    assert attributes == "Path=/; HttpOnly; SameSite=Lax"
+    assert first != second
+    assert not run_async(cookies_of_answer(accept="text/html", cookie=name))
+    assert not run_async(cookies_of_answer(accept="*/*"))

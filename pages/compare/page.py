@@ -13,6 +13,7 @@ from pages.compare.charts import CURVES_TASK, DENSE_TASK, ColumnResult, await_an
 from pages.compare.column import Prune, draw_column_controls
 from pages.compare.cost_table import TASK as COST_TASK
 from pages.controls.accuracy_card import draw_accuracy_card
+from pages.controls.checkpoint import await_card
 from pages.state.background_task import (
     Task,
     TaskProgress,
@@ -21,7 +22,7 @@ from pages.state.background_task import (
     start,
     wait_for,
 )
-from pages.state.messages import render_page, show_pending_message
+from pages.state.messages import SMALL_FILES, render_page, show_pending_message
 from pages.state.session import SessionState, session
 from pages.state.visitor import set_active_work
 from pages.state.widgets import NEUTRAL_DELTA, persistent, segments
@@ -66,6 +67,8 @@ def page() -> None:
     prune_once = cache(prune)  # every panel of this run draws from the same networks
     recipes, containers = _draw_controls(session.comparison, budget, prune_once)
     columns.put_columns(recipes, budget)
+    if not await_card(recipes[0]):
+        return
     tasks = []
     for index, recipe in enumerate(recipes):
         tasks.append(_column_task(index, recipe, budget, prune_once))
@@ -277,4 +280,4 @@ def _draw_warning(text: str) -> None:
     st.warning(text, icon=":material/warning:")
 
 
-render_page(page, has_uploader=True)
+render_page(page, max_upload_bytes=SMALL_FILES)

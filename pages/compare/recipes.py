@@ -19,7 +19,7 @@ from pages.state.session import SessionState, session
 from pages.state.widgets import registry_select
 from pruning.data.datasets import DATASETS
 from pruning.engine.run_checkpoint import finished_runs
-from pruning.engine.trained_network import trained_card
+from pruning.engine.trained_network import check_checkpoint
 from pruning.experiments.budgets import Budget
 from pruning.experiments.comparison import (
     MAX_COLUMNS,
@@ -187,7 +187,7 @@ def _read_content(content: object, source: str) -> ComparedRecipes:
     recipes, budget = read_comparison(content)
     check_available(recipes[0].network, recipes[0].dataset)
     for recipe in recipes:
-        trained_card(recipe)  # raises if a run is not on this server
+        check_checkpoint(recipe)  # raises if a run is not on this server
     report_unknown_keys(unknown_keys(content), source)
     return ComparedRecipes(recipes, budget)
 

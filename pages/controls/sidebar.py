@@ -8,7 +8,12 @@ from typing import Any
 import streamlit as st
 
 from pages.controls.amount import amount_without_scores, draw_amount
-from pages.controls.checkpoint import draw_card, draw_checkpoint, draw_download
+from pages.controls.checkpoint import (
+    await_card,
+    draw_card,
+    draw_checkpoint,
+    draw_download,
+)
 from pages.controls.recovery import draw_recovery
 from pages.controls.scoring import request_scores
 from pages.controls.step_form import ALL_CONTROLS, ShownControls, draw_step_form
@@ -112,7 +117,8 @@ def score_and_draw_sidebar(view: tuple[str, ...] = EXPLORE_VIEW) -> Sidebar | No
     Returns
     -------
     Sidebar or None
-        None, and an error is shown, if the widgets stand for no recipe.
+        None if the widgets stand for no recipe, or if the accuracy of the dense network has yet to
+        be measured; the page then shows why.
     """
     return _edit_in_sidebar(_edit_with_amount, view)
 
@@ -151,7 +157,7 @@ def draw_recipe(view: tuple[str, ...] = (), shown: ShownControls = ALL_CONTROLS)
     Returns
     -------
     Recipe or None
-        None, and an error is shown, if the widgets stand for no recipe.
+        See `score_and_draw_sidebar`.
     """
     edit = partial(_edit_without_amount, shown=shown)
     sidebar = _edit_in_sidebar(edit, view)
@@ -170,7 +176,7 @@ def _edit_in_sidebar(edit: Callable[[Recipe], Sidebar], view: tuple[str, ...]) -
             return None
     session.recipe = sidebar.recipe
     put_recipe_link(sidebar.recipe, view)
-    return sidebar
+    return sidebar if await_card(sidebar.recipe) else None
 
 
 def _edit_without_amount(shown_recipe: Recipe, *, shown: ShownControls) -> Sidebar:

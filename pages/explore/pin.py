@@ -18,7 +18,7 @@ from pruning.data.datasets import DATASETS
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
-from pruning.engine.trained_network import trained_card
+from pruning.engine.trained_network import check_checkpoint
 from pruning.inference.paired_test import paired_test
 from pruning.models import NETWORKS
 from pruning.recipe.labels import recipe_label
@@ -76,7 +76,7 @@ def unpin_if_missing() -> None:
     if session.pinned is None:
         return
     try:
-        trained_card(session.pinned)
+        check_checkpoint(session.pinned)
     except PrunescopeError as error:
         session.pinned = None
         session.message = escape_markdown(f"State A is no longer pinned: {describe_error(error)}.")

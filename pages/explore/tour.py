@@ -20,6 +20,7 @@ NEXT_PAGES = {
     "pages/sensitivity/page.py": "Sensitivity: each layer alone",
     "pages/retrain/page.py": "Retrain: train what remains",
     "pages/agreement/page.py": "Agreement: do criteria choose the same units?",
+    "pages/own/page.py": "Your network: prune a network of your own.",
 }
 
 

@@ -21,7 +21,7 @@ from pages.inside.networks import (
 from pages.inside.one_image import await_and_draw_one_image
 from pages.inside.units import await_and_draw_units
 from pages.state.background_task import draw_task
-from pages.state.messages import render_page, show_pending_message
+from pages.state.messages import SMALL_FILES, render_page, show_pending_message
 from pages.state.session import SessionState
 from pages.state.url import INSIDE_VIEW, SECTIONS
 from pages.state.visitor import set_active_work
@@ -189,4 +189,4 @@ def _draw_return(compared: Compared, known: PredictionSet) -> None:
     st.caption(f"{newly:,} correct when pruned, and wrong now")
 
 
-render_page(page, has_uploader=True)
+render_page(page, max_upload_bytes=SMALL_FILES)

@@ -12,6 +12,7 @@ from pages.retrain.details import draw_run
 from pages.retrain.form import draw_form, draw_start
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
 from pages.state.messages import escape_markdown, render_page, show_pending_message
+from pages.state.own_networks import visible_runs
 from pages.state.session import SessionState, session
 from pages.state.tables import column_config
 from pages.state.url import follow_opened_recipe
@@ -21,7 +22,7 @@ from pruning.experiments.run_table import runs_table
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import PrunescopeError
 from pruning.training.probe import Speed, measure_speed, speed_key
-from pruning.training.run_files import RunFiles, RunInfo, list_runs, read_run
+from pruning.training.run_files import RunFiles, RunInfo, read_run
 from pruning.training.spec import RunSpec
 
 PROBE = "speed"
@@ -51,7 +52,7 @@ def page() -> None:
     )
     if sidebar is not None:
         _show_form(sidebar)
-    runs = list_runs()
+    runs = visible_runs()
     if not runs:
         st.info("There are no runs yet: start one above, or by `python -m pruning retrain`.")
         return

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 
+from pages.state.own_networks import DATASET, NETWORK, is_visible, own_pairs
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
-from pruning.models import DEFAULT_NETWORK, NETWORKS, checkpoints
+from pruning.models import DEFAULT_NETWORK, NETWORKS, checkpoints, own_network
 from pruning.runtime.registry import Registry
 
-REGISTRIES: dict[str, Registry] = {"network": NETWORKS, "dataset": DATASETS}
+REGISTRIES: dict[str, Registry] = {NETWORK: NETWORKS, DATASET: DATASETS}
 """Registries by the fields of a recipe that name an entry."""
 MAX_NAME = 60
 """Characters of an unknown name that a message quotes."""
@@ -19,10 +20,11 @@ def available_checkpoints() -> dict[str, list[str]]:
     Returns
     -------
     dict of str to list of str
-        The datasets on which each network was trained and that are on this machine.
+        The datasets on which each network was trained and that are on this machine; the uploads
+        of the current visitor come last.
     """
     found: dict[str, list[str]] = {}
-    for network, dataset in checkpoints.shipped():
+    for network, dataset in (*checkpoints.shipped(), *own_pairs()):
         if datasets.available(dataset):
             found.setdefault(network, []).append(dataset)
     return found
@@ -37,7 +39,7 @@ def default_pair() -> tuple[str, str]:
         Names in ``NETWORKS`` and ``DATASETS``; a network of the owner comes first.
     """
     found = available_checkpoints()
-    own = [name for name in found if NETWORKS[name].own is not None]
+    own = [name for name in NETWORKS if NETWORKS[name].own is not None]
     network = DEFAULT_NETWORK if DEFAULT_NETWORK in found else next(iter(found))
     if own:  # the owner has started the application on it
         network = own[-1]
@@ -89,10 +91,16 @@ def check_names(content: object) -> None:
     """
     if not isinstance(content, Mapping):
         return
-    for key, registry in REGISTRIES.items():
-        if key in content and content[key] not in registry:
-            valid = ", ".join(_names_on_this_machine(key))
-            raise ValueError(f"unknown {key} {repr(content[key])[:MAX_NAME]}: choose from {valid}")
+    for key in REGISTRIES:
+        if key not in content or is_visible(key, content[key]):
+            continue
+        if str(content[key]).startswith(own_network.PREFIX):
+            raise ValueError(
+                f"the {key} {repr(content[key])[:MAX_NAME]} is not kept for this browser: it was "
+                "deleted, or belongs to another visitor; upload it on the page Your network"
+            )
+        valid = ", ".join(_names_on_this_machine(key))
+        raise ValueError(f"unknown {key} {repr(content[key])[:MAX_NAME]}: choose from {valid}")
 
 
 def _names_on_this_machine(key: str) -> list[str]:

@@ -73,6 +73,8 @@ class Task:
         Seconds between two updates of the progress.
     subject : str
         Subject of the message about a failure, such as "The curve".
+    done : str
+        What the work does with the subject, as a participle.
     bar_first : bool
         Whether the progress bar stands above the partial result.
     icon : str
@@ -98,6 +100,7 @@ class Task:
     first_partial: Any = None
     interval: float = DEFAULT_INTERVAL_S
     subject: str = "The result"
+    done: str = "computed"
     bar_first: bool = True
     icon: str = ":material/play_arrow:"
     progress_text: str = ""
@@ -377,4 +380,4 @@ def _remember_failure(task: Task, job: Job) -> None:
     """Report a failure once; the work starts again only after a click."""
     session.stopped_tasks[task.name] = task.key
     problem = escape_markdown(describe_error(job.error))
-    session.message = f"{task.subject} could not be computed: {problem}"
+    session.message = f"{task.subject} could not be {task.done}: {problem}"

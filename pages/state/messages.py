@@ -9,10 +9,14 @@ from collections.abc import Callable, Collection
 
 import streamlit as st
 
+from pages.state.own_networks import forget_expired
 from pages.state.session import session
 from pages.state.visitor import MAX_PAGES_OF_BROWSER, has_too_many_pages, set_uploads
 from pruning.runtime.errors import Cancelled, PrunescopeError
+from pruning.runtime.upload_limits import MEGABYTE
 
+SMALL_FILES = 20 * MEGABYTE
+"""Limit on the files of a page that takes pictures or recipes, in bytes."""
 MAX_MESSAGE = 600
 MAX_KEY, MAX_KEYS = 40, 5
 """Characters of a key, and number of keys, that a message names."""
@@ -26,7 +30,7 @@ TOO_MANY_PAGES = (
 logger = logging.getLogger(__name__)
 
 
-def render_page(page: Callable[[], None], *, has_uploader: bool = False) -> None:
+def render_page(page: Callable[[], None], *, max_upload_bytes: int = 0) -> None:
     """Run a page; an error that it raises is shown as a sentence.
 
     What a visitor can get wrong is reported where it is read. A ValueError that comes here may
@@ -37,13 +41,14 @@ def render_page(page: Callable[[], None], *, has_uploader: bool = False) -> None
     ----------
     page : callable
         Draws the page.
-    has_uploader : bool
-        Whether it takes files; otherwise the server refuses them.
+    max_upload_bytes : int
+        Bytes of the files that it takes at a time; the server refuses others.
     """
     if has_too_many_pages():
         st.warning(TOO_MANY_PAGES)
         return
-    set_uploads(allowed=has_uploader)
+    set_uploads(max_upload_bytes)
+    forget_expired()
     try:
         page()
     except Cancelled:

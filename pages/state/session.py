@@ -269,6 +269,24 @@ class SessionState:
     checkpoint: Field[str | None] = optional()
     """Trained network of the sidebar: ``shipped``, or the name of a run."""
 
+    # Your network
+    own_data: Field[str | None] = optional()
+    """Dataset of the network; `UPLOADED` for images that are being uploaded."""
+    own_opened: Field[str | None] = optional()
+    """Dataset that the next run of the page chooses."""
+    own_source: Field[str | None] = optional()
+    """Where the network comes from."""
+    architecture: Field[str | None] = optional()
+    """Architecture as JSON, as it is being edited."""
+    own_example: Field[str] = Field(str)
+    """Architecture that the page has proposed."""
+    own_pair: Field[tuple[str, str] | None] = optional()
+    """Network and dataset that were made ready last."""
+    own_files: Field[int] = Field(int)
+    """Number of files that were read: part of the keys of the next uploaders."""
+    own_widgets: Field[None] = optional()
+    """Family: uploaders and settings of files, by name."""
+
     # Agreement
     agreement_widgets: Field[None] = optional()
     """Family: the criteria to compare, by method."""

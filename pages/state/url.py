@@ -25,7 +25,7 @@ from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
 from pruning.data.datasets import DATASETS
 from pruning.data.own_image import MAX_TEXT, OwnImage, image_from_text, image_to_text
 from pruning.engine.run_checkpoint import runs_folder
-from pruning.engine.trained_network import trained_card
+from pruning.engine.trained_network import check_checkpoint
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import layers_for
 from pruning.recipe.query import (
@@ -368,7 +368,7 @@ def _recipe_of_link(query: Mapping[str, str], default: Recipe) -> Recipe:
     if "dataset" not in query:
         recipe = _on_available_dataset(recipe)
     check_available(recipe.network, recipe.dataset)
-    trained_card(recipe)  # raises if a run of the link is not on this server
+    check_checkpoint(recipe)  # raises if a run of the link is not on this server
     return recipe
 
 

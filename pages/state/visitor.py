@@ -18,7 +18,7 @@ from pruning.runtime.upload_limits import UPLOADS
 
 ABANDON_AFTER_S = 120.0
 """Work for a browser that was closed ends after this time."""
-BACKGROUND_WORK = ("curves", "scan", "plan")
+BACKGROUND_WORK = ("curves", "scan", "plan", "card")
 """Tasks that continue while their visitor looks at another page."""
 MAX_SESSIONS = 10_000
 MAX_PAGES_OF_BROWSER = 10
@@ -95,7 +95,7 @@ def has_too_many_pages() -> bool:
     bool
         False for a browser without cookies: a class may have one address.
     """
-    browser = _browser()
+    browser = browser_of_visitor()
     if not browser:
         return False
     this_page = _session_id()
@@ -125,7 +125,7 @@ def subscriber(task: str) -> Subscriber:
     """
     if not session.visitor:
         session.visitor = uuid.uuid4().hex
-    connection = Connection(_session_id(), time.monotonic(), _browser())
+    connection = Connection(_session_id(), time.monotonic(), browser_of_visitor())
     with _LOCK:
         connections()[session.visitor] = connection
     return session.visitor, task
@@ -149,16 +149,16 @@ def set_active_work(*tasks: str) -> None:
     jobs().unsubscribe_where(is_other_work)
 
 
-def set_uploads(*, allowed: bool) -> None:
+def set_uploads(max_bytes: int) -> None:
     """Let the current visitor upload files, or not.
 
     Parameters
     ----------
-    allowed : bool
-        Whether the page has an uploader.
+    max_bytes : int
+        Bytes of the files of the page at a time; 0 if it has no uploader.
     """
-    if allowed:
-        UPLOADS.open(_session_id())
+    if max_bytes:
+        UPLOADS.open(_session_id(), max_bytes)
     else:
         UPLOADS.close(_session_id())
 
@@ -175,7 +175,14 @@ def forget_upload(upload: Any) -> None:
         runtime.get_instance().uploaded_file_mgr.remove_file(_session_id(), upload.file_id)
 
 
-def _browser() -> str:
+def browser_of_visitor() -> str:
+    """Return the browser of the current visitor.
+
+    Returns
+    -------
+    str
+        A short name; empty for one without cookies.
+    """
     cookie = st.context.cookies.get(BROWSER_COOKIE, "")
     return browser_name(cookie) if isinstance(cookie, str) else ""  # a mock without a server
 

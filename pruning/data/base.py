@@ -67,7 +67,7 @@ class Dataset:
     test_images: int
     download_bytes: int = 0
     digit_box: int = 0
-    own: OwnImages | None = field(default=None, compare=False)
+    own: OwnImages | None = field(default=None, compare=False, repr=False)
 
     @property
     def accepts_pictures(self) -> bool:

@@ -59,15 +59,19 @@ def read_npz(dataset: Dataset, path: Path, part: str) -> tuple[np.ndarray, np.nd
     return _channels_first(pixels), labels.reshape(-1).astype(np.int64)
 
 
-def read_all_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
+def read_all_arrays(
+    source: Path | IO[bytes], max_bytes: int, name: str = ""
+) -> dict[str, np.ndarray]:
     """Read every array of an .npz archive that may come from anybody.
 
     Parameters
     ----------
-    path
-        Path of the file.
+    source
+        Path of the file, or the open file.
     max_bytes
         Limit on the size of all arrays, which is checked before anything is unpacked.
+    name
+        Name of the file for messages; default: its path.
 
     Returns
     -------
@@ -79,26 +83,31 @@ def read_all_arrays(path: Path, max_bytes: int) -> dict[str, np.ndarray]:
     DatasetError
         If the file is missing, is no archive of numbers, or exceeds the limit.
     """
+    title = name or str(source)
     try:
-        with path.open("rb") as file:
-            if not zipfile.is_zipfile(file):
-                raise _InvalidArchive("it is not an .npz archive")
-            members = zipfile.ZipFile(file).infolist()
-            size = sum(member.file_size for member in members)
-            if size > max_bytes or len(members) > MAX_MEMBERS:
-                raise _InvalidArchive(
-                    f"its arrays take {size:,} bytes, at most {max_bytes:,} are possible"
-                )
-            file.seek(0)
-            names = [member.filename.removesuffix(".npy") for member in members]
-            return dict(zip(names, _read_arrays(file, names), strict=True))
+        if not isinstance(source, Path):
+            return _all_arrays(source, max_bytes)
+        with source.open("rb") as file:
+            return _all_arrays(file, max_bytes)
     except FileNotFoundError:
-        raise DatasetError(f"{path} does not exist") from None
+        raise DatasetError(f"{title} does not exist") from None
     except OSError as error:
         reason = (error.strerror or "input/output error").lower()
-        raise DatasetError(f"{path} cannot be read ({reason})") from error
+        raise DatasetError(f"{title} cannot be read ({reason})") from error
     except (_InvalidArchive, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} cannot be used ({error})") from error
+        raise DatasetError(f"{title} cannot be used ({error})") from error
+
+
+def _all_arrays(file: IO[bytes], max_bytes: int) -> dict[str, np.ndarray]:
+    if not zipfile.is_zipfile(file):
+        raise _InvalidArchive("it is not an .npz archive")
+    members = zipfile.ZipFile(file).infolist()
+    size = sum(member.file_size for member in members)
+    if size > max_bytes or len(members) > MAX_MEMBERS:
+        raise _InvalidArchive(f"its arrays take {size:,} bytes, at most {max_bytes:,} are possible")
+    file.seek(0)
+    names = [member.filename.removesuffix(".npy") for member in members]
+    return dict(zip(names, _read_arrays(file, names), strict=True))
 
 
 def missing_file(dataset: Dataset, path: Path) -> DatasetError:

@@ -1,6 +1,7 @@
 """Datasets that a user brings: tensors, arrays, or anything that yields images and labels."""
 
 import hashlib
+import io
 import math
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -11,6 +12,7 @@ import torch
 from torch.utils.data import DataLoader
 
 from pruning.data.base import DATASETS, Dataset, OwnImages
+from pruning.data.datasets import CACHED_FUNCTIONS
 from pruning.data.npz import read_all_arrays
 from pruning.runtime.errors import DatasetError
 
@@ -87,7 +89,7 @@ def register_dataset(
         raise DatasetError(f"mean and std need {channels} values, one for each channel")
     if not all(deviation > 0 for deviation in deviations):
         raise DatasetError("std must be greater than 0")
-    settings = repr((names, means, deviations)).encode()
+    settings = repr((names, means, deviations, label)).encode()
     name = PREFIX + _digest(train, test, settings)
     dataset = Dataset(
         name=name,
@@ -108,14 +110,63 @@ def register_dataset(
     return DATASETS[name] if name in list(DATASETS) else DATASETS.add(name, dataset)
 
 
-def read_own_npz(path: Path) -> Any:
+def discard_dataset(name: str) -> None:
+    """Remove a dataset of a user, and its images from the caches.
+
+    Parameters
+    ----------
+    name : str
+        As of `register_dataset`.
+    """
+    DATASETS.discard(name)
+    for cached in CACHED_FUNCTIONS.values():
+        cached.cache_clear()
+
+
+def channel_statistics(data: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure what training images are normalised by.
+
+    Parameters
+    ----------
+    data : tuple, Dataset, DataLoader or mapping
+        As of `register_dataset`, which holds the same images out for testing.
+
+    Returns
+    -------
+    mean, std : tuple of float
+        Of each channel of the training images, in units in which uint8 pixels are from 0 to 1.
+
+    Raises
+    ------
+    DatasetError
+        If the data are not images and labels, or a channel has the same value everywhere.
+    """
+    (pixels, _), _ = _train_and_test(data)
+    means, deviations = [], []
+    for channel in range(pixels.shape[1]):
+        values = pixels[:, channel]
+        scale = 255 if values.dtype == np.uint8 else 1
+        means.append(float(values.mean(dtype=np.float64)) / scale)
+        deviations.append(float(values.std(dtype=np.float64)) / scale)
+    if min(deviations) == 0:
+        channel = deviations.index(0)
+        raise DatasetError(
+            f"channel {channel} of the images has the same value everywhere: use the images as "
+            "they are, or leave the channel out"
+        )
+    return tuple(means), tuple(deviations)
+
+
+def read_own_npz(source: Path | bytes, max_bytes: int = MAX_BYTES) -> Any:
     """Read images and labels from an .npz archive.
 
     Parameters
     ----------
-    path : Path
-        An archive with ``x_train``, ``y_train``, ``x_test`` and ``y_test``, or with ``x`` and
-        ``y``, of which a fifth is held out for testing.
+    source : Path or bytes
+        The path or the content of an archive with ``x_train``, ``y_train``, ``x_test`` and
+        ``y_test``, or with ``x`` and ``y``, of which a fifth is held out for testing.
+    max_bytes : int
+        Limit on the size of all arrays.
 
     Returns
     -------
@@ -127,7 +178,9 @@ def read_own_npz(path: Path) -> Any:
     DatasetError
         If the file is missing, needs code to be run, is too large, or has other arrays.
     """
-    arrays = read_all_arrays(path, MAX_BYTES)
+    path = "the file" if isinstance(source, bytes) else str(source)
+    file = io.BytesIO(source) if isinstance(source, bytes) else source
+    arrays = read_all_arrays(file, max_bytes, path)
     if {"x_train", "y_train", "x_test", "y_test"} <= set(arrays):
         return {
             "train": (arrays["x_train"], arrays["y_train"]),
@@ -172,10 +225,12 @@ def _arrays(data: Any) -> Arrays:
         pixels = pixels[:, :, None, None]
     elif pixels.ndim == 3:
         pixels = pixels[:, None]
+    elif pixels.ndim == 4 and _is_channels_last(pixels.shape):
+        pixels = pixels.transpose(0, 3, 1, 2)
     if pixels.ndim != 4 or pixels.size == 0:
         raise DatasetError(
             f"images have the shape {pixels.shape}: give (N, channels, height, width), "
-            "(N, height, width) or (N, features)"
+            "(N, height, width, channels), (N, height, width) or (N, features)"
         )
     numbers = numbers.reshape(-1)
     if len(numbers) != len(pixels):
@@ -190,6 +245,13 @@ def _arrays(data: Any) -> Arrays:
     if not np.isfinite(pixels).all():
         raise DatasetError("images contain NaN or infinite values")
     return np.ascontiguousarray(pixels), numbers.astype(np.int64)
+
+
+def _is_channels_last(shape: tuple[int, ...]) -> bool:
+    """Tell whether images can only be (N, height, width, channels), as Keras stores them."""
+    _, first, second, last = shape
+    is_square_first = first == second != last
+    return is_square_first and last in (1, 3)
 
 
 def _as_bytes(parts: tuple[Arrays, Arrays]) -> tuple[Arrays, Arrays]:

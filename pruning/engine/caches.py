@@ -192,7 +192,7 @@ def caches() -> list[Cache]:
     ]
     lower += [
         *(_function_cache(name, load) for name, load in datasets.CACHED_FUNCTIONS.items()),
-        _function_cache("trained networks", checkpoints.shared_model),
+        _function_cache("trained networks", checkpoints.shipped_model),
         _function_cache("checkpoint cards", checkpoints.shared_card),
         _function_cache("networks of runs", shared_run),
         _function_cache("groups of dense networks", compatibility.dense_groups),

@@ -1,10 +1,12 @@
 """The trained network that a recipe starts from: the shipped one, or that of a finished run."""
 
+import threading
 from collections.abc import Hashable
 from functools import lru_cache
 from pathlib import Path
 
 import torch
+from cachetools import LRUCache
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
@@ -15,6 +17,12 @@ from pruning.models import NETWORKS, checkpoints
 from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import CheckpointError
+from pruning.runtime.progress import ShareReport, ignore_progress, part_of
+
+MAX_MEASURED_CARDS = 1_000
+_measured_cards: LRUCache = LRUCache(MAX_MEASURED_CARDS)
+_measuring = threading.Lock()
+"""Of the measured cards, which several threads change."""
 
 
 def trained_network(recipe: Recipe) -> MaskedNetwork:
@@ -81,21 +89,77 @@ def card_of(network: str, dataset: str) -> Card:
     CheckpointError
         If there is no such checkpoint, or it is not valid.
     """
+    known = known_card(network, dataset)
+    return measure_card(network, dataset) if known is None else known
+
+
+def check_checkpoint(recipe: Recipe) -> None:
+    """Check that there is the trained network of a recipe; nothing is measured.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Any recipe.
+
+    Raises
+    ------
+    CheckpointError
+        See `trained_network`.
+    """
+    if recipe.checkpoint:
+        _run_of(recipe)
+    else:
+        known_card(recipe.network, recipe.dataset)
+
+
+def known_card(network: str, dataset: str) -> Card | None:
+    """Return the card of a trained network, if nothing has to be measured for it.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    Card or None
+        None for a user's network that is not measured yet.
+
+    Raises
+    ------
+    CheckpointError
+        See `card_of`.
+    """
     if NETWORKS[network].own is None:
         return checkpoints.shared_card(network, dataset)
-    return _measured_card(network, dataset)
+    with _measuring:
+        return _measured_cards.get((network, dataset))
 
 
-@lru_cache
-def _measured_card(network: str, dataset: str) -> Card:
+def measure_card(network: str, dataset: str, report: ShareReport = ignore_progress) -> Card:
+    """Measure the accuracy of a user's network.
+
+    Parameters
+    ----------
+    network, dataset : str
+        Names in ``NETWORKS`` and ``DATASETS``.
+    report : callable
+        Called with the share of the images that are classified.
+
+    Returns
+    -------
+    Card
+        It is kept: `card_of` returns it.
+    """
     own = NETWORKS[network].own
     assert own is not None
     data = DATASETS[dataset]
-    tests = datasets.load(dataset, "test")
-    validation = accuracy_of(own.model, datasets.load(dataset, "validation"), data)
-    test = accuracy_of(own.model, tests, data)
+    chosen, tests = datasets.load(dataset, "validation"), datasets.load(dataset, "test")
+    share = len(chosen) / (len(chosen) + len(tests))
+    validation = accuracy_of(own.model, chosen, data, report=part_of(report, 0.0, share))
+    test = accuracy_of(own.model, tests, data, report=part_of(report, share, 1.0))
     unknown = "unknown"
-    return Card(
+    card = Card(
         network=network,
         dataset=dataset,
         test_accuracy=test,
@@ -114,6 +178,9 @@ def _measured_card(network: str, dataset: str) -> Card:
         weights_sha256=own.weights_sha256,
         train_data_sha256="",
     )
+    with _measuring:
+        _measured_cards[network, dataset] = card
+    return card
 
 
 def trained_sha256(recipe: Recipe) -> str:

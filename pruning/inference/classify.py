@@ -13,6 +13,7 @@ from pruning.inference.fusion import Operation
 from pruning.inference.prefix_cache import cached_prefix_forward
 from pruning.inference.shared_prefix import Logits, shared_prefix_tree
 from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
+from pruning.runtime.progress import ShareReport, ignore_progress
 
 # Images per batch, by the first of these modules that a network has. Near the fastest for each kind
 # of network on two cores: the outputs of its layers should stay in the processor's cache.
@@ -188,7 +189,13 @@ def _forward_of_members(
     return run
 
 
-def accuracy_of(model: nn.Module, images: Images, dataset: Dataset) -> float:
+def accuracy_of(
+    model: nn.Module,
+    images: Images,
+    dataset: Dataset,
+    *,
+    report: ShareReport = ignore_progress,
+) -> float:
     """Measure the accuracy of a network with its own parameters, in eval mode.
 
     Parameters
@@ -199,6 +206,8 @@ def accuracy_of(model: nn.Module, images: Images, dataset: Dataset) -> float:
         The images and their labels.
     dataset : Dataset
         Gives the mean and standard deviation of the pixels.
+    report : callable
+        Called with the share of the images that are classified.
 
     Returns
     -------
@@ -212,6 +221,7 @@ def accuracy_of(model: nn.Module, images: Images, dataset: Dataset) -> float:
         for item in classify(model, [{}], images, dataset):
             if isinstance(item, BatchTally):
                 total += item.tally
+                report(total.images / len(images))
     finally:
         model.train(training)
     return total.correct / len(images)

@@ -22,12 +22,31 @@ FORMAT = "prunescope network 1"
 MAX_STEPS = 2_000
 MAX_SIZE = 100_000
 """Largest number of channels, features, or pixels of a kernel or stride."""
-MAX_PARAMETERS = 50_000_000
-MAX_ACTIVATIONS = 50_000_000
-"""Largest number of values that all steps together compute for one image."""
-MAX_MACS = 20_000_000_000
-"""Largest number of multiply-accumulates for one image; VGG-16 at 224 pixels has 15.5 billion."""
 MAX_NAME = 200
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a network may have.
+
+    Parameters
+    ----------
+    parameters : int
+        Parameters and buffers.
+    activations : int
+        Values that all steps together compute for one image.
+    macs : int
+        Multiply-accumulates for one image; VGG-16 at 224 pixels has 15.5 billion.
+    """
+
+    parameters: int
+    activations: int
+    macs: int
+
+
+LIMITS = Limits(parameters=50_000_000, activations=50_000_000, macs=20_000_000_000)
+SHARED_LIMITS = Limits(parameters=16_000_000, activations=10_000_000, macs=1_000_000_000)
+"""On a server with many visitors."""
 
 _NUMBERS = ("eps", "negative_slope", "alpha", "min_val", "max_val", "beta", "threshold", "p")
 """Settings that are numbers, not sizes."""
@@ -128,7 +147,7 @@ def _json_value(module: nn.Module, setting: str) -> Any:
     return list(value) if isinstance(value, tuple) else value
 
 
-def architecture_from_dict(content: object) -> GraphNetwork:
+def architecture_from_dict(content: object, limits: Limits = LIMITS) -> GraphNetwork:
     """Build a network from JSON values, which may come from anybody.
 
     Nothing is allocated before all sizes are known and below the limits.
@@ -137,6 +156,8 @@ def architecture_from_dict(content: object) -> GraphNetwork:
     ----------
     content : object
         What was read, as of `architecture_to_dict`.
+    limits : Limits
+        What it may have.
 
     Returns
     -------
@@ -148,6 +169,34 @@ def architecture_from_dict(content: object) -> GraphNetwork:
     UnsupportedNetworkError
         If it is no such architecture, or exceeds a limit; the message says what and where.
     """
+    planned, parsed = _planned(content, limits)
+    network = _network(parsed, planned.shape, "cpu")
+    modules = {step.name: network.get_submodule(step.name) for step in network.steps}
+    return GraphNetwork(modules, planned.steps, planned.shape).eval()
+
+
+def planned_architecture(content: object, limits: Limits = LIMITS) -> GraphNetwork:
+    """Check JSON values, and return the network without memory for its parameters.
+
+    Parameters
+    ----------
+    content, limits
+        As of `architecture_from_dict`.
+
+    Returns
+    -------
+    GraphNetwork
+        On the meta device: its parameters have shapes and no values.
+
+    Raises
+    ------
+    UnsupportedNetworkError
+        See `architecture_from_dict`.
+    """
+    return _planned(content, limits)[0]
+
+
+def _planned(content: object, limits: Limits) -> "tuple[GraphNetwork, list[_ParsedStep]]":
     fields = _object(content, "an architecture", ("format", "shape", "steps"))
     if fields["format"] != FORMAT:
         raise UnsupportedNetworkError(f'the format of an architecture is "{FORMAT}"')
@@ -161,12 +210,10 @@ def architecture_from_dict(content: object) -> GraphNetwork:
         parsed.append(_parsed(step, number, known))
         known.add(parsed[-1].name)
     # On the meta device modules have shapes and no memory.
-    planned = _network(parsed, shape, "meta")
-    _check_size(planned)
-    steps_with_shapes = _with_shapes(planned)
-    network = _network(parsed, shape, "cpu")
+    network = _network(parsed, shape, "meta")
+    _check_size(network, limits)
     modules = {step.name: network.get_submodule(step.name) for step in network.steps}
-    return GraphNetwork(modules, steps_with_shapes, shape).eval()
+    return GraphNetwork(modules, _with_shapes(network, limits), shape).eval(), parsed
 
 
 @dataclass(frozen=True)
@@ -306,16 +353,16 @@ def _module(step: _ParsedStep, device: str) -> nn.Module:
         raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
 
 
-def _check_size(planned: GraphNetwork) -> None:
+def _check_size(planned: GraphNetwork, limits: Limits) -> None:
     tensors = [*planned.parameters(), *planned.buffers()]
     parameters = sum(tensor.numel() for tensor in tensors)
-    if parameters > MAX_PARAMETERS:
+    if parameters > limits.parameters:
         raise UnsupportedNetworkError(
-            f"the network has {parameters:,} parameters, more than {MAX_PARAMETERS:,}"
+            f"the network has {parameters:,} parameters, more than {limits.parameters:,}"
         )
 
 
-def _with_shapes(planned: GraphNetwork) -> list[Step]:
+def _with_shapes(planned: GraphNetwork, limits: Limits) -> list[Step]:
     """Find the shape of every step without computing, and check their sizes."""
     results = {IMAGE: torch.empty(2, *planned.shape, device="meta")}
     steps = []
@@ -332,13 +379,13 @@ def _with_shapes(planned: GraphNetwork) -> list[Step]:
             raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
         total += results[step.name].numel() // 2
         macs += macs_of(module, tuple(results[step.name].shape[1:]))
-        if macs > MAX_MACS:
+        if macs > limits.macs:
             raise UnsupportedNetworkError(
-                f"{step.name}: the network has more than {MAX_MACS:,} multiply-accumulates"
+                f"{step.name}: the network has more than {limits.macs:,} multiply-accumulates"
             )
-        if total > MAX_ACTIVATIONS:
+        if total > limits.activations:
             raise UnsupportedNetworkError(
-                f"{step.name}: the network computes more than {MAX_ACTIVATIONS:,} values for an "
+                f"{step.name}: the network computes more than {limits.activations:,} values for an "
                 "image: use smaller images or fewer channels"
             )
         steps.append(Step(step.name, step.inputs, tuple(results[step.name].shape[1:])))

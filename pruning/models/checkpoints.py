@@ -54,13 +54,24 @@ def shipped() -> list[tuple[str, str]]:
     pairs = []
     for network in NETWORKS:
         for dataset in DATASETS:
-            if _card_path(network, dataset, FOLDER).is_file() or _fits_own(network, dataset):
+            if _card_path(network, dataset, FOLDER).is_file() or fits_own(network, dataset):
                 pairs.append((network, dataset))
     return pairs
 
 
-def _fits_own(network: str, dataset: str) -> bool:
-    """Tell whether a network is one of the user, and accepts the images of a dataset."""
+def fits_own(network: str, dataset: str) -> bool:
+    """Tell whether a network is one of a user, and accepts the images of a dataset.
+
+    Parameters
+    ----------
+    network, dataset
+        Keys of ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    bool
+        False for the networks of this package, which need a checkpoint.
+    """
     own, data = NETWORKS[network].own, DATASETS[dataset]
     if own is None:
         return False
@@ -204,11 +215,33 @@ def shared_card(network: str, dataset: str) -> Card:
     return card(network, dataset)
 
 
-@lru_cache(maxsize=8)
 def shared_model(network: str, dataset: str) -> nn.Module:
     """Return the one copy of a trained network that all threads share.
 
     It must never be modified, not even temporarily.
+
+    Parameters
+    ----------
+    network, dataset
+        Keys of ``NETWORKS`` and ``DATASETS``.
+
+    Returns
+    -------
+    nn.Module
+        The network, as `load` returns it.
+
+    Raises
+    ------
+    ValueError, CheckpointError
+        See `load`.
+    """
+    own = NETWORKS[network].own
+    return shipped_model(network, dataset) if own is None else own.model
+
+
+@lru_cache(maxsize=8)
+def shipped_model(network: str, dataset: str) -> nn.Module:
+    """Return the one copy of a network of a checkpoint, see `shared_model`.
 
     Parameters
     ----------

@@ -557,6 +557,16 @@ def _simplify(name: str, module: Any) -> None:
         module.inplace = False
 
 
+_WIDTHS: dict[type[nn.Module], str] = {
+    nn.Conv2d: "in_channels",
+    nn.Linear: "in_features",
+    nn.BatchNorm1d: "num_features",
+    nn.BatchNorm2d: "num_features",
+    nn.GroupNorm: "num_channels",
+}
+"""Settings that must be the number of channels of the input."""
+
+
 def check_input(name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
     """Refuse inputs that a module accepts, but not as channels.
 
@@ -587,6 +597,14 @@ def check_input(name: str, module: nn.Module, shape: tuple[int, ...]) -> None:
         )
     if isinstance(module, SelectChannels) and max(module.indices.tolist(), default=0) >= shape[0]:
         raise UnsupportedNetworkError(f"{name} selects a channel that its input does not have")
+    setting = _WIDTHS.get(type(module))
+    if setting is None:
+        return
+    expected = getattr(module, setting)
+    if expected != shape[0]:
+        raise UnsupportedNetworkError(
+            f"{name}: {setting} is {expected}, but its input has {shape[0]} channels"
+        )
 
 
 def _symmetric_padding(name: str, layer: nn.Conv2d) -> tuple[int, int]:

@@ -9,7 +9,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from pruning.models.architecture import FORMAT, MAX_PARAMETERS, MAX_STEPS, architecture_from_dict
+from pruning.models.architecture import (
+    FORMAT,
+    LIMITS,
+    MAX_STEPS,
+    Limits,
+    architecture_from_dict,
+)
 from pruning.models.graph import UnsupportedNetworkError, first_line
 from pruning.models.graph_network import IMAGE, GraphNetwork, is_reserved
 
@@ -20,7 +26,7 @@ _ERRORS_OF_DAMAGED_FILES = (TypeError, ValueError, LookupError, AttributeError, 
 """What attributes and constants of another kind than expected raise."""
 
 
-def network_from_onnx(content: bytes) -> GraphNetwork:
+def network_from_onnx(content: bytes, limits: Limits = LIMITS) -> GraphNetwork:
     """Read a network from the bytes of an ONNX file, which may come from anybody.
 
     Parameters
@@ -28,6 +34,8 @@ def network_from_onnx(content: bytes) -> GraphNetwork:
     content : bytes
         The file: one input (N, channels, height, width), one output (N, classes), operations of
         the default domain that `OPERATIONS` lists, all weights inside.
+    limits : Limits
+        What the network may have.
 
     Returns
     -------
@@ -48,7 +56,7 @@ def network_from_onnx(content: bytes) -> GraphNetwork:
     except _ERRORS_OF_DAMAGED_FILES as error:
         problem = first_line(error)
         raise UnsupportedNetworkError(f"the file has an unusual value: {problem}") from error
-    network = architecture_from_dict(architecture)
+    network = architecture_from_dict(architecture, limits)
     try:
         network.load_state_dict(reader.state, strict=False)
     except RuntimeError as error:
@@ -78,9 +86,9 @@ def _parsed(content: bytes) -> Any:
     elements = 0
     for tensor in graph.initializer:
         elements += _elements(tensor)
-    if elements > MAX_PARAMETERS:
+    if elements > LIMITS.parameters:
         raise UnsupportedNetworkError(
-            f"the file has {elements:,} weights, more than {MAX_PARAMETERS:,}"
+            f"the file has {elements:,} weights, more than {LIMITS.parameters:,}"
         )
     return graph
 
@@ -218,7 +226,7 @@ def _array(tensor: Any) -> np.ndarray:
         raise UnsupportedNetworkError(
             "the weights are in another file: export with external_data=False"
         )
-    if _elements(tensor) > MAX_PARAMETERS or tensor.data_type not in _number_types():
+    if _elements(tensor) > LIMITS.parameters or tensor.data_type not in _number_types():
         raise UnsupportedNetworkError(f"{tensor.name[:60]!r} is too large, or holds no numbers")
     try:
         return numpy_helper.to_array(tensor)

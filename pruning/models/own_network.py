@@ -2,8 +2,11 @@
 
 import copy
 import hashlib
+from collections.abc import Mapping
 
 import torch
+from safetensors import SafetensorError
+from safetensors.torch import load
 from torch import nn
 
 from pruning.models.base import NETWORKS, Network, OwnNetwork, build
@@ -38,7 +41,7 @@ def register_network(
     Returns
     -------
     Network
-        Its name, a key of ``NETWORKS``, is a hash of the architecture and the weights.
+        Its name, a key of ``NETWORKS``, is a hash of the architecture, the weights and the label.
 
     Raises
     ------
@@ -50,7 +53,7 @@ def register_network(
         if not tensor.isfinite().all():
             raise UnsupportedNetworkError(f"{name} has NaN or infinite values: load other weights")
     digest = _digest(model)
-    name = PREFIX + digest[:16]
+    name = PREFIX + hashlib.sha256(f"{digest} {label}".encode()).hexdigest()[:16]
     is_residual = any(isinstance(each, nn.BatchNorm2d) for each in model.modules())
     network = Network(
         name=name,
@@ -64,6 +67,97 @@ def register_network(
     if not is_listed:
         return NETWORKS.add_unlisted(name, network)
     return NETWORKS[name] if name in list(NETWORKS) else NETWORKS.add(name, network)
+
+
+def load_weights(model: nn.Module, content: bytes) -> None:
+    """Load the weights of a network from a safetensors file, which may come from anybody.
+
+    Parameters
+    ----------
+    model : nn.Module
+        The network, modified in place.
+    content : bytes
+        Content of the file: its tensors have the names of the parameters and buffers. Counters of
+        batches (``num_batches_tracked``) may be missing.
+
+    Raises
+    ------
+    UnsupportedNetworkError
+        If it is no such file, or its tensors are others; the message names the first.
+    """
+    try:
+        state = load(content)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        raise UnsupportedNetworkError(
+            "the weights are not a safetensors file: write one with safetensors.torch.save_file"
+        ) from error
+    expected = model.state_dict()
+    for name in expected:
+        if name not in state and name.endswith("num_batches_tracked"):
+            state[name] = expected[name]
+    check_tensors(expected, state)
+    model.load_state_dict(state)
+
+
+def check_tensors(expected: Mapping[str, torch.Tensor], found: Mapping[str, torch.Tensor]) -> None:
+    """Check that tensors have the names, shapes and kinds of numbers that a network needs.
+
+    Parameters
+    ----------
+    expected, found : mapping of str to torch.Tensor
+        State dicts.
+
+    Raises
+    ------
+    UnsupportedNetworkError
+        If they differ; the message names the first difference.
+    """
+    missing = [name for name in expected if name not in found]
+    if missing:
+        raise UnsupportedNetworkError(
+            f"the weights have no tensor {missing[0]} ({len(missing)} of {len(expected)} are "
+            "missing): their names are those of the steps, followed by .weight or .bias"
+        )
+    unknown = [name for name in found if name not in expected]
+    if unknown:
+        raise UnsupportedNetworkError(
+            f"the weights have a tensor {unknown[0][:80]} that the architecture does not have "
+            f"({len(unknown)} such tensors)"
+        )
+    for name, tensor in expected.items():
+        if found[name].shape != tensor.shape:
+            raise UnsupportedNetworkError(
+                f"{name} has the shape {tuple(found[name].shape)} in the weights, and "
+                f"{tuple(tensor.shape)} in the architecture"
+            )
+        if found[name].is_floating_point() != tensor.is_floating_point():
+            raise UnsupportedNetworkError(f"{name} has numbers of type {found[name].dtype}")
+
+
+def copy_matching_weights(model: nn.Module, source: nn.Module) -> list[str]:
+    """Copy the weights of the layers that two networks have in common.
+
+    Parameters
+    ----------
+    model : nn.Module
+        Modified in place.
+    source : nn.Module
+        A trained network.
+
+    Returns
+    -------
+    list of str
+        Tensors that were not copied, because the source has none of their name and shape.
+    """
+    state, trained = model.state_dict(), source.state_dict()
+    others = []
+    for name, tensor in state.items():
+        if name in trained and trained[name].shape == tensor.shape:
+            state[name] = trained[name]
+        else:
+            others.append(name)
+    model.load_state_dict(state)
+    return others
 
 
 def _on_cpu(module: nn.Module) -> nn.Module:

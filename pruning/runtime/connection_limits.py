@@ -5,8 +5,8 @@ from collections import Counter
 
 from cachetools import LRUCache
 
-BROWSER_COOKIE = "_streamlit_xsrf"
-"""Set by Streamlit with the first page; the same for all pages of a browser."""
+BROWSER_COOKIE = "prunescope"
+"""Set with the first page, to a random text; the same for all pages of a browser."""
 LOCAL_HOSTS = ("127.0.0.1", "::1", "::ffff:127.0.0.1")
 """Addresses of the machine of the server; the last one where it listens with IPv6 only."""
 MAX_BROWSERS = 10_000

@@ -18,34 +18,35 @@ class UploadLimits:
     ----------
     max_files : int
         Files of a session.
-    max_session_bytes, max_bytes : int
-        Bytes of a session, and of all.
+    max_bytes : int
+        Bytes of all sessions.
     """
 
     def __init__(
         self,
         max_files: int = 20,
-        max_session_bytes: int = 40 * MEGABYTE,
-        max_bytes: int = 200 * MEGABYTE,
+        max_bytes: int = 320 * MEGABYTE,
     ) -> None:
         self._max_files = max_files
-        self._max_session_bytes = max_session_bytes
         self._max_bytes = max_bytes
         self._lock = threading.Lock()
-        self._open: LRUCache = LRUCache(MAX_SESSIONS)  # used as a set
+        self._open: LRUCache = LRUCache(MAX_SESSIONS)
+        """Limit on the bytes of each session that may upload."""
         self._coming_files: Counter[str] = Counter()
         self._coming_bytes: Counter[str] = Counter()
 
-    def open(self, session: str) -> None:
+    def open(self, session: str, max_bytes: int) -> None:
         """Let a session upload, because its page has an uploader.
 
         Parameters
         ----------
         session : str
             Id of the session.
+        max_bytes : int
+            Bytes of the files that it may have at a time.
         """
         with self._lock:
-            self._open[session] = True
+            self._open[session] = max_bytes
 
     def close(self, session: str) -> None:
         """Let a session upload nothing more until `open` is called.
@@ -88,7 +89,7 @@ class UploadLimits:
             own = stored.get(session, ())
             if len(own) + self._coming_files[session] >= self._max_files:
                 return HTTPStatus.TOO_MANY_REQUESTS
-            if sum(own) + self._coming_bytes[session] + size > self._max_session_bytes:
+            if sum(own) + self._coming_bytes[session] + size > self._open[session]:
                 return HTTPStatus.REQUEST_ENTITY_TOO_LARGE
             total = sum(map(sum, stored.values())) + self._coming_bytes.total()
             if total + size > self._max_bytes:

@@ -8,18 +8,22 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import filelock
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from pruning.data.datasets import DATASETS
 from pruning.engine.run_checkpoint import CARD, WEIGHTS, read_card, runs_folder
+from pruning.models import NETWORKS, own_network
 from pruning.models.cards import Card
 from pruning.recipe.recipe import RUN_NAME
 from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError, PrunescopeError
 from pruning.runtime.json_reader import parse_json, read_json
+from pruning.runtime.registry import Registry
 from pruning.training.record import EpochRecord, record_from_dict
 from pruning.training.spec import RunSpec, spec_from_dict, spec_to_dict
 
@@ -30,6 +34,8 @@ SPEC, STATE, RECORDS, PROBLEM, LOCK = (
     "problem",
     "lock",
 )
+REGISTRIES: dict[str, Registry] = {"network": NETWORKS, "dataset": DATASETS}
+"""Registries by the fields of a recipe that name an entry."""
 MAX_TIME = 1e12
 """Seconds since 1970 that a file may hold."""
 LOCK_TIMEOUT_S, LOCK_POLL_S = 0.3, 0.02
@@ -186,6 +192,25 @@ class RunFiles:
             See `save_spec`.
         """
         return str(self._spec_content().get("owner", ""))
+
+    def missing_upload(self) -> str:
+        """Return which network or dataset of a user the run needs, if it is not loaded.
+
+        Returns
+        -------
+        str
+            One sentence without a full stop; empty if the run does not need one.
+        """
+        try:
+            content: Any = self._spec_content().get("spec")
+            recipe = content["recipe"]
+            names = {kind: str(recipe[kind]) for kind in REGISTRIES}
+        except (RunError, KeyError, TypeError):
+            return ""
+        for kind, name in names.items():
+            if name.startswith(own_network.PREFIX) and name not in REGISTRIES[kind]:
+                return f"it is of a user's {kind} that is not loaded ({name})"
+        return ""
 
     def _spec_content(self) -> dict[str, object]:
         if not self.folder.is_dir():
@@ -433,7 +458,8 @@ class RunInfo:
     spec : RunSpec or None
         None if it cannot be read.
     state : str
-        ``"finished"``, ``"running"``, ``"paused"``, ``"failed"`` or ``"damaged"``.
+        ``"finished"``, ``"running"``, ``"paused"``, ``"failed"``, ``"damaged"``, or
+        ``"unavailable"`` if it is of a user's network or data that is not loaded.
     created : float
         Seconds since 1970.
     epochs : int
@@ -496,7 +522,7 @@ def read_run(name: str, parent: Path | None = None) -> RunInfo:
     Returns
     -------
     RunInfo
-        Its state; ``"damaged"`` with the reason if a file cannot be read.
+        Its state; ``"damaged"`` or ``"unavailable"`` with the reason if it cannot be read.
 
     Raises
     ------
@@ -510,7 +536,11 @@ def read_run(name: str, parent: Path | None = None) -> RunInfo:
         spec, created, records = files.spec(), files.created(), files.records()
         card = files.card() if files.is_finished else None
     except (RunError, CheckpointError) as error:
-        return RunInfo(name, None, "damaged", 0.0, 0, problem=str(error))
+        problem = files.missing_upload()
+        if not problem:
+            return RunInfo(name, None, "damaged", 0.0, 0, problem=str(error))
+        created, owner = files.created(), files.owner()
+        return RunInfo(name, None, "unavailable", created, 0, problem=problem, owner=owner)
     problem = files.problem()
     if card is not None:
         state = "finished"

@@ -157,6 +157,7 @@ SCREENS = [
     Screen("explore", f"{DIGITS}&sparsity=0.8", 3),
     Screen("steps", f"{MANY}&earlier={STEPS}", 3),
     Screen("agreement", f"agreement{MANY}", 2),
+    Screen("own", "own", 0),
     Screen("about", "about", 0),
     Screen("inside-image", f"inside{MANY}&show=image&at=conv2", 5),
     Screen("inside-units", f"inside{MANY}&show=units", 2),

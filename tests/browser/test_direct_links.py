@@ -16,6 +16,7 @@ COLUMNS = "%5B%7B%22network%22%3A%22lenet300%22%2C%22dataset%22%3A%22digits%22%7
         ("curves?points=5", "Curves"),
         (f"sensitivity?{DIGITS}", "Sensitivity"),
         (f"agreement?{DIGITS}", "Agreement"),
+        ("own", "Your network"),
         ("about?x=1", "What the numbers mean"),
     ],
 )

@@ -5,7 +5,10 @@ import pytest
 from tests.browser.conftest import settle
 
 LENET = "?network=lenet5&dataset=digits"
-PAGES = ("", "about", "learn", "inside", "compare", "curves", "sensitivity", "retrain", "agreement")
+PAGES = (
+    *("", "about", "learn", "inside", "compare", "curves", "sensitivity", "retrain", "agreement"),
+    "own",
+)
 CONTRAST = """(selector) => {
   const parse = text => text.match(/[\\d.]+/g).map(Number);
   const mix = (front, back, alpha) => front.map(

@@ -12,6 +12,7 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from pruning.runtime.connection_limits import BROWSER_COOKIE
 from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import ARTEFACTS, run_async
 
@@ -203,7 +204,7 @@ def test_metrics_are_for_the_machine_itself(address):
 
 def test_a_browser_has_ten_pages_and_twenty_connections(address):
     """Somebody opens more and more pages, and closes one; another visitor comes."""
-    cookie = {"Cookie": "_streamlit_xsrf=of-one-browser"}
+    cookie = {"Cookie": f"{BROWSER_COOKIE}=of-one-browser"}
 
     async def visit() -> None:
         async with AsyncExitStack() as stack:
@@ -226,7 +227,8 @@ def test_a_browser_has_ten_pages_and_twenty_connections(address):
 
 
 @pytest.mark.parametrize(
-    "page", ["", "learn", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"]
+    "page",
+    ["", "learn", "inside", "compare", "curves", "sensitivity", "agreement", "retrain", "own"],
 )
 @pytest.mark.parametrize(
     "query",

@@ -20,6 +20,7 @@ import psutil
 from websockets.exceptions import WebSocketException
 
 from pruning.engine import store
+from pruning.runtime.connection_limits import BROWSER_COOKIE
 from tests.benchmarks.memory import resident_megabytes, server_processes
 from tests.browser.conftest import serving
 from tests.load.visitor import Kind, Visitor
@@ -35,7 +36,7 @@ COMPARE = Kind("Compare", LENET, "compare", "Effective MACs", key="budget", paus
 CURVES = Kind("Curves", LENET, "curves", "Number of points", (3, 25), "points", pauses=3)
 RETRAIN = Kind("Retrain", LENET, "retrain", button="Start")
 SLOW = Kind("ResNet-20", RESNET)
-HOSTILE = Kind("Explore, hostile", LENET, pauses=0.05, cookie="_streamlit_xsrf=one")
+HOSTILE = Kind("Explore, hostile", LENET, pauses=0.05, cookie=f"{BROWSER_COOKIE}=one")
 HOSTILE_CURVES = replace(CURVES, name="Curves, hostile", pauses=0.05, cookie=HOSTILE.cookie)
 """Pages of one browser in which somebody moves sliders all the time."""
 

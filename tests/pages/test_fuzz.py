@@ -11,7 +11,7 @@ from tests.pages.driver import opened_page
 
 PAGES = (
     *("explore", "learn", "inside", "compare", "curves", "sensitivity", "agreement", "retrain"),
-    "glossary",
+    *("glossary", "own"),
 )
 KEYS = (
     *("after", "at", "changes", "drawn", "image", "lesson", "print", "show", "slide", "source"),
@@ -77,6 +77,12 @@ def test_any_file_is_read_or_refused(content):
     at = opened_page("compare", network="lenet300", dataset="digits", sparsity="0.5")
     file = ("comparison.json", content, "application/json")
     assert_opened(at.sidebar.get("file_uploader")[0].set_value(file).run())
+
+
+@few_examples
+@given(text=texts | documents.map(json.dumps))
+def test_any_architecture_is_drawn_or_refused(text):
+    assert_opened(opened_page("own").main.text_area[0].set_value(text).run())
 
 
 @few_examples

@@ -43,7 +43,7 @@ def own(tmp_path, no_downloads) -> Iterator[tuple[str, str]]:
     yield names
     NETWORKS.discard(names[0])
     DATASETS.discard(names[1])
-    checkpoints.shared_model.cache_clear()
+    checkpoints.shipped_model.cache_clear()
 
 
 @pytest.mark.parametrize("page", PAGES)

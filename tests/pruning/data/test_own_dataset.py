@@ -1,5 +1,6 @@
 """Data that a user brings: what is understood, and what is refused."""
 
+import io
 import pickle
 
 import numpy as np
@@ -10,7 +11,12 @@ from torch.utils.data import TensorDataset
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, normalise
 from pruning.data.npz import read_all_arrays
-from pruning.data.own_dataset import read_own_npz, register_dataset
+from pruning.data.own_dataset import (
+    channel_statistics,
+    discard_dataset,
+    read_own_npz,
+    register_dataset,
+)
 from pruning.runtime.errors import DatasetError
 
 X = torch.rand(50, 3, 4, 4, generator=torch.Generator().manual_seed(0))
@@ -117,3 +123,40 @@ def test_archives_that_need_code_or_too_much_memory_are_refused(tmp_path):
         read_all_arrays(path, 10_000)
     with pytest.raises(DatasetError, match="does not exist"):
         read_own_npz(tmp_path / "nothing.npz")
+
+
+def test_statistics_are_those_of_the_training_images():
+    data = {"train": (X[:40], Y[:40]), "test": (X[40:], Y[40:])}
+    mean, std = channel_statistics(data)
+    assert mean == pytest.approx(X[:40].mean((0, 2, 3)).tolist())
+    assert std == pytest.approx(X[:40].std((0, 2, 3), correction=0).tolist())
+    as_bytes = (X * 255).round().to(torch.uint8)
+    mean_of_bytes, _ = channel_statistics({"train": (as_bytes[:40], Y[:40]), "test": (X, Y)})
+    assert mean_of_bytes == pytest.approx(mean, abs=1e-3)
+
+
+def test_a_channel_without_variance_has_no_statistics():
+    with pytest.raises(DatasetError, match="channel 1 of the images has the same value"):
+        channel_statistics((torch.stack([X[:, 0], torch.ones(50, 4, 4)], 1), Y))
+
+
+def test_channels_may_be_last_as_in_keras():
+    data = register_dataset((X.permute(0, 2, 3, 1), Y))
+    assert data.name == register_dataset((X, Y)).name
+
+
+def test_an_archive_may_be_bytes():
+    file = io.BytesIO()
+    np.savez(file, x=X.numpy(), y=Y.numpy())
+    pixels, labels = read_own_npz(file.getvalue())
+    assert np.array_equal(pixels, X.numpy()) and np.array_equal(labels, Y.numpy())
+    with pytest.raises(DatasetError, match="the file cannot be used"):
+        read_own_npz(file.getvalue(), 1_000)
+
+
+def test_a_discarded_dataset_is_not_kept_by_a_cache():
+    data = register_dataset((X, Y), label="Discarded")
+    datasets.load(data.name, "test")
+    discard_dataset(data.name)
+    assert data.name not in DATASETS
+    assert all(not cached.cache_info().currsize for cached in datasets.CACHED_FUNCTIONS.values())

@@ -1,11 +1,25 @@
-import pytest
+import time
 
+import pytest
+import torch
+
+from pruning.data import datasets
+from pruning.data.own_dataset import register_dataset
 from pruning.engine.prune import prune
 from pruning.engine.run_checkpoint import save_checkpoint
-from pruning.engine.trained_network import trained_card, trained_network
-from pruning.models import checkpoints
+from pruning.engine.trained_network import (
+    card_of,
+    check_checkpoint,
+    known_card,
+    measure_card,
+    trained_card,
+    trained_network,
+)
+from pruning.models import NETWORKS, checkpoints
+from pruning.models.own_network import register_network
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import CheckpointError
+from tests.small_network import SmallNetwork
 
 RECIPE = Recipe.one_step("lenet300", "digits", value=0.7)
 
@@ -49,3 +63,33 @@ def test_a_run_that_is_deleted_is_gone_and_named(run, tmp_path):
     (tmp_path / run / "card.json").unlink()
     with pytest.raises(CheckpointError, match="the run my-run is not finished"):
         trained_network(recipe)
+
+
+@pytest.fixture
+def own() -> tuple[str, str]:
+    """A user's network and data that were never measured."""
+    generator = torch.Generator().manual_seed(1)
+    images = torch.rand(60, 1, 8, 8, generator=generator)
+    torch.manual_seed(2)
+    network = register_network(SmallNetwork().eval(), (1, 8, 8), f"Network {time.monotonic()}")
+    return network.name, register_dataset((images, torch.arange(60) % 10)).name
+
+
+def test_a_users_network_is_measured_when_it_is_asked_for(own):
+    assert known_card(*own) is None
+    check_checkpoint(Recipe(*own))
+    assert known_card(*own) is None
+    shares = []
+    card = measure_card(*own, shares.append)
+    assert shares == sorted(shares) and shares[-1] == 1
+    tests = datasets.load(own[1], "test")
+    with torch.inference_mode():
+        logits = NETWORKS[own[0]].own.model(tests.pixels)
+    assert card.test_correct == int((logits.argmax(1) == tests.labels).sum())
+    assert known_card(*own) is card_of(*own) is card
+
+
+def test_a_checkpoint_that_is_missing_is_refused_without_measuring():
+    recipe = Recipe("resnet20", "digits", checkpoint="resnet20-digits-finetune-00000000")
+    with pytest.raises(CheckpointError):
+        check_checkpoint(recipe)

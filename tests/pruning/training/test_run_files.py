@@ -172,3 +172,15 @@ def test_a_run_that_is_deleted_while_it_is_locked_is_said(tmp_path, monkeypatch)
     monkeypatch.setattr(filelock.FileLock, "acquire", vanish)
     with pytest.raises(RunError, match="was deleted meanwhile"), files.locked():
         pass
+
+
+def test_a_run_of_a_network_that_is_not_loaded_is_unavailable(finished, tmp_path):
+    path = finished.folder / SPEC
+    content = json.loads(path.read_text())
+    content["spec"]["recipe"]["network"] = "own-0123456789abcdef"
+    content["owner"] = "somebody"
+    path.write_text(json.dumps(content))
+    [run] = list_runs(tmp_path)
+    assert (run.state, run.owner, run.spec) == ("unavailable", "somebody", None)
+    assert "a user's network that is not loaded (own-0123456789abcdef)" in run.problem
+    assert run.created > 0
