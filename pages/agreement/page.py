@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import streamlit as st
 
-from pages.controls.sidebar import draw_recipe
+from pages.controls.sidebar import await_and_draw_recipe
 from pages.controls.sliders import slider_label
 from pages.controls.step_form import ShownControls
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
@@ -34,7 +34,7 @@ def page() -> None:
     set_active_work(TASK)
     st.title("Agreement")
     messages = st.container()
-    recipe = draw_recipe(shown=SHOWN)
+    recipe = await_and_draw_recipe(shown=SHOWN)
     with messages:
         show_pending_message()
     if recipe is None:

@@ -144,7 +144,9 @@ def after_active_step(pruned: PrunedNetwork, sidebar: Sidebar) -> PrunedNetwork:
     return pruned
 
 
-def draw_recipe(view: tuple[str, ...] = (), shown: ShownControls = ALL_CONTROLS) -> Recipe | None:
+def await_and_draw_recipe(
+    view: tuple[str, ...] = (), shown: ShownControls = ALL_CONTROLS
+) -> Recipe | None:
     """Draw the controls of a recipe without the amount that is removed: no scores are needed.
 
     Parameters

@@ -11,7 +11,7 @@ from pages.controls.amount import draw_summary
 from pages.controls.debounce import debounce
 from pages.controls.scoring import cancel_scoring, draw_scoring, request_scores
 from pages.controls.sidebar import Sidebar, after_active_step, score_and_draw_sidebar
-from pages.explore import curve, pin
+from pages.explore import curve, files, pin
 from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
 from pages.explore.distribution import draw_histogram
 from pages.explore.heatmap import draw_heatmap
@@ -36,7 +36,7 @@ from pruning.engine.prune import prune
 from pruning.engine.pruned_network import PrunedNetwork
 from pruning.recipe.recipe import Recipe
 
-TASKS = (ACCURACY_TASK, RECOVERY_TASK, curve.TASK, scoring.TASK)
+TASKS = (ACCURACY_TASK, RECOVERY_TASK, curve.TASK, scoring.TASK, files.TASK)
 PURPOSE = (
     "See a neural network being pruned: drag the threshold in the histogram, or move the slider, "
     "and watch accuracy, weights and masks follow."

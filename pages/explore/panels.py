@@ -9,6 +9,7 @@ import streamlit as st
 from pages.explore.curve import curve_task, draw_curve, known_accuracies, remember_visited
 from pages.explore.distribution import KnownAccuracies, draw_histogram
 from pages.explore.export import draw_export
+from pages.explore.files import await_and_draw_files
 from pages.explore.heatmap import draw_heatmap
 from pages.explore.mask import draw_mask
 from pages.explore.metrics import (
@@ -71,6 +72,7 @@ def await_and_draw_panels(pruned: PrunedNetwork, *, is_a_scored: bool = True) ->
     draw_unit_inspector(pruned)
     draw_table(pruned)
     draw_export(pruned.recipe)
+    await_and_draw_files(pruned.recipe)
 
 
 def _draw_pictures(pruned: PrunedNetwork, known: KnownAccuracies, pinned: Pinned | None) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from pages.controls.sidebar import draw_recipe
+from pages.controls.sidebar import await_and_draw_recipe
 from pages.controls.step_form import ShownControls
 from pages.sensitivity import planner
 from pages.sensitivity.planner import draw_max_loss, draw_plan, plan_task
@@ -38,7 +38,7 @@ def page() -> None:
     set_active_work(TASK, planner.TASK)
     st.title("Sensitivity")
     follow_opened_recipe()
-    recipe = draw_recipe((SessionState.lose.key,), SHOWN)
+    recipe = await_and_draw_recipe((SessionState.lose.key,), SHOWN)
     show_pending_message()
     if recipe is None:
         return

@@ -5,6 +5,7 @@ import time
 from contextlib import suppress
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from pages.state.run_jobs import LOCAL, cancel_run
 from pages.state.session import SessionState, session
@@ -37,8 +38,11 @@ def owner_of_uploads() -> str:
     Returns
     -------
     str
-        The browser, so that a reload changes nothing; the session for one without cookies.
+        The browser, so that a reload changes nothing; the session for one without cookies; empty
+        where no page runs.
     """
+    if get_script_run_ctx(suppress_warning=True) is None:
+        return ""
     visitor, _ = subscriber("")
     return browser_of_visitor() or visitor
 

@@ -176,6 +176,9 @@ class SessionState:
     mask: Field[str | None] = optional()
     default_mask: Field[str | None] = optional()
     """Mask that is shown without a choice; a link does not carry it."""
+    file_kind: Field[str | None] = optional()
+    file_form: Field[str | None] = optional()
+    """Whether a file holds the smaller network, or the one with zeros."""
     why: Field[bool] = Field(bool)
     clicked: Field[tuple[str, int] | None] = optional()
     """Layer and output unit of the last click in a figure."""

@@ -1,7 +1,6 @@
 """A pruned network, as programs and notebooks use it."""
 
 import copy
-import json
 from pathlib import Path
 
 import pandas as pd
@@ -10,18 +9,15 @@ from torch import nn
 
 from pruning.api.html import network_html
 from pruning.cost.macs import Cost, CostByLayer
-from pruning.data.datasets import DATASETS
 from pruning.engine.evaluate import evaluate
 from pruning.engine.evaluation import Evaluation
-from pruning.engine.export import save_masks, save_sparse, save_weights
+from pruning.engine.network_folder import save_folder
 from pruning.engine.onnx_file import OnnxCheck, check_onnx, save_onnx
 from pruning.engine.pruned_network import PrunedNetwork as EngineResult
-from pruning.engine.pytorch_files import save_for_pytorch
 from pruning.experiments.removal_report import report_removal
 from pruning.figures.report import report_page
 from pruning.models.blocks import MaskPixels
 from pruning.recipe.recipe import Recipe
-from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
 
 
@@ -134,21 +130,14 @@ class PrunedNetwork:
         Returns
         -------
         Path
-            The folder, with ``recipe.json``, ``masks.safetensors``, ``masked.safetensors``, the
-            same as compressed sparse rows in ``sparse.safetensors``, and the smaller network:
-            ``network.json``, ``network.safetensors`` and ``load.py``, which loads it in plain
-            PyTorch.
+            The folder, with ``recipe.json``, ``data.json``, ``masks.safetensors``,
+            ``masked.safetensors``, the same as compressed sparse rows in ``sparse.safetensors``,
+            and the smaller network: ``network.json``, ``network.safetensors`` and ``load.py``,
+            which loads it in plain PyTorch.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        with atomic_write(folder / "recipe.json") as temporary:
-            temporary.write_text(json.dumps(recipe_to_dict(self.recipe), indent=1) + "\n")
-        save_masks(self.result, folder / "masks.safetensors")
-        save_weights(self.result, folder / "masked.safetensors")
-        save_sparse(self.result, folder / "sparse.safetensors")
-        data = DATASETS[self.recipe.dataset]
-        shape = (data.channels, data.size, data.size)
-        save_for_pytorch(self.result.compact_model, shape, folder)
+        save_folder(self.result, folder)
         return folder
 
     def to_onnx(self, path: Path | str, form: str = "removed") -> OnnxCheck:

@@ -148,6 +148,12 @@ def _rule_options() -> tuple[click.Option, ...]:
     help="Write the masked state dict as safetensors in compressed sparse rows.",
 )
 @click.option(
+    "--pytorch",
+    type=FILE,
+    metavar="FILE",
+    help="Write a ZIP archive of the smaller network, which plain PyTorch loads, and the masks.",
+)
+@click.option(
     "--report",
     "report_file",
     type=FILE,
@@ -168,6 +174,7 @@ def prune(
     program: Path | None,
     onnx: Path | None,
     sparse: Path | None,
+    pytorch: Path | None,
     report_file: Path | None,
     **options: Any,
 ) -> None:
@@ -177,9 +184,11 @@ def prune(
     """
     from pruning.engine import export
     from pruning.engine.evaluate import evaluate
+    from pruning.engine.own_files import load_own_from_environment
     from pruning.engine.prune import prune as prune_network
     from pruning.experiments.removal_report import report_removal
 
+    load_own_from_environment()
     recipe = _read_recipe(options)
     fetch_dataset(recipe.dataset)
     score_with_progress(recipe)
@@ -199,6 +208,8 @@ def prune(
     if program is not None:
         export.save_program(pruned, program, compact=remove)
     onnx_check = None if onnx is None else _write_onnx(pruned, onnx, remove=remove)
+    if pytorch is not None:
+        _write_archive(pruned, pytorch)
     if sparse is not None:
         export.save_sparse(pruned, sparse)
     costs = report_removal(recipe) if remove or report_file is not None else None
@@ -232,6 +243,12 @@ def _write_report(
     [dense] = evaluate([pruned.recipe.unpruned])
     with atomic_write(path) as temporary:
         temporary.write_text(report_page(pruned, evaluation, dense, costs), encoding="utf-8")
+
+
+def _write_archive(pruned: "PrunedNetwork", path: Path) -> None:
+    from pruning.engine.network_folder import save_archive
+
+    save_archive(pruned, path)
 
 
 def _write_onnx(pruned: "PrunedNetwork", path: Path, *, remove: bool) -> "OnnxCheck":

@@ -47,9 +47,9 @@ def button(at, label: str):
 
 
 def work_buttons(at: AppTest) -> list[str]:
-    """Labels of the buttons in the page, without those of its heading."""
-    heading = ("Pin", "Guided tour", "Present", "Share")
-    return [button.label for button in at.main.button if button.label not in heading]
+    """Labels of the buttons in the page, without those of its heading and of its files."""
+    others = ("Pin", "Guided tour", "Present", "Share", "Make the file")
+    return [button.label for button in at.main.button if button.label not in others]
 
 
 def numbers(at: AppTest) -> dict[str, str]:

@@ -31,6 +31,7 @@ def test_the_import_has_no_side_effects():
     )
 
 
+@pytest.mark.slow
 def test_a_public_name_is_imported_when_it_is_accessed():
     run(
         "import sys, pruning\n"

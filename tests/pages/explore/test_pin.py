@@ -198,7 +198,7 @@ def test_a_state_whose_run_was_deleted_is_unpinned(monkeypatch):
     def missing(recipe):
         raise CheckpointError("the run is not on this machine")
 
-    monkeypatch.setattr(pin, "trained_card", missing)
+    monkeypatch.setattr(pin, "check_checkpoint", missing)
     at.run()
     assert numbers(at) == shown(B) and not texts_of_a(at)
     assert "State A is no longer pinned: the run is not on this machine." in plain(at.warning[0])

@@ -134,7 +134,7 @@ def test_retraining_keeps_the_masks(trained, digits):
 def test_files(trained, digits, tmp_path):
     folder = pruning.prune(trained, digits, sparsity=0.5).save(tmp_path / "pruned")
     assert sorted(path.name for path in folder.iterdir()) == [
-        *("load.py", "masked.safetensors", "masks.safetensors"),
+        *("data.json", "load.py", "masked.safetensors", "masks.safetensors"),
         *("network.json", "network.safetensors", "recipe.json", "sparse.safetensors"),
     ]
 

@@ -23,6 +23,7 @@ SMALL = [
 ]
 
 
+@pytest.mark.slow
 def test_json_has_every_accuracy(capsys):
     content = run_json(capsys, *SMALL, "--images", "100")
     [result] = content["benchmarks"]
@@ -35,6 +36,7 @@ def test_json_has_every_accuracy(capsys):
     assert content["skipped"] == []
 
 
+@pytest.mark.slow
 def test_text_and_document(capsys, tmp_path):
     document = tmp_path / "results.md"
     document.write_text("# Results\n\nOther.\n")
@@ -49,6 +51,7 @@ def test_text_and_document(capsys, tmp_path):
     )
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_others(capsys, tmp_path):
     path, document = tmp_path / "other.pth", tmp_path / "results.md"
     state = checkpoints.load("mlpnet", "digits").state_dict()

@@ -14,6 +14,7 @@ PLAN_KEYS = [
 ]
 
 
+@pytest.mark.slow
 def test_plan_is_a_recipe_for_prune(capsys, tmp_path):
     out = tmp_path / "plan.json"
     options = ["--lose", "2", "--levels", "4"]

@@ -110,6 +110,7 @@ def test_files_hold_the_result_of_every_method(capsys, outputs, network, options
     assert ("input" in kept) == ("feature" in options)
 
 
+@pytest.mark.slow
 def test_a_report_and_sparse_weights(capsys, tmp_path):
     report, sparse = tmp_path / "report.html", tmp_path / "sparse.safetensors"
     options = ["--network", "lenet300", "--dataset", "digits", "--sparsity", "0.9"]

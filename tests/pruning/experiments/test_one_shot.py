@@ -30,6 +30,7 @@ def result():
     return measure_one_shot(PLAN, checkpoints.shared_model("mlpnet", "digits"))
 
 
+@pytest.mark.slow
 def test_the_first_draw_is_what_a_recipe_gives(result):
     for variant in PLAN.variants:
         recipes = [PLAN.recipe(variant, sparsity) for sparsity in PLAN.sparsities]
@@ -65,6 +66,7 @@ def test_one_accuracy_without_images_and_the_dense_one(result):
     assert result.measured["reconstruct"][1].mean > result.measured["masked"][1].mean
 
 
+@pytest.mark.slow
 def test_the_model_is_not_modified_and_the_share_is_reported():
     model = copy.deepcopy(checkpoints.shared_model("mlpnet", "digits"))
     before = {name: value.clone() for name, value in model.state_dict().items()}

@@ -1,3 +1,5 @@
+import pytest
+
 from pruning.training.retrain import retrain
 from pruning.training.run_files import RunFiles
 from tests.pruning.training.common import small_spec
@@ -5,6 +7,7 @@ from tests.pruning.training.common import small_spec
 OFTEN = (("interval", 2), ("pruning_share", 1.0))
 
 
+@pytest.mark.slow
 def test_the_target_is_met_while_validation_improves(tmp_path):
     spec = small_spec(
         "gradient", criterion="taylor", value=0.5, epochs=3, options=(*OFTEN, ("patience", 100))
