@@ -216,9 +216,10 @@ def _named_scores(pruned: PrunedNetwork) -> Picture:
     layers = {}
     for group, ranked in pruned.ranking.items():
         removed = pruned.removed_units_of(group)
+        scores = ranked.scores
         for unit in sorted(ranked.order):
             name = pruned.groups[group].label(unit)
-            layers[name] = ScoredLayer(float(ranked.scores[unit]), not removed[unit])
+            layers[name] = ScoredLayer(float(scores[unit]), not removed[unit])
     step = pruned.recipe.last_step
     unit_name = METHODS[step.method].unit_in(step.grouping)
     figure = layer_scores(layers, title=f"score of the {unit_name}")

@@ -1,6 +1,7 @@
 """The command ``app``: the application, on the owner's own network and data if they are given."""
 
 import os
+import shutil
 import sys
 import tempfile
 from importlib import import_module
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pruning.cli.options import TorchCommand
-from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE, OWN_IS_TEMPORARY_VARIABLE
 from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.installation import SERVER, check_onnx_installed
 
@@ -40,12 +41,22 @@ def app(model: str | None, data: str | None, port: int) -> None:
         raise click.UsageError("--model and --data go together: a network is shown with its data")
     environment = dict(os.environ)
     if model is not None and data is not None:
-        folder = Path(tempfile.mkdtemp(prefix="prunescope-"))
-        prepare_own(model, data, folder)
-        environment[OWN_FOLDER_VARIABLE] = str(folder)
+        environment[OWN_FOLDER_VARIABLE] = str(_temporary_folder(model, data))
+        environment[OWN_IS_TEMPORARY_VARIABLE] = "1"
     os.chdir(SERVER.parent)  # which has the server's settings
     command = [sys.executable, str(SERVER), "--server.port", str(port)]
     os.execve(sys.executable, command, environment)
+
+
+def _temporary_folder(model: str, data: str) -> Path:
+    """Prepare network and data in a new folder, which the server deletes."""
+    folder = Path(tempfile.mkdtemp(prefix="prunescope-"))
+    try:
+        prepare_own(model, data, folder)
+    except BaseException:
+        shutil.rmtree(folder)
+        raise
+    return folder
 
 
 def prepare_own(model: str, data: str, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from pruning.models.architecture import architecture_from_dict, architecture_to_
 from pruning.models.graph import UnsupportedNetworkError
 from pruning.models.own_network import register_network
 from pruning.runtime.atomic_write import atomic_write
-from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE, OWN_IS_TEMPORARY_VARIABLE
 from pruning.runtime.json_reader import read_json
 
 ARCHITECTURE, WEIGHTS, ABOUT, DATA = "network.json", "weights.safetensors", "own.json", "data.npz"
@@ -107,6 +108,8 @@ def _dataset_of(about: Any, folder: Path) -> str:
 def load_own_from_environment() -> tuple[str, str] | None:
     """Register what the environment variable ``PRUNESCOPE_OWN`` names.
 
+    If the folder is a temporary one, it is deleted, and the variable, too.
+
     Returns
     -------
     tuple of str or None
@@ -118,7 +121,14 @@ def load_own_from_environment() -> tuple[str, str] | None:
         See `load_own`.
     """
     folder = os.environ.get(OWN_FOLDER_VARIABLE)
-    return load_own(Path(folder)) if folder else None
+    if not folder:
+        return None
+    try:
+        return load_own(Path(folder))
+    finally:
+        if os.environ.pop(OWN_IS_TEMPORARY_VARIABLE, ""):
+            del os.environ[OWN_FOLDER_VARIABLE]
+            shutil.rmtree(folder)
 
 
 def _write_json(content: object, path: Path) -> None:

@@ -90,7 +90,7 @@ def explain_unit(pruned: PrunedNetwork, group: str, unit: int) -> UnitExplanatio
     positions = np.flatnonzero(ranking.order == unit)
     if len(positions):
         rank = int(positions[0]) + 1
-        score = float(ranking.scores[unit])
+        score = float(ranking.values[positions[0]])
         percentile = 100 * float((ranking.values < np.float32(score)).mean())
         removed = bool(pruned.removed_units_of(group)[unit])
     images = datasets.calibration(pruned.recipe.dataset, IMAGES).pixels

@@ -93,9 +93,12 @@ class SortedScores:
         values = self.values.astype(np.float64)
         return float(values.mean()), float(values.std())
 
-    @cached_property
+    @property
     def scores(self) -> np.ndarray:
-        """Scores in index order, (units,) float32; minus infinity for removed units."""
+        """Scores in index order, (units,) float32; minus infinity for removed units.
+
+        Not cached: they take half as much memory as the ranking itself.
+        """
         scores = np.full(math.prod(self.shape), -np.inf, np.float32)
         scores[self.order] = self.values
         return scores

@@ -6,5 +6,7 @@ DEFAULT_CALIBRATION = 1024
 """Number of calibration images."""
 OWN_FOLDER_VARIABLE = "PRUNESCOPE_OWN"
 """Environment variable with the folder of a user's network, which the application shows."""
+OWN_IS_TEMPORARY_VARIABLE = "PRUNESCOPE_OWN_TEMPORARY"
+"""Environment variable that is set if that folder is deleted when it has been read."""
 MAX_SEED = 2**32 - 1
 """Largest seed that NumPy and PyTorch both accept."""

@@ -1,16 +1,21 @@
 """The command ``app``: a module of the owner's code, and an archive of images."""
 
+import os
 import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
 from pruning.cli.app import prepare_own
+from pruning.cli.main import main
 from pruning.data.datasets import DATASETS
-from pruning.engine.own_files import load_own
+from pruning.engine.own_files import load_own, load_own_from_environment
 from pruning.models import NETWORKS
 from pruning.models.graph import UnsupportedNetworkError
+from pruning.runtime.defaults import OWN_FOLDER_VARIABLE, OWN_IS_TEMPORARY_VARIABLE
 from tests.pruning.cli.common import error_of
 
 CODE = """
@@ -66,8 +71,34 @@ def test_network_and_data_are_written_for_the_application(owner):
         ("networks_of_the_owner:network", "mnist", "does not accept images of shape", 1),
     ],
 )
-def test_what_cannot_be_shown_is_one_sentence(capsys, owner, model, data, message, code):
+def test_what_cannot_be_shown_is_one_sentence(
+    capsys, owner, monkeypatch, model, data, message, code
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(owner))
     assert message in error_of(capsys, "app", "--model", model, "--data", data, code=code)
+    assert not list(owner.glob("prunescope-*"))
+
+
+def test_the_server_reads_the_folder_and_deletes_it(owner, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(owner))
+    started = []
+    monkeypatch.setattr(os, "execve", lambda *arguments: started.append(arguments))
+    arguments = ["app", "--model", "networks_of_the_owner:network", "--data", "data.npz"]
+    main(arguments, standalone_mode=False)
+    [(_, command, environment)] = started
+    assert command[1].endswith("serve.py")
+    for name in (OWN_FOLDER_VARIABLE, OWN_IS_TEMPORARY_VARIABLE):
+        monkeypatch.setenv(name, environment[name])
+    assert list(owner.glob("prunescope-*")) == [Path(environment[OWN_FOLDER_VARIABLE])]
+    names = load_own_from_environment()
+    try:
+        assert NETWORKS[names[0]].label == "SmallNetwork"
+    finally:
+        NETWORKS.discard(names[0])
+        DATASETS.discard(names[1])
+    assert not list(owner.glob("prunescope-*"))
+    assert OWN_FOLDER_VARIABLE not in os.environ
+    assert load_own_from_environment() is None
 
 
 def test_model_and_data_go_together(capsys):
