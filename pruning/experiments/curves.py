@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import auc
 
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
@@ -105,7 +104,7 @@ class Curve:
         x, y = sparsities[order], accuracies[order]
         if len(x) < 2 or x[-1] == x[0]:
             return float("nan")
-        return float(auc(x, y) / (x[-1] - x[0]))
+        return float(np.trapezoid(y, x) / (x[-1] - x[0]))
 
 
 def to_curves(

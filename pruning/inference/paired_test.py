@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-from scipy.special import bdtr
-
 from pruning.inference.accuracy import Tally
 
 SIGNIFICANCE = 0.05
@@ -36,6 +34,8 @@ class PairedTest:
     @property
     def p_value(self) -> float:
         """Two-sided p-value, of the binomial distribution with probability 1/2."""
+        from scipy.special import bdtr  # imported here because few commands need it
+
         differing = self.lost + self.gained
         tail = float(bdtr(min(self.lost, self.gained), differing, 0.5))
         return min(1.0, 2 * tail)

@@ -3,6 +3,7 @@
 import copy
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import nn
@@ -165,7 +166,13 @@ def structure_of(name: str) -> tuple[nn.Module, int, int]:
     if own is not None:
         channels, size, _ = own.model.shape
         return own.model, channels, size
-    return build(name, channels=1, size=28), 1, 28
+    return _shipped_structure(name), 1, 28
+
+
+@lru_cache
+def _shipped_structure(name: str) -> nn.Module:
+    """A network of this package for images of 1 x 28 x 28, whose graph is found once."""
+    return build(name, channels=1, size=28)
 
 
 def prunable(model: nn.Module) -> dict[str, nn.Conv2d | nn.Linear]:

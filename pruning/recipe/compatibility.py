@@ -371,10 +371,9 @@ def find_incompatibility(step: Step, network: str) -> str | None:
 
 
 def _method_problem(step: Step, network: str) -> str | None:
-    valid = methods_for(network)
-    if step.method in valid:
+    if _filled_groupings(network, step.method):
         return None
-    method = METHODS[step.method]
+    method, valid = METHODS[step.method], methods_for(network)
     return f"the network has no {method.unit}s that can be removed: choose from {', '.join(valid)}"
 
 

@@ -1,5 +1,13 @@
 """``list``: every registered name."""
 
+import json
+import subprocess
+import sys
+
+import pytest
+
+from pruning.cli import registries
+from pruning.cli.registries import hash_of_sources, read_registries
 from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.recovery import RECOVERIES
@@ -64,3 +72,51 @@ def test_text(capsys):
 
 def test_an_unknown_kind_is_status_2(capsys):
     assert "unknown kind 'colours': choose from networks" in error_of(capsys, "list", "colours")
+
+
+DESCRIBE = """
+import json
+from pruning.cli.registries import describe_registries
+print(json.dumps(describe_registries()))
+"""
+
+
+@pytest.fixture(scope="module")
+def described() -> dict:
+    """What is registered in a process without plugins, as JSON gives it back."""
+    output = subprocess.run([sys.executable, "-c", DESCRIBE], check=True, capture_output=True)
+    return json.loads(output.stdout)
+
+
+@pytest.mark.slow
+def test_the_file_is_what_is_registered(described):
+    content = json.loads(registries.FILE.read_text(encoding="utf-8"))
+    remedy = "run `python -m pruning.cli.registries`"
+    assert content["sources"] == hash_of_sources(), remedy
+    assert content["registries"] == described, remedy
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"sources": "other", "registries": {}}'])
+def test_a_file_that_is_not_up_to_date_is_not_used(content, described, tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(registries, "FILE", tmp_path / "registries.json")
+    monkeypatch.setattr(registries, "describe_registries", lambda: described)
+    monkeypatch.setattr(registries, "check_torch", lambda: None)
+    (tmp_path / "registries.json").write_text(content)
+    assert read_registries() is described
+
+
+@pytest.mark.slow
+def test_the_file_is_used_where_pytorch_is_not_imported(described, monkeypatch):
+    monkeypatch.delitem(sys.modules, "torch")
+    monkeypatch.setattr(registries, "describe_registries", None)
+    assert read_registries() == described
+
+
+def test_pytorch_is_not_imported():
+    program = (
+        "import sys; from pruning.cli.main import run; status = run(['list']); "
+        "sys.exit(status or 'torch' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, stdout=subprocess.DEVNULL)
