@@ -18,6 +18,7 @@ from pruning.cli.retrain import retrain
 from pruning.cli.runs import runs
 from pruning.cli.sensitivity import sensitivity
 from pruning.cli.store import store
+from pruning.cli.study import study
 from pruning.cli.table import table
 from pruning.cli.train import train
 from pruning.runtime.errors import PrunescopeError
@@ -49,6 +50,7 @@ main.add_command(sensitivity)
 main.add_command(plan)
 main.add_command(benchmark)
 main.add_command(store)
+main.add_command(study)
 main.add_command(download)
 main.add_command(train)
 main.add_command(retrain)

@@ -1,0 +1,93 @@
+"""The command ``study``: many recipes and runs of one file, and their report."""
+
+from pathlib import Path
+
+import click
+
+from pruning.cli.options import (
+    TorchCommand,
+    data_dir_option,
+    fetch_dataset,
+    progress_bar,
+    runs_folder_option,
+)
+from pruning.runtime.errors import PrunescopeError
+
+MINUTE_S, HOUR_S = 60, 3600
+
+
+@click.command(cls=TorchCommand)
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option(
+    "--results",
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="Folder of the table and the report [default: that of the file, by its name].",
+)
+@click.option("--dry-run", is_flag=True, help="Say how many points there are, and how long.")
+@runs_folder_option
+@data_dir_option
+def study(file: Path, results: Path | None, dry_run: bool) -> None:
+    """Measure every combination that a TOML file asks for, and write a table and a report.
+
+    Results are stored: an interrupted study continues where it stopped.
+    """
+    from pruning.experiments.study.expansion import expand
+    from pruning.experiments.study.measurement import estimate_time, measure
+    from pruning.experiments.study.results import curves_by_pair, results_table
+    from pruning.experiments.study.study_file import parse_study
+    from pruning.figures.study_report import study_report
+    from pruning.runtime.atomic_write import atomic_write
+
+    text = _read(file)
+    parsed = parse_study(text, file.name)
+    for dataset in parsed.datasets:
+        fetch_dataset(dataset)
+    points = expand(parsed, file.name)
+    expected = estimate_time(parsed, points)
+    known = expected.points - expected.unknown
+    duration = describe_seconds(expected.seconds)
+    click.echo(
+        f"{expected.points:,} points, {known:,} of them known; about {duration} on this machine"
+    )
+    if dry_run:
+        return
+    with progress_bar("measuring") as report:
+        evaluations = measure(parsed, points, report)
+    folder = results or file.with_suffix("")
+    table = results_table(points, evaluations)
+    page = study_report(parsed, text, curves_by_pair(points, evaluations), table)
+    with atomic_write(folder / "table.csv") as temporary:
+        table.to_csv(temporary, index=False)
+    with atomic_write(folder / "table.parquet") as temporary:
+        table.to_parquet(temporary, index=False)
+    with atomic_write(folder / "report.html") as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    click.echo(f"{folder}: table.csv, table.parquet and report.html")
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise PrunescopeError(f"{file} is not a text file in UTF-8") from error
+
+
+def describe_seconds(seconds: float) -> str:
+    """Describe a duration.
+
+    Parameters
+    ----------
+    seconds : float
+        The duration.
+
+    Returns
+    -------
+    str
+        In seconds, minutes or hours.
+    """
+    if seconds < MINUTE_S:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR_S:
+        return f"{seconds / MINUTE_S:.0f} min"
+    return f"{seconds / HOUR_S:.1f} h"

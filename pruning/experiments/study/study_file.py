@@ -1,0 +1,308 @@
+"""A study as a TOML file: what it may say, and what is wrong with one, with its line."""
+
+import itertools
+import math
+import re
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from pruning.data.datasets import DATASETS
+from pruning.methods.criteria import CRITERIA
+from pruning.methods.recovery import RECOVERIES
+from pruning.methods.rules import SCOPES
+from pruning.methods.units import METHODS
+from pruning.models import NETWORKS
+from pruning.runtime.errors import PrunescopeError
+from pruning.training.schedules import SCHEDULES
+
+MAX_POINTS = 1_000_000
+MIN_VALUES = 5
+"""Strengths of a curve, as Blalock et al. 2020 recommend."""
+MAX_TITLE = 200
+
+_TOP_KEYS = ("title", "networks", "datasets", "values", "seeds", "precision", "recipes", "runs")
+_RECIPE_KEYS = (
+    *("label", "method", "criterion", "measure", "grouping", "scope", "recovery"),
+    "calibration",
+)
+_RUN_KEYS = (
+    *_RECIPE_KEYS,
+    *("schedule", "epochs", "rounds", "learning_rate", "batch_size", "weight_decay"),
+    *("distillation", "values"),
+)
+_REGISTRIES: dict[str, Mapping[str, Any]] = {
+    "networks": NETWORKS,
+    "datasets": DATASETS,
+    "method": METHODS,
+    "criterion": CRITERIA,
+    "scope": SCOPES,
+    "schedule": SCHEDULES,
+}
+_HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_]+)\s*\]\]?")
+
+
+class StudyError(PrunescopeError):
+    """A study file is not valid; the message names the line."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One table of a study, of which every combination is measured.
+
+    Parameters
+    ----------
+    label : str
+        Name for people; empty for the names of what it does.
+    axes : dict of str to tuple
+        Values of each field.
+    values : tuple of float
+        Shares of the units that are removed.
+    line : int
+        Line of the table in the file.
+    """
+
+    label: str
+    axes: dict[str, tuple[Any, ...]]
+    values: tuple[float, ...]
+    line: int
+
+    def combinations(self) -> list[dict[str, Any]]:
+        """Return every combination of the values of all fields.
+
+        Returns
+        -------
+        list of dict
+            Value by field.
+        """
+        names = list(self.axes)
+        combinations = []
+        for chosen in itertools.product(*self.axes.values()):
+            combinations.append(dict(zip(names, chosen, strict=True)))
+        return combinations
+
+    @property
+    def count(self) -> int:
+        """Number of combinations."""
+        return math.prod(len(values) for values in self.axes.values())
+
+
+@dataclass(frozen=True)
+class Study:
+    """What a study file says.
+
+    Parameters
+    ----------
+    title : str
+        Title of the report.
+    networks, datasets : tuple of str
+        Names in ``NETWORKS`` and ``DATASETS``; every pair is measured.
+    seeds : tuple of int
+        Of random criteria, and of retraining.
+    precision : float or None
+        As of `evaluate`.
+    recipes, runs : tuple of Entry
+        What is pruned, and what is pruned and trained.
+    """
+
+    title: str
+    networks: tuple[str, ...]
+    datasets: tuple[str, ...]
+    seeds: tuple[int, ...]
+    precision: float | None
+    recipes: tuple[Entry, ...]
+    runs: tuple[Entry, ...]
+
+    @property
+    def most_points(self) -> int:
+        """Upper limit on the number of points, without controls."""
+        pairs = len(self.networks) * len(self.datasets)
+        total = 0
+        for entry in (*self.recipes, *self.runs):
+            total += entry.count * len(entry.values)
+        return pairs * total * len(self.seeds)
+
+
+def parse_study(text: str, name: str = "study") -> Study:
+    """Read a study.
+
+    Parameters
+    ----------
+    text : str
+        Content of a TOML file: ``title``, ``networks``, ``datasets``, ``values`` (shares of the
+        units that are removed), ``seeds``, ``precision``, and tables ``[[recipes]]`` and
+        ``[[runs]]``, whose fields are those of a recipe and of a run. A list is a grid.
+    name : str
+        Name of the file, for messages.
+
+    Returns
+    -------
+    Study
+        Its names are registered; what goes together is checked when it is expanded.
+
+    Raises
+    ------
+    StudyError
+        The text is not TOML, a field is unknown or has a wrong value, a grid is empty, or there
+        are more than a million points; the message names the line.
+    """
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise StudyError(f"{name} is not TOML: {error}") from None
+    return _Reader(content, text, name).study()
+
+
+class _Reader:
+    """Checks the content of a study, and knows where it stands in the file."""
+
+    def __init__(self, content: Mapping[str, Any], text: str, name: str):
+        self._content = content
+        self._lines = text.splitlines()
+        self._name = name
+
+    def study(self) -> Study:
+        """Check everything."""
+        self._check_keys(self._content, _TOP_KEYS, "", 0)
+        networks = self._names("networks")
+        datasets = self._names("datasets")
+        seeds = self._seeds()
+        values = self._values(self._content, "", 0, MIN_VALUES)
+        recipes = self._entries("recipes", _RECIPE_KEYS, values)
+        runs = self._entries("runs", _RUN_KEYS, values)
+        if not recipes and not runs:
+            raise StudyError(f"{self._name} has no [[recipes]] and no [[runs]]: nothing to measure")
+        title = self._content.get("title", self._name)
+        if not isinstance(title, str) or not 1 <= len(title) <= MAX_TITLE:
+            self._fail("title", "", 0, f"title is a text of at most {MAX_TITLE} characters")
+        study = Study(title, networks, datasets, seeds, self._precision(), recipes, runs)
+        if study.most_points > MAX_POINTS:
+            raise StudyError(
+                f"{self._name} has {study.most_points:,} points, more than {MAX_POINTS:,}: choose "
+                "fewer values, seeds or combinations"
+            )
+        return study
+
+    def _fail(self, key: str, table: str, index: int, problem: str) -> NoReturn:
+        line = self._line_of(key, table, index)
+        raise StudyError(f"{self._name}, line {line}: {problem}")
+
+    def _line_of(self, key: str, table: str, index: int) -> int:
+        """Return the line of a key in the ``index``-th table of a name; else that of the table."""
+        current, count, header_line = "", -1, 1
+        for number, line in enumerate(self._lines, start=1):
+            header = _HEADER.match(line)
+            if header:
+                current = header.group(1)
+                count += current == table
+                if current == table and count == index:
+                    header_line = number
+            is_here = current == table and (not table or count == index)
+            if is_here and re.match(rf"\s*{re.escape(key)}\s*=", line):
+                return number
+        return header_line
+
+    def _check_keys(
+        self, content: Mapping[str, Any], known: Sequence[str], table: str, index: int
+    ) -> None:
+        for key in content:
+            if key not in known:
+                problem = f"unknown field {key!r}: choose from {', '.join(known)}"
+                self._fail(key, table, index, problem)
+
+    def _names(self, key: str) -> tuple[str, ...]:
+        if key not in self._content:
+            raise StudyError(f"{self._name} needs {key}, such as {next(iter(_REGISTRIES[key]))!r}")
+        return self._axis(key, self._content[key], "", 0)
+
+    def _seeds(self) -> tuple[int, ...]:
+        seeds = _as_list(self._content.get("seeds", [0]))
+        is_valid = seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
+        if not is_valid or len(set(seeds)) < len(seeds):
+            self._fail("seeds", "", 0, "seeds are different whole numbers from 0, at least one")
+        return tuple(seeds)
+
+    def _precision(self) -> float | None:
+        precision = self._content.get("precision")
+        if precision is not None and not (_is_number(precision) and 0 < precision < 1):
+            self._fail("precision", "", 0, "precision is a number between 0 and 1, such as 0.01")
+        return precision
+
+    def _values(
+        self, content: Mapping[str, Any], table: str, index: int, fewest: int
+    ) -> tuple[float, ...]:
+        """Shares of the units, in ascending order; empty if they are not given."""
+        if "values" not in content:
+            return ()
+        values = _as_list(content["values"])
+        is_valid = all(_is_number(value) and 0 <= value <= 1 for value in values)
+        if not is_valid or len(set(values)) < max(fewest, 1):
+            self._fail(
+                "values", table, index, f"values are at least {fewest} shares of the units, 0 to 1"
+            )
+        return tuple(sorted({float(value) for value in values}))
+
+    def _entries(
+        self, table: str, keys: Sequence[str], values: tuple[float, ...]
+    ) -> tuple[Entry, ...]:
+        tables = self._content.get(table, [])
+        if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
+            self._fail(table, "", 0, f"{table} are tables: write [[{table}]]")
+        entries = []
+        for index, content in enumerate(tables):
+            self._check_keys(content, keys, table, index)
+            own = self._values(content, table, index, 1) or values
+            if not own:
+                self._fail("values", table, index, "values are missing, here or at the top")
+            label = content.get("label", "")
+            if not isinstance(label, str) or len(label) > MAX_TITLE:
+                self._fail("label", table, index, f"label is at most {MAX_TITLE} characters")
+            axes = {}
+            for key, value in content.items():
+                if key not in ("label", "values"):
+                    axes[key] = self._axis(key, value, table, index)
+            if table == "runs" and "schedule" not in axes:
+                self._fail("schedule", table, index, "a run needs a schedule")
+            entries.append(Entry(label, axes, own, self._line_of("", table, index)))
+        return tuple(entries)
+
+    def _axis(self, key: str, value: Any, table: str, index: int) -> tuple[Any, ...]:
+        values = _as_list(value)
+        if not values:
+            self._fail(key, table, index, f"{key} has no value")
+        if len({repr(each) for each in values}) < len(values):
+            self._fail(key, table, index, f"{key} has a value twice")
+        registry = _REGISTRIES.get(key)
+        if key == "recovery":
+            values = [self._recovery(each, table, index) for each in values]
+        elif registry is not None:
+            for each in values:
+                if not isinstance(each, str) or each not in registry:
+                    names = ", ".join(registry)
+                    problem = f"unknown {_singular(key)} {each!r}: choose from {names}"
+                    self._fail(key, table, index, problem)
+        elif not all(isinstance(each, str | int | float) for each in values):
+            self._fail(key, table, index, f"{key} is a text or a number, or a list of them")
+        return tuple(values)
+
+    def _recovery(self, value: Any, table: str, index: int) -> tuple[str, ...]:
+        """Recoveries that follow each other, with + between them; an empty text for none."""
+        names = value.split("+") if isinstance(value, str) and value else []
+        if not isinstance(value, str) or not set(names) <= set(RECOVERIES):
+            valid = ", ".join(RECOVERIES)
+            problem = f"unknown recovery {value!r}: choose from {valid}, with + between several"
+            self._fail("recovery", table, index, problem)
+        return tuple(names)
+
+
+def _singular(key: str) -> str:
+    return key.removesuffix("s")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

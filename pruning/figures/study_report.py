@@ -1,0 +1,104 @@
+"""A study as one HTML page, as Blalock et al. 2020 ask for: both trade-offs, controls, seeds."""
+
+import html
+import platform
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from pruning.data.datasets import DATASETS
+from pruning.experiments.study.results import NamedCurve, Pair
+from pruning.experiments.study.study_file import Study
+from pruning.figures.curves import tradeoff_curves
+from pruning.figures.html_page import html_page
+from pruning.figures.parts import CURVE_COLOURS
+from pruning.models import NETWORKS
+
+AXES = {"compression": "effective compression", "macs": "effective MACs"}
+PACKAGES = ("torch", "numpy")
+FORMATS = {
+    **dict.fromkeys(("value", "sparsity"), "{:.2%}"),
+    **dict.fromkeys(("accuracy", "accuracy_low", "accuracy_high", "dense_accuracy"), "{:.2%}"),
+    **dict.fromkeys(("compression", "speed_up"), "{:.2f}x"),
+}
+
+
+def study_report(
+    study: Study,
+    text: str,
+    curves: Mapping[Pair, Sequence[NamedCurve]],
+    table: pd.DataFrame,
+) -> str:
+    """Write the report of a study.
+
+    Parameters
+    ----------
+    study : Study
+        The study.
+    text : str
+        Content of its file.
+    curves : mapping of tuple to sequence of NamedCurve
+        As of `curves_by_pair`.
+    table : pd.DataFrame
+        As of `results_table`.
+
+    Returns
+    -------
+    str
+        HTML that needs no other file.
+    """
+    figures: dict[str, go.Figure] = {}
+    for (network, dataset), named in curves.items():
+        for x, label in AXES.items():
+            heading = f"{NETWORKS[network].label} on {DATASETS[dataset].label}: accuracy, {label}"
+            figures |= _figures(heading, named, x)
+    sections = {
+        "How to read it": (
+            "<p>Accuracies are of all test images, or of as many as the table says. Intervals of "
+            "the mean are 95% (Student's t over the seeds); with one seed they are of the accuracy "
+            "on images like those of the test set. Compression is all parameters / effective "
+            "parameters, speed-up all multiply-accumulates / effective ones: theoretical. Random "
+            "controls remove units by chance.</p>"
+        ),
+        "Study": f"<pre>{html.escape(text)}</pre>",
+    }
+    appendix = {"Results": _table(table), "Made with": _table(_origins())}
+    return html_page(study.title, figures, sections, appendix)
+
+
+def _figures(heading: str, named: Sequence[NamedCurve], x: str) -> dict[str, go.Figure]:
+    """As many figures as the colours make necessary."""
+    most = len(CURVE_COLOURS)
+    figures = {}
+    for start in range(0, len(named), most):
+        part = named[start : start + most]
+        figure = tradeoff_curves(
+            [each.curve for each in part], [each.name for each in part], x=x, y="accuracy"
+        )
+        number = f" ({start // most + 1})" if len(named) > most else ""
+        figures[f"{heading}{number}"] = figure.checked
+    return figures
+
+
+def _table(table: pd.DataFrame) -> str:
+    formatters = {}
+    for name in table.columns:
+        if name in FORMATS:
+            formatters[name] = _formatter(FORMATS[name])
+    return table.to_html(index=False, border=0, formatters=formatters, na_rep="")
+
+
+def _formatter(template: str) -> Callable[[Any], str]:
+    def format_value(value: Any) -> str:
+        return "" if pd.isna(value) else template.format(value)
+
+    return format_value
+
+
+def _origins() -> pd.DataFrame:
+    rows = [("Python", platform.python_version()), ("processor", platform.machine())]
+    rows += [(name, version(name)) for name in PACKAGES]
+    return pd.DataFrame(rows, columns=["what", "version"])
