@@ -28,9 +28,9 @@ MINUTE_S, HOUR_S = 60, 3600
 @runs_folder_option
 @data_dir_option
 def study(file: Path, results: Path | None, dry_run: bool) -> None:
-    """Measure every combination that a TOML file asks for, and write a table and a report.
+    """Measure the grids of a TOML file.
 
-    Results are stored: an interrupted study continues where it stopped.
+    A table and a report are written. Results are stored: an interrupted study continues where it stopped.
     """
     from pruning.experiments.study.expansion import expand
     from pruning.experiments.study.measurement import estimate_time, measure
