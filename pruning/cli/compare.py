@@ -8,6 +8,7 @@ import click
 from pruning.cli.options import (
     FILE,
     TorchCommand,
+    cluster_option,
     csv_option,
     data_dir_option,
     fetch_dataset,
@@ -30,6 +31,7 @@ from pruning.cli.options import (
     "images), or own (each recipe as it is).",
 )
 @images_option
+@cluster_option
 @data_dir_option
 @json_option
 @csv_option

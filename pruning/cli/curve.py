@@ -8,6 +8,7 @@ import click
 from pruning.cli.options import (
     FILE,
     TorchCommand,
+    cluster_option,
     csv_option,
     data_dir_option,
     fetch_dataset,
@@ -71,6 +72,7 @@ TEXT_COLUMNS = [
 @recovery_option
 @images_option
 @precision_option
+@cluster_option
 @data_dir_option
 @json_option
 @csv_option

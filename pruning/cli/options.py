@@ -11,7 +11,12 @@ import click
 from click.core import ParameterSource
 
 from pruning.runtime.atomic_write import atomic_write
-from pruning.runtime.defaults import DEFAULT_CALIBRATION, DEFAULT_DATASET, DEFAULT_NETWORK
+from pruning.runtime.defaults import (
+    CLUSTER_VARIABLE,
+    DEFAULT_CALIBRATION,
+    DEFAULT_DATASET,
+    DEFAULT_NETWORK,
+)
 from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
 from pruning.runtime.progress import ShareReport
@@ -59,6 +64,11 @@ def _set_data_dir(context: click.Context, parameter: click.Parameter, value: str
 def _set_runs_folder(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
         os.environ["PRUNESCOPE_RUNS"] = value
+
+
+def _set_cluster(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ[CLUSTER_VARIABLE] = value
 
 
 network_option = click.option("--network", default=DEFAULT_NETWORK, show_default=True)
@@ -110,6 +120,15 @@ runs_folder_option = click.option(
     expose_value=False,
     is_eager=True,
     help="Folder of the runs [default: PRUNESCOPE_RUNS, else the user's data directory].",
+)
+cluster_option = click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    callback=_set_cluster,
+    expose_value=False,
+    is_eager=True,
+    help="Scheduler of Dask, such as tcp://scheduler:8786 [default: PRUNESCOPE_CLUSTER, else this "
+    "machine].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 csv_option = click.option("--csv", type=FILE, metavar="FILE", help="Write the table as CSV.")

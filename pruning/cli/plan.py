@@ -9,6 +9,7 @@ import click
 from pruning.cli.options import (
     FILE,
     TorchCommand,
+    cluster_option,
     data_dir_option,
     json_option,
     print_json,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--out", type=FILE, metavar="FILE", help="Write the planned recipe, for `prune --steps`."
 )
+@cluster_option
 @data_dir_option
 @json_option
 def plan(lose: float, out: Path | None, as_json: bool, **options: Any) -> None:

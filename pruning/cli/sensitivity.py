@@ -9,6 +9,7 @@ import click
 from pruning.cli.options import (
     TorchCommand,
     calibration_option,
+    cluster_option,
     criterion_option,
     csv_option,
     data_dir_option,
@@ -152,6 +153,7 @@ def run_scan(
 
 @click.command(cls=TorchCommand)
 @scan_options
+@cluster_option
 @data_dir_option
 @json_option
 @csv_option

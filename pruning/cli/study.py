@@ -6,6 +6,7 @@ import click
 
 from pruning.cli.options import (
     TorchCommand,
+    cluster_option,
     data_dir_option,
     fetch_dataset,
     progress_bar,
@@ -26,11 +27,13 @@ MINUTE_S, HOUR_S = 60, 3600
 )
 @click.option("--dry-run", is_flag=True, help="Say how many points there are, and how long.")
 @runs_folder_option
+@cluster_option
 @data_dir_option
 def study(file: Path, results: Path | None, dry_run: bool) -> None:
     """Measure the grids of a TOML file.
 
-    A table and a report are written. Results are stored: an interrupted study continues where it stopped.
+    A table and a report are written. Results are stored: an interrupted study continues where it
+    stopped.
     """
     from pruning.experiments.study.expansion import expand
     from pruning.experiments.study.measurement import estimate_time, measure

@@ -14,6 +14,7 @@ from torch import nn
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
 from pruning.engine import store
+from pruning.engine.cluster import MIN_RECIPES, cluster_address, evaluate_on_cluster
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.masked_network import MaskedNetwork
 from pruning.engine.prune import prune, trained_model
@@ -92,6 +93,7 @@ def evaluate(
     state = _EvaluationState(recipes, split, precision, report)
     try:
         state.load_stored()
+        state.evaluate_on_cluster()
         state.prune_missing()
         state.classify_unfinished()
         report(state.progress)
@@ -241,6 +243,22 @@ class _EvaluationState:
         can_continue = stored.tally.images % default_batch_size(trained_model(recipe)) == 0
         if not self._is_done(recipe) and not can_continue:
             self.evaluations[recipe] = replace(evaluation, tally=Tally())
+
+    def evaluate_on_cluster(self) -> None:
+        """Let a cluster evaluate what is not done, if there is one and it pays."""
+        if not cluster_address():
+            return
+        missing = []
+        for recipe in self.image_counts:
+            if recipe not in self.evaluations or not self._is_done(recipe):
+                missing.append(recipe)
+        if len(missing) < MIN_RECIPES:
+            return
+        results = evaluate_on_cluster(missing, self.split, self.precision, self._report_sometimes)
+        with closing(results):  # at once where a report raises an exception
+            for recipe, result in results:
+                self._add_stored(recipe, result)
+                self.stored_images.pop(recipe, None)  # it is to be stored
 
     def prune_missing(self) -> None:
         """Find masks and costs of the recipes that the store does not have."""

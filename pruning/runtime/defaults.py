@@ -8,5 +8,7 @@ OWN_FOLDER_VARIABLE = "PRUNESCOPE_OWN"
 """Environment variable with the folder of a user's network, which the application shows."""
 OWN_IS_TEMPORARY_VARIABLE = "PRUNESCOPE_OWN_TEMPORARY"
 """Environment variable that is set if that folder is deleted when it has been read."""
+CLUSTER_VARIABLE = "PRUNESCOPE_CLUSTER"
+"""Environment variable with the address of a scheduler of Dask."""
 MAX_SEED = 2**32 - 1
 """Largest seed that NumPy and PyTorch both accept."""
