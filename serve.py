@@ -24,6 +24,7 @@ from streamlit.web import cli  # noqa: E402
 
 import pruning.engine.evaluate  # noqa: E402
 import pruning.figures.accuracy_curve  # noqa: E402, F401
+from pruning.engine.network_file import delete_files  # noqa: E402
 from pruning.engine.own_files import load_own_from_environment  # noqa: E402
 from pruning.engine.trained_network import card_of  # noqa: E402
 from pruning.inference.classification_process import start_process  # noqa: E402
@@ -78,6 +79,7 @@ def _exit(code: int | str | None) -> None:
     if isinstance(code, str):
         print(code, file=sys.stderr)
         code = 1
+    delete_files()
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

@@ -4,6 +4,7 @@ import json
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import streamlit as st
 
@@ -29,7 +30,7 @@ from pruning.experiments.comparison import (
 )
 from pruning.methods.criteria import CRITERIA
 from pruning.models import NETWORKS
-from pruning.recipe.compatibility import recoveries_for
+from pruning.recipe.compatibility import methods_for, recoveries_for
 from pruning.recipe.query import QueryField, format_query
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
@@ -216,10 +217,14 @@ def _default_recipes() -> list[Recipe]:
     if session.dataset not in checkpoints[network]:
         session.dataset = checkpoints[network][-1]
     dataset = session.dataset
+    steps: list[dict[str, Any]] = [
+        {"method": "weight"},
+        {"method": "neuron", "criterion": "activation", "scope": "layer"},
+        {"method": "filter", "scope": "layer"},
+    ]
+    methods = methods_for(network)
     return [
-        Recipe.one_step(network, dataset),
-        Recipe.one_step(network, dataset, method="neuron", criterion="activation", scope="layer"),
-        Recipe.one_step(network, dataset, method="filter", scope="layer"),
+        Recipe.one_step(network, dataset, **step) for step in steps if step["method"] in methods
     ]
 
 

@@ -18,9 +18,8 @@ from pruning.experiments.curve_request import (
     POINTS_LIMITS,
     CurveRequest,
 )
-from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
-from pruning.recipe.compatibility import criteria_for, scopes_for
+from pruning.recipe.compatibility import criteria_for, methods_for, scopes_for
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 
@@ -99,7 +98,7 @@ def options(network: str, dataset: str) -> dict[str, Recipe]:
         the recipe of Explore.
     """
     recipes = []
-    for method in METHODS:
+    for method in methods_for(network):
         scopes = [scope for scope in scopes_for("sparsity", method) if scope != "custom"]
         for criterion in criteria_for(network, method):
             for scope in scopes:
@@ -128,11 +127,14 @@ def default_selection(network: str, dataset: str) -> list[str]:
     list of str
         The recipes of the link, or else magnitude with its random control, and filters.
     """
-    recipes = _linked_recipes(network, dataset) or [
-        Recipe.one_step(network, dataset),
-        Recipe.one_step(network, dataset, criterion="random"),
-        Recipe.one_step(network, dataset, method="filter", scope="layer"),
-    ]
+    recipes = _linked_recipes(network, dataset)
+    if not recipes:
+        recipes = [
+            Recipe.one_step(network, dataset),
+            Recipe.one_step(network, dataset, criterion="random"),
+        ]
+        if "filter" in methods_for(network):
+            recipes.append(Recipe.one_step(network, dataset, method="filter", scope="layer"))
     return [_label(recipe) for recipe in recipes]
 
 

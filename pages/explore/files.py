@@ -10,6 +10,7 @@ from pages.state.session import SessionState
 from pages.state.widgets import segments
 from pruning.engine.network_file import FILE_KINDS, NetworkFile, make_file
 from pruning.engine.onnx_file import OnnxCheck
+from pruning.engine.trained_network import cache_key
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.installation import check_onnx_installed
@@ -65,7 +66,8 @@ def _task(recipe: Recipe, kind: str, *, remove: bool) -> Task:
 
     return Task(
         name=TASK,
-        key=(TASK, recipe, kind, remove),
+        key=(TASK, cache_key(recipe), kind, remove),
+        in_process=True,
         work=work,
         label="Make the file",
         icon=":material/file_export:",

@@ -1,5 +1,6 @@
 """Classes and calibration: where a network errs, and how far its confidence can be trusted."""
 
+from collections.abc import Sequence
 from functools import partial
 
 import streamlit as st
@@ -18,6 +19,9 @@ from pruning.figures.html_page import html_page
 from pruning.figures.plain_figure import PlainFigure
 from pruning.figures.reliability import alt_of_reliability, reliability_diagram
 from pruning.inference.predictions import PredictionChange
+
+MAX_CLASSES = 100
+"""Confusion matrices of more classes cannot be read."""
 
 
 def draw_classes(change: PredictionChange, compared: Compared) -> None:
@@ -40,6 +44,26 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
         alt=alt_of_class_accuracy(before, after, classes),
         **CHART,
     )
+    figures = {"Accuracy of each class": class_figure}
+    if len(classes) <= MAX_CLASSES:
+        figures |= _draw_confusion(change, compared, classes)
+    figures["Calibration"] = _draw_calibration(change, compared)
+    draw_downloads(
+        "classes",
+        [
+            Download(
+                "Figures as HTML",
+                "html",
+                "text/html",
+                partial(html_page, "Classes and calibration", figures),
+            )
+        ],
+    )
+
+
+def _draw_confusion(
+    change: PredictionChange, compared: Compared, classes: Sequence[str]
+) -> dict[str, PlainFigure]:
     st.markdown("## Confusion matrices")
     st.caption(
         "Rows are true classes, columns predicted ones. Colours are of the errors only, on a scale "
@@ -50,7 +74,7 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
         compared.names[1].capitalize(): change.after.confusion,
         "Difference": change.after.confusion - change.before.confusion,
     }
-    figures = {"Accuracy of each class": class_figure}
+    figures = {}
     with st.container(key="pictures"):  # one below the other in a narrow window
         columns = st.columns(3)
     for column, (name, confusion) in zip(columns, matrices.items(), strict=True):
@@ -64,18 +88,7 @@ def draw_classes(change: PredictionChange, compared: Compared) -> None:
             alt=alt_of_confusion(confusion, classes, is_difference=is_difference),
             **CHART,
         )
-    figures["Calibration"] = _draw_calibration(change, compared)
-    draw_downloads(
-        "classes",
-        [
-            Download(
-                "Figures as HTML",
-                "html",
-                "text/html",
-                partial(html_page, "Classes and calibration", figures),
-            )
-        ],
-    )
+    return figures
 
 
 def _draw_calibration(change: PredictionChange, compared: Compared) -> PlainFigure:

@@ -28,7 +28,7 @@ from pruning.experiments.predictions import (
 from pruning.inference.predictions import PredictionChange, Predictions
 from pruning.methods.criteria import CRITERIA
 from pruning.models import NETWORKS
-from pruning.recipe.recipe import Recipe
+from pruning.recipe.recipe import Recipe, max_calibration_images
 from pruning.runtime.progress import ShareReport
 
 PREDICTIONS_TASK = "predictions"
@@ -238,7 +238,8 @@ def activity_images(recipe: Recipe) -> int:
     int
         Fewer for slow networks.
     """
-    return SLOW_ACTIVITY_IMAGES if NETWORKS[recipe.network].slow else ACTIVITY_IMAGES
+    usual = SLOW_ACTIVITY_IMAGES if NETWORKS[recipe.network].slow else ACTIVITY_IMAGES
+    return min(usual, max_calibration_images(recipe.dataset))
 
 
 def networks_task(compared: Compared) -> Task:

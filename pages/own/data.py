@@ -10,15 +10,26 @@ import streamlit as st
 from PIL import Image
 
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
-from pages.state.messages import escape_markdown
-from pages.state.own_networks import DATASET, own_names, own_uploads, owner_of_uploads
+from pages.state.messages import escape_markdown, sentence_of
+from pages.state.own_networks import (
+    DATASET,
+    free_label,
+    own_names,
+    own_uploads,
+    owner_of_uploads,
+)
 from pages.state.session import SessionState, session
 from pages.state.visitor import forget_upload
 from pages.state.widgets import segments, select
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS, Dataset
 from pruning.data.image_archive import MAX_ARRAY, MAX_IMAGES, read_image_archive
-from pruning.data.own_dataset import channel_statistics, read_own_npz, register_dataset
+from pruning.data.own_dataset import (
+    channel_statistics,
+    check_shared_limits,
+    read_own_npz,
+    register_dataset,
+)
 from pruning.figures.tiles import colour_images
 from pruning.runtime.errors import DatasetError
 from pruning.runtime.own_uploads import Upload
@@ -102,12 +113,29 @@ def _read_file() -> None:
     task = _task(upload, settings)
     name = wait_for(task)
     if name is None:
-        draw_task(task)
+        draw_or_refuse(task, DATASET)
         return
     forget_upload(upload)
     session.own_files += 1  # the next run has another uploader and another task
     session.own_opened = name
     st.rerun()
+
+
+def draw_or_refuse(task: Task, kind: str) -> None:
+    """Draw the button of a task that keeps an upload, unless the visitor has as many as possible.
+
+    Parameters
+    ----------
+    task : Task
+        The task.
+    kind : str
+        ``"network"`` or ``"dataset"``.
+    """
+    refusal = own_uploads().why_full(owner_of_uploads(), kind)
+    if refusal:
+        st.warning(escape_markdown(sentence_of(refusal)))
+    else:
+        draw_task(task)
 
 
 def _key(name: str) -> str:
@@ -175,13 +203,14 @@ def _task(upload: Any, settings: _Settings) -> Task:
         mean, std = settings.mean, settings.std
         if settings.normalisation == FROM_TRAINING:
             mean, std = channel_statistics(data)
-        dataset = register_dataset(data, mean=mean, std=std, classes=classes, label=settings.label)
+        label = free_label(DATASET, settings.label, owner, UPLOADED)
+        dataset = register_dataset(data, mean=mean, std=std, classes=classes, label=label)
         uploads.keep(owner, Upload(DATASET, dataset.name, dataset.label, _bytes_of(dataset)))
         return dataset.name
 
     return Task(
         name=TASK,
-        key=(TASK, owner, session.own_files, upload.file_id, settings),
+        key=(TASK, owner, session.visitor, session.own_files, upload.file_id, settings),
         work=work,
         label="Read the images",
         icon=":material/upload_file:",
@@ -196,7 +225,9 @@ def _content(upload: Any, settings: _Settings, report: Any) -> tuple[Any, tuple[
     if settings.channels:
         folders = read_image_archive(content, settings.channels, settings.size, report)
         return folders.data, folders.classes
-    return read_own_npz(content, MAX_ARRAY), ()
+    data = read_own_npz(content, MAX_ARRAY)
+    check_shared_limits(data)
+    return data, ()
 
 
 def _bytes_of(data: Dataset) -> int:

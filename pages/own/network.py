@@ -3,14 +3,16 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import streamlit as st
 from torch import nn
 
-from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
+from pages.own.data import draw_or_refuse
+from pages.state.background_task import Task, TaskProgress, wait_for
 from pages.state.messages import escape_markdown
-from pages.state.own_networks import NETWORK, own_uploads, owner_of_uploads
+from pages.state.own_networks import NETWORK, free_label, own_uploads, owner_of_uploads
 from pages.state.session import SessionState, session
 from pages.state.visitor import forget_upload
 from pages.state.widgets import persistent, registry_select, segments
@@ -29,7 +31,7 @@ from pruning.models.graph import UnsupportedNetworkError, translate
 from pruning.models.graph_network import GraphNetwork, macs_of
 from pruning.models.onnx_import import network_from_onnx
 from pruning.models.own_network import copy_matching_weights, load_weights, register_network
-from pruning.runtime.json_reader import MAX_CHARACTERS, parse_json
+from pruning.runtime.json_reader import parse_json
 from pruning.runtime.own_uploads import Upload
 from pruning.runtime.progress import part_of
 
@@ -39,6 +41,8 @@ SOURCES = (FROM_JSON, FROM_ONNX, OF_PRUNESCOPE)
 RANDOM = "random weights"
 EXAMPLE = "lenet5"
 MAX_LABEL = 40
+MAX_TEXT, MAX_PLANS = 300_000, 50
+"""Characters of an architecture, and architectures that are kept while they are edited."""
 TEXT_HEIGHT, DRAWING_HEIGHT = 420, 520
 BUILT_SHARE = 0.3
 """Of the work, until the network is registered and its accuracy is measured."""
@@ -98,7 +102,7 @@ def _from_json(data: Dataset) -> Source | None:
         st.text_area(
             "Architecture (JSON)",
             height=TEXT_HEIGHT,
-            max_chars=MAX_CHARACTERS,
+            max_chars=MAX_TEXT,
             help="Steps in order; each names its kind, its inputs (`x` is the image) and the "
             "settings of the module of PyTorch. The drawing follows what you type.",
             **persistent(SessionState.architecture.key),
@@ -119,8 +123,7 @@ def _from_json(data: Dataset) -> Source | None:
         )
     text = session.architecture or ""
     try:
-        content = parse_json(text, "the architecture")
-        planned = planned_architecture(content, SHARED_LIMITS)
+        planned = _planned(text)
     except (ValueError, UnsupportedNetworkError) as error:
         with drawing:
             st.error(escape_markdown(f"{error}."))  # names of steps keep their first letter
@@ -129,7 +132,7 @@ def _from_json(data: Dataset) -> Source | None:
         draw_architecture(planned)
 
     def build_network() -> nn.Module:
-        network = architecture_from_dict(content, SHARED_LIMITS)
+        network = architecture_from_dict(parse_json(text, "the architecture"), SHARED_LIMITS)
         if weights is not None:
             load_weights(network, bytes(weights.getbuffer()))
         return network
@@ -142,6 +145,12 @@ def _from_json(data: Dataset) -> Source | None:
     uploads = () if weights is None else (weights,)
     file = RANDOM if weights is None else weights.file_id
     return Source((FROM_JSON, text, file), build_network, name, uploads)
+
+
+@lru_cache(maxsize=MAX_PLANS)
+def _planned(text: str) -> GraphNetwork:
+    """Return the network of a text without weights; other widgets of the page run it again."""
+    return planned_architecture(parse_json(text, "the architecture"), SHARED_LIMITS)
 
 
 def _example(data: Dataset) -> str:
@@ -182,7 +191,7 @@ def _open_architecture(key: str) -> None:
         return
     session.own_files += 1  # the uploader of the next run has another key
     try:
-        session.architecture = upload.getvalue().decode("utf-8")[: MAX_CHARACTERS + 1]
+        session.architecture = upload.getvalue().decode("utf-8")[: MAX_TEXT + 1]
     except UnicodeDecodeError:
         session.message = "The architecture is not a text file in UTF-8."
     forget_upload(upload)
@@ -310,7 +319,7 @@ def prepare_network(source: Source, data: Dataset) -> None:
     task = _task(source, data, label.strip() or "My network")
     name = wait_for(task)
     if name is None:
-        draw_task(task)
+        draw_or_refuse(task, NETWORK)
         return
     for upload in source.uploads:
         forget_upload(upload)
@@ -327,19 +336,20 @@ def _task(source: Source, data: Dataset, label: str) -> Task:
         def report_share(share: float) -> None:
             report(TaskProgress(share))
 
-        model = source.build()
-        network = register_network(model, (data.channels, data.size, data.size), label)
+        free = free_label(NETWORK, label, owner)
+        shape = (data.channels, data.size, data.size)
+        network = register_network(source.build(), shape, free)
         report_share(BUILT_SHARE)
         assert network.own is not None
         size = sum(tensor.nbytes for tensor in network.own.model.state_dict().values())
         _check_outputs(network.own.model, data)
-        uploads.keep(owner, Upload(NETWORK, network.name, label, size))
+        uploads.keep(owner, Upload(NETWORK, network.name, free, size))
         measure_card(network.name, data.name, part_of(report_share, BUILT_SHARE, 1.0))
         return network.name
 
     return Task(
         name=TASK,
-        key=(TASK, owner, session.own_files, source.key, label, data.name),
+        key=(TASK, owner, session.visitor, session.own_files, source.key, label, data.name),
         work=work,
         label="Use this network",
         icon=":material/check:",

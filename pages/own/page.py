@@ -102,14 +102,14 @@ def _draw_kept() -> None:
                 "name": upload.label,
                 "kind": upload.kind,
                 "size": f"{upload.size / 1e6:.1f} MB",
-                "deleted in": f"{minutes / 60:.1f} h if unused",
+                "deleted in": f"{minutes / 60:.1f} h at the latest, unless you use it",
             }
         )
     st.dataframe(pd.DataFrame(rows), hide_index=True, key="kept")
     with st.container(horizontal=True):
         for upload in uploads:
             st.button(
-                f"Delete {upload.label}",
+                f"Delete {escape_markdown(upload.label)}",
                 key=f"delete {upload.name}",
                 icon=":material/delete:",
                 on_click=own_uploads().delete,

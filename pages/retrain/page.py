@@ -11,7 +11,7 @@ from pages.retrain.comparison import comparison_task, draw_comparison, draw_map
 from pages.retrain.details import draw_run
 from pages.retrain.form import draw_form, draw_start
 from pages.state.background_task import Task, TaskProgress, draw_task, wait_for
-from pages.state.messages import escape_markdown, render_page, show_pending_message
+from pages.state.messages import render_page, show_pending_message
 from pages.state.own_networks import visible_runs
 from pages.state.session import SessionState, session
 from pages.state.tables import column_config
@@ -20,9 +20,8 @@ from pages.state.visitor import set_active_work
 from pruning.engine.prune import prune
 from pruning.experiments.run_table import runs_table
 from pruning.recipe.recipe import Recipe
-from pruning.runtime.errors import PrunescopeError
 from pruning.training.probe import Speed, measure_speed, speed_key
-from pruning.training.run_files import RunFiles, RunInfo, read_run
+from pruning.training.run_files import RunInfo
 from pruning.training.spec import RunSpec
 
 PROBE = "speed"
@@ -58,7 +57,7 @@ def page() -> None:
         return
     st.subheader("Runs", anchor=False)
     _draw_table(runs)
-    selected = _selected_run()
+    selected = _selected_run(runs)
     if selected is not None:
         draw_run(selected)
     if sidebar is not None:
@@ -113,18 +112,12 @@ def _select_row(names: list[str]) -> None:
     session.selected_run = names[rows[0]] if rows and rows[0] < len(names) else ""
 
 
-def _selected_run() -> RunInfo | None:
+def _selected_run(runs: Sequence[RunInfo]) -> RunInfo | None:
     name = session.selected_run
     if not name:
         st.caption("Select a run in the table or in the map to see its epochs.")
         return None
-    if not RunFiles(name).folder.is_dir():
-        return None
-    try:
-        return read_run(name)
-    except PrunescopeError as error:
-        st.error(escape_markdown(str(error)))
-        return None
+    return next((run for run in runs if run.name == name), None)
 
 
 def _show_comparison(recipe: Recipe, runs: Sequence[RunInfo]) -> None:

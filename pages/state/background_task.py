@@ -15,7 +15,7 @@ from streamlit.runtime.scriptrunner_utils.script_run_context import ThreadState
 
 from pages.state.messages import describe_error, escape_markdown, rerun_keeping_message
 from pages.state.session import session
-from pages.state.visitor import downloads, is_disconnected, jobs, subscriber
+from pages.state.visitor import downloads, is_disconnected, jobs, processes, subscriber
 from pruning.runtime.errors import Cancelled
 from pruning.runtime.jobs import Job, Jobs, not_patient
 
@@ -85,6 +85,8 @@ class Task:
         Whether the work belongs to all visitors, such as a download: it does not wait for
         measurements, everyone sees its progress, and nobody can cancel it. A failure is shown
         below the button to the visitor who began it. Shared work begins with a click.
+    in_process : bool
+        Whether another process does the work: it does not wait for measurements.
     patience : callable
         ``patience(progress)`` gives the greatest age of the work, in seconds, at which other work
         goes first; the progress is None at first.
@@ -105,6 +107,7 @@ class Task:
     icon: str = ":material/play_arrow:"
     progress_text: str = ""
     shared: bool = False
+    in_process: bool = False
     patience: Callable[[TaskProgress | None], float] = not_patient
 
     @property
@@ -115,7 +118,9 @@ class Task:
     @property
     def queue(self) -> Jobs:
         """The jobs among which the work is done."""
-        return downloads() if self.shared else jobs()
+        if self.shared:
+            return downloads()
+        return processes() if self.in_process else jobs()
 
     @property
     def subscriber(self) -> Hashable:

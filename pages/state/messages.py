@@ -167,7 +167,22 @@ def sentence(error: Exception) -> str:
     str
         With a capital letter and a full stop.
     """
-    text = str(error)
+    return sentence_of(str(error))
+
+
+def sentence_of(text: str) -> str:
+    """Return a text as a sentence.
+
+    Parameters
+    ----------
+    text : str
+        A clause.
+
+    Returns
+    -------
+    str
+        With a capital letter and a full stop.
+    """
     return f"{text[:1].upper()}{text[1:].removesuffix('.')}."
 
 

@@ -7,11 +7,10 @@ from contextlib import suppress
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from pages.state.run_jobs import LOCAL, cancel_run
+from pages.state.run_jobs import LOCAL, cancel_run, job_of
 from pages.state.session import SessionState, session
 from pages.state.visitor import browser_of_visitor, subscriber
 from pruning.data.datasets import DATASETS
-from pruning.data.own_dataset import discard_dataset
 from pruning.models import NETWORKS
 from pruning.models.checkpoints import fits_own
 from pruning.recipe.recipe import Recipe
@@ -22,6 +21,10 @@ from pruning.training.run_files import RunError, RunFiles, RunInfo, list_runs
 NETWORK, DATASET = "network", "dataset"
 OWN_REGISTRIES: dict[str, Registry] = {NETWORK: NETWORKS, DATASET: DATASETS}
 EXPIRE_EVERY_S = 60.0
+DELETED = (
+    "A network or images that you have uploaded were deleted, or their time is over: the page "
+    "shows its default. Upload them again on the page Your network."
+)
 _RECIPES = (SessionState.recipe, SessionState.opened_recipe, SessionState.pinned)
 _LISTS_OF_RECIPES = (SessionState.comparison, SessionState.curve_recipes)
 
@@ -62,6 +65,34 @@ def own_names(kind: str) -> list[str]:
     """
     uploads = own_uploads().of(owner_of_uploads())
     return [upload.name for upload in uploads if upload.kind == kind]
+
+
+def free_label(kind: str, label: str, owner: str, *taken: str) -> str:
+    """Return a label that no other entry which a visitor sees has: widgets tell them by it.
+
+    Parameters
+    ----------
+    kind : str
+        ``"network"`` or ``"dataset"``.
+    label : str
+        The label that is asked for.
+    owner : str
+        The visitor.
+    *taken : str
+        Other labels of the same widget.
+
+    Returns
+    -------
+    str
+        The label, with a number if it is taken.
+    """
+    labels = {entry.label for entry in OWN_REGISTRIES[kind].values()} | set(taken)
+    labels.update(upload.label for upload in own_uploads().of(owner))
+    number, free = 2, label
+    while free in labels:
+        free = f"{label} ({number})"
+        number += 1
+    return free
 
 
 def own_pairs() -> list[tuple[str, str]]:
@@ -131,6 +162,7 @@ def forget_expired() -> None:
         if recipe is not None and not _is_recipe_visible(recipe):
             delattr(session, field.key)
             session.visited = []
+            session.message = DELETED
     for field in _LISTS_OF_RECIPES:
         recipes = getattr(session, field.key) if field.is_set() else []
         if not all(map(_is_recipe_visible, recipes)):
@@ -161,14 +193,11 @@ def _discard(upload: Upload) -> None:
         recipe = None if run.spec is None else run.spec.recipe
         if recipe is not None and upload.name in (recipe.network, recipe.dataset):
             _delete_run(run)
-    if upload.kind == DATASET:
-        discard_dataset(upload.name)
-    else:
-        NETWORKS.discard(upload.name)
+    OWN_REGISTRIES[upload.kind].discard(upload.name)
 
 
 def _delete_run(run: RunInfo) -> None:
-    if run.state == "running":
+    if job_of(run.name) is not None:  # in training, or waiting for its turn
         cancel_run(run.name)
         return
     with suppress(RunError):

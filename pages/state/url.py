@@ -20,6 +20,7 @@ from pages.state.available import (
     default_pair,
 )
 from pages.state.messages import report_bad_link, report_unknown_keys
+from pages.state.own_networks import visible_runs
 from pages.state.session import SessionState, session
 from pages.state.step_widgets import SIDEBAR_STEP, recovery_option
 from pruning.data.datasets import DATASETS
@@ -217,7 +218,8 @@ def _format_max_loss(state: SessionState) -> str:
 
 
 def _parse_run(text: str) -> str:
-    if RUN_NAME.fullmatch(text) and (runs_folder() / text).is_dir():
+    is_there = RUN_NAME.fullmatch(text) and (runs_folder() / text).is_dir()
+    if is_there and text in [run.name for run in visible_runs()]:
         return text
     raise ValueError(f"there is no run {text[:MAX_QUOTED]} on this server")
 

@@ -21,6 +21,8 @@ ABANDON_AFTER_S = 120.0
 BACKGROUND_WORK = ("curves", "scan", "plan", "card")
 """Tasks that continue while their visitor looks at another page."""
 MAX_SESSIONS = 10_000
+MAX_FILES = 3
+"""Files of networks that are kept until they are downloaded."""
 MAX_PAGES_OF_BROWSER = 10
 
 _LOCK = threading.Lock()
@@ -68,6 +70,12 @@ def _accounts(known: Any) -> tuple[str, str]:
 def downloads() -> Jobs:
     """Return the downloads of all visitors; they do not share turns with measurements."""
     return Jobs()
+
+
+@st.cache_resource
+def processes() -> Jobs:
+    """Return the work of other processes, one at a time; few of its results are kept."""
+    return Jobs(max_results=MAX_FILES, accounts=_accounts)
 
 
 @st.cache_resource
@@ -139,14 +147,16 @@ def set_active_work(*tasks: str) -> None:
     *tasks : str
         Tasks of this page; those of `BACKGROUND_WORK` continue on every page.
     """
-    jobs().unsubscribe_where(is_abandoned)
+    for queue in (jobs(), processes()):
+        queue.unsubscribe_where(is_abandoned)
     visitor, _ = subscriber("")
 
     def is_other_work(known: Any) -> bool:
         name, task = known
         return name == visitor and task not in (*tasks, *BACKGROUND_WORK)
 
-    jobs().unsubscribe_where(is_other_work)
+    for queue in (jobs(), processes()):
+        queue.unsubscribe_where(is_other_work)
 
 
 def set_uploads(max_bytes: int) -> None:
@@ -161,6 +171,8 @@ def set_uploads(max_bytes: int) -> None:
         UPLOADS.open(_session_id(), max_bytes)
     else:
         UPLOADS.close(_session_id())
+        if runtime.exists():  # files of a page that the visitor has left
+            runtime.get_instance().uploaded_file_mgr.remove_session_files(_session_id())
 
 
 def forget_upload(upload: Any) -> None:

@@ -4,8 +4,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 
 from pruning.runtime.registry import Registry
+
+MAX_SELECTIONS = 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -16,10 +19,13 @@ class OwnImages:
     ----------
     train, test
         Pixels (N, C, H, W), uint8 or float32, and labels (N,), int64.
+    selections : LRUCache
+        Splits and calibration images that were selected, which live as long as the images.
     """
 
     train: tuple[np.ndarray, np.ndarray]
     test: tuple[np.ndarray, np.ndarray]
+    selections: LRUCache = field(default_factory=lambda: LRUCache(MAX_SELECTIONS), repr=False)
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,17 @@
 
 import hashlib
 import os
+import threading
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import platformdirs
 import torch
 
-from pruning.data.base import DATASETS, Dataset, Images
+from pruning.data.base import DATASETS, Dataset, Images, OwnImages
 from pruning.data.digits import read_digits
 from pruning.data.npz import missing_file, read_npz
 from pruning.runtime.defaults import DEFAULT_DATASET
@@ -126,6 +128,8 @@ def load(name: str, split: str) -> Images:
     dataset = DATASETS[name]
     if split not in SPLITS:
         raise ValueError(f"unknown split {split!r}: choose from {', '.join(SPLITS)}")
+    if dataset.own is not None:
+        return _own_selection(dataset, dataset.own, split)
     return _load_split(dataset, split, _file_of(dataset))
 
 
@@ -168,6 +172,8 @@ def calibration(name: str, count: int, draw: int = 0) -> Images:
             f"{name} has {available_images // count} draws of {count} calibration images, "
             f"numbered from 0, not one with the number {draw}"
         )
+    if dataset.own is not None:
+        return _own_selection(dataset, dataset.own, count, draw)
     return _load_calibration(dataset, count, draw, _file_of(dataset))
 
 
@@ -233,16 +239,42 @@ def _file_of(dataset: Dataset) -> _DatasetFile | None:
         raise missing_file(dataset, path) from None
 
 
+def _own_selection(dataset: Dataset, own: OwnImages, *selection: Any) -> Images:
+    """Return a split or calibration images of a user, which are kept with the dataset."""
+    with _selecting:
+        known = own.selections.get(selection)
+    if known is not None:
+        return known
+    select: Any = _select_split if len(selection) == 1 else _select_calibration
+    images = select(dataset, *selection, None)
+    with _selecting:
+        return own.selections.setdefault(selection, images)
+
+
+_selecting = threading.Lock()
+"""Of the selections of all users, which several threads change."""
+
+
 @lru_cache(maxsize=4)
 def _load_calibration(dataset: Dataset, count: int, draw: int, file: _DatasetFile | None) -> Images:
+    return _select_calibration(dataset, count, draw, file)
+
+
+@lru_cache(maxsize=len(SPLITS) * 4)
+def _load_split(dataset: Dataset, split: str, file: _DatasetFile | None) -> Images:
+    return _select_split(dataset, split, file)
+
+
+def _select_calibration(
+    dataset: Dataset, count: int, draw: int, file: _DatasetFile | None
+) -> Images:
     pixels, labels = _read_part(dataset, file, "train")
     training_images = _content_order(pixels)[dataset.validation_images :]
     first = draw * count
     return _select(pixels, labels, training_images[first : first + count])
 
 
-@lru_cache(maxsize=len(SPLITS) * 4)
-def _load_split(dataset: Dataset, split: str, file: _DatasetFile | None) -> Images:
+def _select_split(dataset: Dataset, split: str, file: _DatasetFile | None) -> Images:
     if split == "test":
         # In MNIST's file the first test images are easier than the others, so that an estimate
         # from the first images requires another order.

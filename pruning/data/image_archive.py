@@ -10,19 +10,26 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageOps
 
-from pruning.data.own_image import MAX_BYTES, read_image
+from pruning.data.own_image import MAX_BYTES, picture_pixels, read_image
 from pruning.runtime.errors import DatasetError
 from pruning.runtime.progress import ShareReport, ignore_progress
 
 MAX_IMAGES = 60_000
-MAX_CLASSES = 1_000
+MAX_CLASSES = 200
 MAX_UNPACKED = 500_000_000
 """Limit on the bytes of all pictures, before they are decoded."""
-MAX_ARRAY = 100_000_000
+MAX_ARRAY = 60_000_000
 """Limit on the bytes of all images, after they are decoded and reduced."""
 PARTS = ("train", "test")
+MAX_MEMBERS = 65_000
+END_OF_DIRECTORY, COUNT_AT = b"PK\x05\x06", 10
+"""Signature of the last record, and where it has the number of members (APPNOTE 4.3.16)."""
 METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-REPORT_EVERY = 100
+REPORT_EVERY = 5
+MAX_PIXELS = 3_000_000_000
+"""Limit on the pixels of all pictures, before they are reduced."""
+JUNK = (".txt", ".md", ".csv", ".json", ".ini", ".db")
+"""Files beside pictures that are left out."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +85,7 @@ def read_image_archive(
         If it is no such archive, or exceeds a limit; the message says what and where. Nothing is
         written to the disk.
     """
+    _check_member_count(content)
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             pictures = _pictures(archive.infolist())
@@ -98,6 +106,15 @@ def read_image_archive(
     return ImageFolders(data, classes)
 
 
+def _check_member_count(content: bytes) -> None:
+    """Read the number of members at the end of the archive, before a list of them is made."""
+    end = content.rfind(END_OF_DIRECTORY)
+    count = content[end + COUNT_AT : end + COUNT_AT + 2] if end >= 0 else b""
+    members = int.from_bytes(count, "little")
+    if members > MAX_MEMBERS:
+        raise DatasetError(f"the archive has {members:,} files or more, at most {MAX_MEMBERS:,}")
+
+
 def _pictures(members: Sequence[zipfile.ZipInfo]) -> list[_Picture]:
     paths = []
     for member in members:
@@ -105,13 +122,14 @@ def _pictures(members: Sequence[zipfile.ZipInfo]) -> list[_Picture]:
         if ".." in path.parts or path.is_absolute():
             raise DatasetError(f"{member.filename[:80]!r} is outside the archive's folders")
         is_hidden = any(part.startswith((".", "__")) for part in path.parts)
-        if member.is_dir() or is_hidden:  # such as .DS_Store and __MACOSX
+        is_junk = path.suffix.lower() in JUNK
+        if member.is_dir() or is_hidden or is_junk:  # such as __MACOSX and Thumbs.db
             continue
         paths.append((member, path.parts))
     if not paths:
         raise DatasetError("the archive has no pictures: it needs a folder for each class")
     paths = _without_common_folder(paths)
-    has_parts = {parts[0] for _, parts in paths} == set(PARTS)
+    has_parts = {parts[0].lower() for _, parts in paths} == set(PARTS)
     depth = 3 if has_parts else 2
     pictures = []
     for member, parts in paths:
@@ -120,7 +138,7 @@ def _pictures(members: Sequence[zipfile.ZipInfo]) -> list[_Picture]:
                 f"{'/'.join(parts)[:80]!r} is not in the folder of a class: put pictures into "
                 "class/ or into train/class/ and test/class/"
             )
-        pictures.append(_Picture(member, parts[0] if has_parts else "", parts[-2]))
+        pictures.append(_Picture(member, parts[0].lower() if has_parts else "", parts[-2]))
     return pictures
 
 
@@ -176,10 +194,14 @@ def _images(
     report: ShareReport,
 ) -> np.ndarray:
     images = np.empty((len(pictures), channels, size, size), np.uint8)
+    pixels = 0
     for index, picture in enumerate(pictures):
         name = picture.member.filename
         try:
             content = archive.read(picture.member)  # not more than the size that was checked
+            pixels += picture_pixels(content)
+            if pixels > MAX_PIXELS:
+                raise ValueError(f"the pictures have more than {MAX_PIXELS:,} pixels: reduce them")
             images[index] = _resized(read_image(content), channels, size)
         except zipfile.BadZipFile as error:
             raise DatasetError(f"{name[:80]!r} is damaged in the archive") from error

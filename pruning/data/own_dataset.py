@@ -12,7 +12,6 @@ import torch
 from torch.utils.data import DataLoader
 
 from pruning.data.base import DATASETS, Dataset, OwnImages
-from pruning.data.datasets import CACHED_FUNCTIONS
 from pruning.data.npz import read_all_arrays
 from pruning.runtime.errors import DatasetError
 
@@ -24,6 +23,10 @@ VALIDATION_SHARE = 0.1
 MIN_IMAGES = 10
 MAX_CLASSES = 10_000
 LOADER_BATCH = 256
+SHARED_IMAGES, SHARED_FEATURES, SHARED_CLASSES = 60_000, 4_096, 200
+"""Limits on a server with many visitors."""
+MIN_STD, LARGEST = 1e-6, 1e6
+"""Smallest standard deviation, and largest number, with which float32 can normalise."""
 MAX_BYTES = 4_000_000_000
 """Limit on the arrays of a file."""
 
@@ -87,8 +90,10 @@ def register_dataset(
     means, deviations = tuple(mean) or (0.0,) * channels, tuple(std) or (1.0,) * channels
     if not len(means) == len(deviations) == channels:
         raise DatasetError(f"mean and std need {channels} values, one for each channel")
-    if not all(deviation > 0 for deviation in deviations):
-        raise DatasetError("std must be greater than 0")
+    if not all(MIN_STD <= deviation <= LARGEST for deviation in deviations):
+        raise DatasetError(f"std must be from {MIN_STD:g} to {LARGEST:g}")
+    if not all(abs(value) <= LARGEST for value in means):
+        raise DatasetError(f"mean must be at most {LARGEST:g}")
     settings = repr((names, means, deviations, label)).encode()
     name = PREFIX + _digest(train, test, settings)
     dataset = Dataset(
@@ -110,17 +115,34 @@ def register_dataset(
     return DATASETS[name] if name in list(DATASETS) else DATASETS.add(name, dataset)
 
 
-def discard_dataset(name: str) -> None:
-    """Remove a dataset of a user, and its images from the caches.
+def check_shared_limits(data: Any) -> None:
+    """Check that images are not too many for a server with many visitors.
 
     Parameters
     ----------
-    name : str
-        As of `register_dataset`.
+    data : tuple or dict
+        As of `read_own_npz` and `read_image_archive`.
+
+    Raises
+    ------
+    DatasetError
+        There are too many images, channels, features or classes; the message says which.
     """
-    DATASETS.discard(name)
-    for cached in CACHED_FUNCTIONS.values():
-        cached.cache_clear()
+    parts = list(data.values()) if isinstance(data, Mapping) else [data]
+    images = sum(len(pixels) for pixels, _ in parts)
+    if images > SHARED_IMAGES:
+        raise DatasetError(f"the file has {images:,} images, at most {SHARED_IMAGES:,}")
+    for pixels, labels in parts:
+        if pixels.ndim == 2 and pixels.shape[1] > SHARED_FEATURES:
+            raise DatasetError(
+                f"vectors have {pixels.shape[1]:,} features, at most {SHARED_FEATURES:,}"
+            )
+        is_number = np.issubdtype(labels.dtype, np.integer) and labels.size
+        if is_number and labels.max() >= SHARED_CLASSES:
+            raise DatasetError(
+                f"labels go up to {labels.max():,}: at most {SHARED_CLASSES} classes, from 0, are "
+                "possible here"
+            )
 
 
 def channel_statistics(data: Any) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -142,14 +164,12 @@ def channel_statistics(data: Any) -> tuple[tuple[float, ...], tuple[float, ...]]
         If the data are not images and labels, or a channel has the same value everywhere.
     """
     (pixels, _), _ = _train_and_test(data)
-    means, deviations = [], []
-    for channel in range(pixels.shape[1]):
-        values = pixels[:, channel]
-        scale = 255 if values.dtype == np.uint8 else 1
-        means.append(float(values.mean(dtype=np.float64)) / scale)
-        deviations.append(float(values.std(dtype=np.float64)) / scale)
-    if min(deviations) == 0:
-        channel = deviations.index(0)
+    scale = 255 if pixels.dtype == np.uint8 else 1
+    axes = (0, 2, 3)
+    means = (pixels.mean(axes, dtype=np.float64) / scale).tolist()
+    deviations = (pixels.std(axes, dtype=np.float64) / scale).tolist()
+    if min(deviations) < MIN_STD:
+        channel = int(np.argmin(deviations))
         raise DatasetError(
             f"channel {channel} of the images has the same value everywhere: use the images as "
             "they are, or leave the channel out"
@@ -244,6 +264,8 @@ def _arrays(data: Any) -> Arrays:
         )
     if not np.isfinite(pixels).all():
         raise DatasetError("images contain NaN or infinite values")
+    if pixels.dtype != np.uint8 and np.abs(pixels).max() > LARGEST:
+        raise DatasetError(f"images contain numbers beyond {LARGEST:g}: scale them")
     return np.ascontiguousarray(pixels), numbers.astype(np.int64)
 
 

@@ -54,6 +54,26 @@ class OwnImage:
     dataset: str
 
 
+def picture_pixels(content: bytes) -> int:
+    """Return the number of pixels of a picture, from its header.
+
+    Parameters
+    ----------
+    content : bytes
+        Content of a PNG or JPEG file.
+
+    Returns
+    -------
+    int
+        0 if it is not readable.
+    """
+    try:
+        with Image.open(io.BytesIO(content), formats=FORMATS) as image:
+            return image.size[0] * image.size[1]
+    except Exception:  # `read_image` describes it
+        return 0
+
+
 def read_image(content: bytes) -> Image.Image:
     """Read an uploaded picture; one at a time, because a decoded picture needs much memory.
 

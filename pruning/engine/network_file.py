@@ -5,10 +5,12 @@ for all threads while they trace: neither may happen in a server.
 """
 
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from tempfile import TemporaryDirectory, mkdtemp
 from typing import Any
 
 from pruning.data.datasets import DATASETS
@@ -16,8 +18,21 @@ from pruning.engine.own_files import save_own
 from pruning.models import NETWORKS
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
-from pruning.runtime.command import run_command
+from pruning.runtime.command import kill_commands, run_command
 from pruning.runtime.defaults import OWN_FOLDER_VARIABLE
+
+
+@cache
+def _folder_of_server() -> str:
+    """Return the folder of all temporary files of this program."""
+    return mkdtemp(prefix="prunescope-files-")
+
+
+def delete_files() -> None:
+    """Kill the processes that make files, and delete the files; this program ends now."""
+    kill_commands()
+    if _folder_of_server.cache_info().currsize:
+        shutil.rmtree(_folder_of_server(), ignore_errors=True)
 
 
 @dataclass(frozen=True)
@@ -92,7 +107,7 @@ def make_file(recipe: Recipe, kind: str, *, remove: bool, check: Callable[[], No
         If the command fails; its message.
     """
     file_kind = FILE_KINDS[kind]
-    with TemporaryDirectory(prefix="prunescope-") as name:
+    with TemporaryDirectory(prefix="prunescope-", dir=_folder_of_server()) as name:
         folder = Path(name)
         recipe_file, file = folder / "recipe.json", folder / f"network.{file_kind.extension}"
         recipe_file.write_text(json.dumps(recipe_to_dict(recipe)))

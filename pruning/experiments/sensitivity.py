@@ -10,6 +10,7 @@ from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
 from pruning.engine.prune import unit_groups
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.progress import ignore_progress
 
 LEVELS = tuple(level / 10 for level in range(1, 11))
@@ -79,6 +80,10 @@ class SensitivityScan:
         return pd.DataFrame(rows)
 
 
+class ScanError(PrunescopeError):
+    """A network has no layers that could be compared."""
+
+
 def scan_layers(
     recipe: Recipe,
     report: Callable[[SensitivityScan, float], None] = ignore_progress,
@@ -106,13 +111,15 @@ def scan_layers(
 
     Raises
     ------
+    ScanError
+        The method has one group only.
     ValueError
-        The method has one group only, or a level is out of range.
+        A level is out of range.
     """
     layers = tuple(unit_groups(recipe))
     if len(layers) < 2:
         method = recipe.last_step.method
-        raise ValueError(f"a scan goes layer by layer: {method} has no layers to choose from")
+        raise ScanError(f"a scan goes layer by layer: {method} has one layer, or none, here")
     uniform = layerwise(recipe)
     recipes = [uniform.with_last_step(value=0.0)]
     for layer in layers:

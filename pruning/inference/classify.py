@@ -13,6 +13,7 @@ from pruning.inference.fusion import Operation
 from pruning.inference.prefix_cache import cached_prefix_forward
 from pruning.inference.shared_prefix import Logits, shared_prefix_tree
 from pruning.inference.thread_pool import SuspensionPoint, run_in_threads
+from pruning.models.graph_network import GraphNetwork
 from pruning.runtime.progress import ShareReport, ignore_progress
 
 # Images per batch, by the first of these modules that a network has. Near the fastest for each kind
@@ -21,6 +22,11 @@ BATCH_SIZE: dict[type[nn.Module], int] = {nn.BatchNorm2d: 100, nn.Conv2d: 500, n
 
 Replacements = Mapping[str, torch.Tensor]
 _Run = Callable[[torch.Tensor, Collection[int]], Iterator[Logits | SuspensionPoint]]
+
+LARGEST_BATCH = 1000
+BATCH_BYTES = 128_000_000
+"""Limit on the results of steps that are in memory at a time, in each thread."""
+BYTES_PER_VALUE = 4
 
 
 def default_batch_size(model: nn.Module) -> int:
@@ -34,13 +40,14 @@ def default_batch_size(model: nn.Module) -> int:
     Returns
     -------
     int
-        The entry of `BATCH_SIZE` that fits.
+        The entry of `BATCH_SIZE` that fits; fewer for a user's network whose results would take
+        more than `BATCH_BYTES`.
     """
     kinds = {type(module) for module in model.modules()}
-    for kind, images in BATCH_SIZE.items():
-        if kind in kinds:
-            return images
-    return BATCH_SIZE[nn.Linear]
+    usual = next((images for kind, images in BATCH_SIZE.items() if kind in kinds), LARGEST_BATCH)
+    if not isinstance(model, GraphNetwork):
+        return usual
+    return max(1, min(usual, BATCH_BYTES // (BYTES_PER_VALUE * model.peak_values)))
 
 
 @dataclass(frozen=True)

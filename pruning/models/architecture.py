@@ -1,5 +1,6 @@
 """Architectures as JSON: the steps of a network, without any code and without its weights."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,10 +20,11 @@ from pruning.models.graph import UnsupportedNetworkError, check_input, first_lin
 from pruning.models.graph_network import IMAGE, GraphNetwork, Step, is_reserved, macs_of
 
 FORMAT = "prunescope network 1"
-MAX_STEPS = 2_000
 MAX_SIZE = 100_000
 """Largest number of channels, features, or pixels of a kernel or stride."""
 MAX_NAME = 200
+MAX_PARTS = 20
+"""Parts of a name, with dots between them."""
 
 
 @dataclass(frozen=True)
@@ -36,16 +38,25 @@ class Limits:
     activations : int
         Values that all steps together compute for one image.
     macs : int
-        Multiply-accumulates for one image; VGG-16 at 224 pixels has 15.5 billion.
+        Multiply-accumulates for one image, and as many operations of other steps; VGG-16 at 224
+        pixels has 15.5 billion.
+    steps : int
+        Operations.
+    inputs : int
+        Inputs of one operation.
     """
 
     parameters: int
     activations: int
     macs: int
+    steps: int = 2_000
+    inputs: int = 1_000
 
 
 LIMITS = Limits(parameters=50_000_000, activations=50_000_000, macs=20_000_000_000)
-SHARED_LIMITS = Limits(parameters=16_000_000, activations=10_000_000, macs=1_000_000_000)
+SHARED_LIMITS = Limits(
+    parameters=16_000_000, activations=2_500_000, macs=1_000_000_000, steps=400, inputs=64
+)
 """On a server with many visitors."""
 
 _NUMBERS = ("eps", "negative_slope", "alpha", "min_val", "max_val", "beta", "threshold", "p")
@@ -202,13 +213,15 @@ def _planned(content: object, limits: Limits) -> "tuple[GraphNetwork, list[_Pars
         raise UnsupportedNetworkError(f'the format of an architecture is "{FORMAT}"')
     shape = _shape(fields["shape"])
     steps = fields["steps"]
-    if not isinstance(steps, list) or not 1 <= len(steps) <= MAX_STEPS:
-        raise UnsupportedNetworkError(f"steps is a list of 1 to {MAX_STEPS:,} operations")
+    if not isinstance(steps, list) or not 1 <= len(steps) <= limits.steps:
+        raise UnsupportedNetworkError(f"steps is a list of 1 to {limits.steps:,} operations")
     known = {IMAGE}
+    containers: set[str] = set()
     parsed = []
     for number, step in enumerate(steps, start=1):
-        parsed.append(_parsed(step, number, known))
+        parsed.append(_parsed(step, number, known, containers, limits))
         known.add(parsed[-1].name)
+        containers.update(_containers(parsed[-1].name))
     # On the meta device modules have shapes and no memory.
     network = _network(parsed, shape, "meta")
     _check_size(network, limits)
@@ -224,7 +237,15 @@ class _ParsedStep:
     settings: Mapping[str, Any]
 
 
-def _parsed(content: object, number: int, known: set[str]) -> _ParsedStep:
+def _containers(name: str) -> list[str]:
+    """Return the parts of the network that a step is in."""
+    parts = name.split(".")
+    return [".".join(parts[:count]) for count in range(1, len(parts))]
+
+
+def _parsed(
+    content: object, number: int, known: set[str], containers: set[str], limits: Limits
+) -> _ParsedStep:
     place = f"step {number}"
     fields = _object(content, place, ("name", "kind", "inputs", "settings"))
     name, kind_name, inputs = fields["name"], fields["kind"], fields["inputs"]
@@ -232,7 +253,8 @@ def _parsed(content: object, number: int, known: set[str]) -> _ParsedStep:
         raise UnsupportedNetworkError(
             f"the name of {place} must be letters, digits and _, with dots between its parts"
         )
-    if is_reserved(name) or any(_overlaps(name, other) for other in known):
+    # A part of the network cannot be a step, too.
+    if is_reserved(name) or name in known | containers or known & set(_containers(name)):
         raise UnsupportedNetworkError(f"{place}: the name {name!r} is taken")
     if not isinstance(kind_name, str) or kind_name not in KINDS:
         raise UnsupportedNetworkError(
@@ -241,6 +263,8 @@ def _parsed(content: object, number: int, known: set[str]) -> _ParsedStep:
     kind = KINDS[kind_name]
     if not isinstance(inputs, list) or not all(isinstance(each, str) for each in inputs):
         raise UnsupportedNetworkError(f"{name}: inputs is a list of names of earlier steps")
+    if len(inputs) > limits.inputs:
+        raise UnsupportedNetworkError(f"{name}: an operation has at most {limits.inputs} inputs")
     for each in inputs:
         if each not in known:
             raise UnsupportedNetworkError(
@@ -263,12 +287,8 @@ def _object(content: object, place: str, fields: Sequence[str]) -> Mapping[str, 
 
 
 def _is_path(name: str) -> bool:
-    return all(part.isidentifier() or part.isalnum() for part in name.split("."))
-
-
-def _overlaps(name: str, other: str) -> bool:
-    """Tell whether a name is another one, or a part of the network would have both roles."""
-    return name == other or name.startswith(f"{other}.") or other.startswith(f"{name}.")
+    parts = name.split(".")
+    return len(parts) <= MAX_PARTS and all(part.isidentifier() or part.isalnum() for part in parts)
 
 
 def _shape(value: object) -> tuple[int, int, int]:
@@ -378,7 +398,7 @@ def _with_shapes(planned: GraphNetwork, limits: Limits) -> list[Step]:
         except (RuntimeError, ValueError, IndexError, TypeError, ArithmeticError) as error:
             raise UnsupportedNetworkError(f"{step.name}: {first_line(error)}") from error
         total += results[step.name].numel() // 2
-        macs += macs_of(module, tuple(results[step.name].shape[1:]))
+        macs += _work_of(module, shapes[0], tuple(results[step.name].shape[1:]))
         if macs > limits.macs:
             raise UnsupportedNetworkError(
                 f"{step.name}: the network has more than {limits.macs:,} multiply-accumulates"
@@ -392,6 +412,17 @@ def _with_shapes(planned: GraphNetwork, limits: Limits) -> list[Step]:
     if results[planned.steps[-1].name].ndim != 2:
         raise UnsupportedNetworkError("the last step must give logits (N, classes): add a Flatten")
     return steps
+
+
+def _work_of(module: nn.Module, before: tuple[int, ...], after: tuple[int, ...]) -> int:
+    """Multiply-accumulates, or the values that another operation reads, for one image."""
+    if isinstance(module, nn.Conv2d | nn.Linear):
+        return macs_of(module, after)
+    if isinstance(module, nn.MaxPool2d | nn.AvgPool2d):
+        kernel = module.kernel_size
+        height, width = kernel if isinstance(kernel, tuple) else (kernel, kernel)
+        return height * width * math.prod(after)
+    return max(math.prod(before), math.prod(after))
 
 
 def _check_operands(name: str, module: nn.Module, shapes: list[tuple[int, ...]]) -> None:

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -87,6 +88,18 @@ class GraphNetwork(nn.Module):
                 del results[name]  # nothing reads it any more
         return results[self.steps[-1].name]
 
+    @cached_property
+    def peak_values(self) -> int:
+        """Largest number of values, for one image, that are in memory at a time; at least 1."""
+        sizes = {name: math.prod(shape) for name, shape in self._shapes.items()}
+        live = largest = sizes[IMAGE]
+        for step in self.steps:
+            live += sizes[step.name]
+            largest = max(largest, live)
+            for name in self._released[step.name]:
+                live -= sizes[name]
+        return max(1, largest)
+
     def input_shapes(self, step: Step) -> list[tuple[int, ...]]:
         """Return the shapes of the inputs of a step, without the batch.
 
@@ -103,7 +116,7 @@ class GraphNetwork(nn.Module):
         return [self._shapes[name] for name in step.inputs]
 
 
-RESERVED = frozenset([IMAGE, "steps", "shape", "_released", "_shapes", *dir(nn.Module())])
+RESERVED = frozenset([IMAGE, "steps", "shape", "_released", "_shapes", *dir(GraphNetwork)])
 """Names that a module of a network cannot have."""
 
 

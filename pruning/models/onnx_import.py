@@ -12,7 +12,6 @@ import torch
 from pruning.models.architecture import (
     FORMAT,
     LIMITS,
-    MAX_STEPS,
     Limits,
     architecture_from_dict,
 )
@@ -20,6 +19,7 @@ from pruning.models.graph import UnsupportedNetworkError, first_line
 from pruning.models.graph_network import IMAGE, GraphNetwork, is_reserved
 
 MAX_BYTES = 250_000_000
+MAX_CONSTANTS = 20_000
 
 Attributes = Mapping[str, Any]
 _ERRORS_OF_DAMAGED_FILES = (TypeError, ValueError, LookupError, AttributeError, ArithmeticError)
@@ -51,7 +51,7 @@ def network_from_onnx(content: bytes, limits: Limits = LIMITS) -> GraphNetwork:
         raise UnsupportedNetworkError(f"the file is larger than {MAX_BYTES:,} bytes")
     graph = _parsed(content)
     try:
-        reader = _Reader(graph)
+        reader = _Reader(graph, limits)
         architecture = reader.architecture()
     except _ERRORS_OF_DAMAGED_FILES as error:
         problem = first_line(error)
@@ -81,8 +81,12 @@ def _parsed(content: bytes) -> Any:
         raise UnsupportedNetworkError("the file defines functions: only operations are possible")
     if graph.sparse_initializer:
         raise UnsupportedNetworkError("the file has sparse weights: store them dense")
-    if not 1 <= len(graph.node) <= MAX_STEPS:
-        raise UnsupportedNetworkError(f"the network has no operation, or more than {MAX_STEPS:,}")
+    if not 1 <= len(graph.node) <= LIMITS.steps:
+        raise UnsupportedNetworkError(
+            f"the network has no operation, or more than {LIMITS.steps:,}"
+        )
+    if len(graph.initializer) > MAX_CONSTANTS:
+        raise UnsupportedNetworkError(f"the file has more than {MAX_CONSTANTS:,} constants")
     elements = 0
     for tensor in graph.initializer:
         elements += _elements(tensor)
@@ -123,8 +127,10 @@ class _Step:
 class _Reader:
     """Translates the nodes of a graph in order."""
 
-    def __init__(self, graph: Any):
+    def __init__(self, graph: Any, limits: Limits):
         self._graph = graph
+        self._limits = limits
+        self._elements = 0
         self._constants = {each.name: _array(each) for each in graph.initializer}
         self._results: dict[str, str] = {}
         self._steps: list[dict[str, Any]] = []
@@ -204,6 +210,13 @@ class _Reader:
         self._steps.append(
             {"name": name, "kind": step.kind, "inputs": step.inputs, "settings": step.settings}
         )
+        for value in step.tensors.values():
+            self._elements += np.size(value)
+        if self._elements > self._limits.parameters:
+            raise UnsupportedNetworkError(
+                f"the layers have more than {self._limits.parameters:,} weights, counted in each "
+                "layer that uses them"
+            )
         for key, value in step.tensors.items():
             self.state[f"{name}.{key}"] = torch.from_numpy(np.array(value, np.float32))
         self._results[node.output] = name

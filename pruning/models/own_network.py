@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 from collections.abc import Mapping
 
 import torch
@@ -9,11 +10,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load
 from torch import nn
 
-from pruning.models.base import NETWORKS, Network, OwnNetwork, build
+from pruning.models.architecture import architecture_to_dict
+from pruning.models.base import NETWORKS, Network, OwnNetwork, build, prunable
 from pruning.models.graph import UnsupportedNetworkError, translate
 from pruning.models.graph_network import GraphNetwork, macs_of
 
 PREFIX = "own-"
+HEADER_SIZE, MAX_HEADER = 8, 1_000_000
+"""Bytes that say how long the list of tensors is at the beginning of a file, and its limit."""
 SLOW_MACS = 3_000_000
 """Networks with more multiply-accumulates for an image show estimates first."""
 
@@ -49,6 +53,10 @@ def register_network(
         If an operation has no rule, or a weight is NaN or infinite.
     """
     model = _own_copy(translate(_on_cpu(module), shape))
+    if not prunable(model):
+        raise UnsupportedNetworkError(
+            "the network has no convolution and no linear layer: nothing of it can be pruned"
+        )
     for name, tensor in model.state_dict().items():
         if not tensor.isfinite().all():
             raise UnsupportedNetworkError(f"{name} has NaN or infinite values: load other weights")
@@ -85,6 +93,10 @@ def load_weights(model: nn.Module, content: bytes) -> None:
     UnsupportedNetworkError
         If it is no such file, or its tensors are others; the message names the first.
     """
+    if int.from_bytes(content[:HEADER_SIZE], "little") > MAX_HEADER:
+        raise UnsupportedNetworkError(
+            f"the weights are not a safetensors file, or its header exceeds {MAX_HEADER:,} bytes"
+        )
     try:
         state = load(content)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
@@ -174,7 +186,8 @@ def _own_copy(model: GraphNetwork) -> GraphNetwork:
 
 def _digest(model: GraphNetwork) -> str:
     """Hash of the architecture and of all numbers."""
-    digest = hashlib.sha256(repr((model.shape, model.steps, str(model))).encode())
+    architecture = json.dumps(architecture_to_dict(model), sort_keys=True)
+    digest = hashlib.sha256(architecture.encode())
     for name, tensor in model.state_dict().items():
         digest.update(name.encode())
         digest.update(tensor.contiguous().numpy().tobytes())

@@ -64,7 +64,7 @@ class OwnUploads:
         discard: Callable[[Upload], None],
         *,
         max_of_kind: int = 3,
-        max_owner_size: int = 300 * MEGABYTE,
+        max_owner_size: int = 130 * MEGABYTE,
         max_size: int = 1200 * MEGABYTE,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -98,17 +98,36 @@ class OwnUploads:
                 own = self._uploads.setdefault(owner, {})
                 own[upload.name] = replace(upload, created=now, used=now)
                 return
-            self._discard_if_unowned(upload)
+        self._discard_unowned([upload])
         raise UploadError(refusal)
+
+    def why_full(self, owner: str, kind: str) -> str:
+        """Return why a visitor can keep no further upload of a kind.
+
+        Parameters
+        ----------
+        owner : str
+            The visitor.
+        kind : str
+            ``"network"`` or ``"dataset"``.
+
+        Returns
+        -------
+        str
+            Empty if there is room for one.
+        """
+        of_kind = [upload for upload in self.of(owner) if upload.kind == kind]
+        if len(of_kind) < self.max_of_kind:
+            return ""
+        return (
+            f"{self.max_of_kind} {kind}s are kept for you, which is the limit: delete one of them"
+        )
 
     def _why_refused(self, owner: str, upload: Upload) -> str:
         own = [other for other in self.of(owner) if other.name != upload.name]
-        of_kind = [other for other in own if other.kind == upload.kind]
-        if len(of_kind) >= self.max_of_kind:
-            return (
-                f"{self.max_of_kind} {upload.kind}s are kept for you, which is the limit: delete "
-                "one of them"
-            )
+        is_new = len(own) == len(self.of(owner))
+        if is_new and self.why_full(owner, upload.kind):
+            return self.why_full(owner, upload.kind)
         if sum(other.size for other in own) + upload.size > self._max_owner_size:
             limit = self._max_owner_size // MEGABYTE
             return f"your uploads would take more than {limit} MB: delete one of them"
@@ -181,19 +200,24 @@ class OwnUploads:
         """
         with self._lock:
             upload = self._uploads.get(owner, {}).pop(name, None)
-            if upload is not None:
-                self._discard_if_unowned(upload)
+        self._discard_unowned([] if upload is None else [upload])
 
     def expire(self) -> None:
         """Delete what is unused or too old."""
+        expired = []
         with self._lock:
             for owner in list(self._uploads):
                 for upload in self.of(owner):
                     if self.seconds_left(upload) <= 0:
-                        self.delete(owner, upload.name)
+                        expired.append(self._uploads[owner].pop(upload.name))
                 if not self._uploads[owner]:
                     del self._uploads[owner]
+        self._discard_unowned(expired)
 
-    def _discard_if_unowned(self, upload: Upload) -> None:
-        if not any(upload.name in own for own in self._uploads.values()):
-            self._discard(upload)
+    def _discard_unowned(self, uploads: list[Upload]) -> None:
+        """Discard what no visitor has; it takes time, for which no page waits."""
+        for upload in uploads:
+            with self._lock:
+                is_owned = any(upload.name in own for own in self._uploads.values())
+            if not is_owned:
+                self._discard(upload)

@@ -25,7 +25,7 @@ class Registry(Mapping[str, T]):
         self._unlisted: dict[str, T] = {}
 
     def add_unlisted(self, name: str, entry: T) -> T:
-        """Add an entry that is not listed; one of the same name is replaced.
+        """Add an entry that is not listed, if there is none of the name.
 
         Parameters
         ----------
@@ -37,7 +37,7 @@ class Registry(Mapping[str, T]):
         Returns
         -------
         object
-            The entry.
+            The entry of the name, which is a hash of the content: an earlier one is the same.
 
         Raises
         ------
@@ -46,8 +46,7 @@ class Registry(Mapping[str, T]):
         """
         if name in self._entries:
             raise ValueError(f"there is already a {self.kind} named {name!r}")
-        self._unlisted[name] = entry
-        return entry
+        return self._unlisted.setdefault(name, entry)
 
     def discard(self, name: str) -> None:
         """Remove an entry, if there is one of this name.

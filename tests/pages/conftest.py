@@ -7,7 +7,7 @@ import pytest
 from pages.explore import curve, panels, pin
 from pages.explore.curve import curve_task
 from pages.state.background_task import Task
-from pages.state.visitor import jobs
+from pages.state.visitor import jobs, processes
 from pruning.recipe.recipe import Recipe
 from pruning.training.retrain import retrain
 from pruning.training.spec import RunSpec, default_spec
@@ -23,6 +23,7 @@ def no_downloads(tmp_path, monkeypatch):
 def new_jobs():
     """No result of earlier tests is known, as on a new server."""
     jobs.clear()
+    processes.clear()
 
 
 @pytest.fixture

@@ -2,16 +2,19 @@
 
 import io
 import json
+from collections import OrderedDict
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
+import torch
 from safetensors.torch import save
 from sklearn.datasets import load_digits
+from torch import nn
 
 from pages.own.data import UPLOADED
 from pages.own.network import FROM_ONNX, OF_PRUNESCOPE
-from pages.state.own_networks import own_uploads
+from pages.state.own_networks import DELETED, own_uploads
 from pruning.data.datasets import DATASETS
 from pruning.models import NETWORKS, checkpoints
 from pruning.models.architecture import architecture_to_dict
@@ -19,8 +22,10 @@ from pruning.models.graph import translate
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.own_uploads import UNUSED_S
 from pruning.runtime.registry import Registry
+from pruning.training.retrain import retrain
+from pruning.training.spec import default_spec
 from tests.pages.common import run_until, settled
-from tests.pages.driver import click, finished, opened_page, to_json, warning
+from tests.pages.driver import click, finished, has_button, opened_page, to_json, warning
 from tests.pruning.data.test_image_archive import archive, pets
 
 pytestmark = pytest.mark.usefixtures("no_downloads", "new_jobs", "no_uploads")
@@ -234,9 +239,10 @@ def test_what_is_deleted_is_gone_from_every_page():
     at = settled(click(at, "Open in Explore"))
     at = click(at.switch_page("pages/own/page.py").run(), "Delete lenet")
     assert name not in NETWORKS
+    assert warning(at) == DELETED
     at = settled(at.switch_page("pages/explore/page.py").run())
     assert not at.exception
-    assert "is not kept for this browser" in warning(at)
+    assert at.sidebar.selectbox[0].value == "lenet5"
 
 
 def test_what_is_not_used_expires_with_its_runs(monkeypatch):
@@ -249,3 +255,76 @@ def test_what_is_not_used_expires_with_its_runs(monkeypatch):
     at = settled(at.run())
     assert not at.exception
     assert "Kept for you" not in [each.value for each in at.subheader]
+
+
+def test_names_are_made_different_because_widgets_tell_networks_by_them():
+    at = with_trained_network(own_page())
+    at = use(at.main.text_input[-1].set_value("lenet").run())  # with random weights
+    at = use(at.main.text_input[-1].set_value("LeNet-5").run())
+    labels = {NETWORKS[name].label for name in registered(NETWORKS)}
+    assert labels == {"lenet", "lenet (2)", "LeNet-5 (2)"}
+    assert "3 networks are kept for you" in warning(at)
+    assert not [button for button in at.main.button if button.label == "Use this network"]
+
+
+def test_a_run_of_another_visitor_is_not_shown(tmp_path):
+    at = with_trained_network(own_page())
+    [name] = registered(NETWORKS)
+    spec = default_spec(Recipe.one_step(name, "digits", value=0.5), "finetune", epochs=1)
+    retrain(spec, device="cpu")
+    shipped = default_spec(Recipe.one_step("lenet300", "digits", value=0.5), "finetune", epochs=1)
+    retrain(shipped, device="cpu")
+    other = opened_page("retrain", network="lenet300", dataset="digits", run=spec.name)
+    assert f"there is no run {spec.name[:40]}" in warning(other)
+    other = finished(other)
+    tables = [frame.value for frame in other.main.dataframe if "run" in frame.value.columns]
+    assert tables[0]["run"].tolist() == [shipped.name]
+    assert "Export" not in [button.label for button in other.main.button]
+    at = finished(click(at, "Train on Retrain"))
+    tables = [frame.value for frame in at.main.dataframe if "run" in frame.value.columns]
+    assert set(tables[0]["run"]) == {spec.name, shipped.name}
+
+
+SMALL_NETWORKS = {
+    "one layer": [("flatten", nn.Flatten()), ("last", nn.Linear(784, 10))],
+    "convolutions": [
+        ("first", nn.Conv2d(1, 4, 5)),
+        ("second", nn.Conv2d(4, 4, 5)),
+        ("flatten", nn.Flatten()),
+        ("last", nn.Linear(1600, 10)),
+    ],
+}
+
+
+@pytest.mark.parametrize(
+    "page", ["explore", "compare", "curves", "sensitivity", "inside", "agreement"]
+)
+@pytest.mark.parametrize("layers", SMALL_NETWORKS.values(), ids=list(SMALL_NETWORKS))
+def test_every_page_shows_small_networks(layers, page):
+    torch.manual_seed(0)
+    model = nn.Sequential(OrderedDict(layers)).eval()
+    network = translate(model, (1, 28, 28))
+    state = {name: tensor.contiguous() for name, tensor in network.state_dict().items()}
+    at = own_page().main.text_area[0].set_value(json.dumps(architecture_to_dict(network))).run()
+    at = use(upload(at, "Weights", "small.safetensors", save(state)))
+    at = settled(click(at, "Open in Explore"))
+    at = at.switch_page(f"pages/{page}/page.py").run()
+    run_until(at, lambda: not has_button(at, "Cancel"))
+    assert not at.exception
+    messages = [each.value for each in (*at.warning, *at.error)]
+    assert not [text for text in messages if "unexpected error" in text]
+
+
+def test_a_network_without_weights_to_prune_is_refused():
+    network = translate(
+        nn.Sequential(nn.BatchNorm2d(1), nn.AdaptiveAvgPool2d((2, 5)), nn.Flatten()), (1, 28, 28)
+    )
+    at = own_page().main.text_area[0].set_value(json.dumps(architecture_to_dict(network))).run()
+    assert "no convolution and no linear layer" in failed(click(at, "Use this network"))
+    assert not registered(NETWORKS)
+
+
+def test_a_network_is_not_used_again_by_a_reload():
+    use(own_page())
+    again = own_page()
+    assert "3. Prune it, or train it" not in [each.value for each in again.subheader]

@@ -1,7 +1,9 @@
 """Data that a user brings: what is understood, and what is refused."""
 
+import gc
 import io
 import pickle
+import weakref
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from pruning.data.datasets import DATASETS, normalise
 from pruning.data.npz import read_all_arrays
 from pruning.data.own_dataset import (
     channel_statistics,
-    discard_dataset,
+    check_shared_limits,
     read_own_npz,
     register_dataset,
 )
@@ -156,7 +158,42 @@ def test_an_archive_may_be_bytes():
 
 def test_a_discarded_dataset_is_not_kept_by_a_cache():
     data = register_dataset((X, Y), label="Discarded")
-    datasets.load(data.name, "test")
-    discard_dataset(data.name)
-    assert data.name not in DATASETS
-    assert all(not cached.cache_info().currsize for cached in datasets.CACHED_FUNCTIONS.values())
+    images = datasets.load(data.name, "test")
+    assert datasets.load(data.name, "test") is images
+    assert datasets.calibration(data.name, 5) is datasets.calibration(data.name, 5)
+    own = weakref.ref(data.own)
+    DATASETS.discard(data.name)
+    del data
+    gc.collect()
+    assert own() is None
+
+
+@pytest.mark.parametrize(
+    "data, message",
+    [
+        ((np.zeros((60_001, 1), np.uint8), np.zeros(60_001, int)), "60,001 images, at most"),
+        ((np.zeros((10, 5_000), np.uint8), np.zeros(10, int)), "5,000 features, at most 4,096"),
+        ((np.zeros((10, 5), np.uint8), np.arange(10) * 100), "labels go up to 900"),
+        ({"train": (X, Y), "test": (X, Y + 300)}, "labels go up to 304"),
+    ],
+)
+def test_a_shared_server_has_lower_limits(data, message):
+    if isinstance(data, dict):
+        data = {part: (images.numpy(), labels.numpy()) for part, (images, labels) in data.items()}
+    with pytest.raises(DatasetError, match=message):
+        check_shared_limits(data)
+    check_shared_limits((X.numpy(), Y.numpy()))
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"std": (1e-60,) * 3}, "std must be from 1e-06"),
+        ({"std": (1.0,) * 3, "mean": (1e30,) * 3}, "mean must be at most"),
+    ],
+)
+def test_numbers_that_float32_cannot_hold_are_refused(settings, message):
+    with pytest.raises(DatasetError, match=message):
+        register_dataset((X, Y), **settings)
+    with pytest.raises(DatasetError, match="beyond 1e"):
+        register_dataset((X * 1e9, Y))

@@ -5,7 +5,7 @@ import pytest
 
 from pruning.engine.evaluate import evaluate, validation_accuracy
 from pruning.engine.prune import unit_groups
-from pruning.experiments.sensitivity import SensitivityScan, layerwise, scan_layers
+from pruning.experiments.sensitivity import ScanError, SensitivityScan, layerwise, scan_layers
 from pruning.recipe.recipe import Recipe
 
 one_step = Recipe.one_step
@@ -46,7 +46,7 @@ def test_evaluations_are_of_validation_images():
 
 
 def test_a_method_with_one_group_has_no_layers_to_choose_from():
-    with pytest.raises(ValueError, match="a scan goes layer by layer: layer has no layers"):
+    with pytest.raises(ScanError, match="a scan goes layer by layer: layer has one layer"):
         scan_layers(one_step("lenet5", "digits", method="layer"))
 
 

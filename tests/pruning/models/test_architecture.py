@@ -3,14 +3,22 @@
 import copy
 import json
 import random
+from collections import OrderedDict
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from pruning.models import NETWORKS, build
-from pruning.models.architecture import KINDS, architecture_from_dict, architecture_to_dict
+from pruning.models.architecture import (
+    KINDS,
+    SHARED_LIMITS,
+    architecture_from_dict,
+    architecture_to_dict,
+    planned_architecture,
+)
 from pruning.models.graph import MODULES, UnsupportedNetworkError, translate
 from tests.small_network import SmallNetwork
 
@@ -158,3 +166,21 @@ def _change_one_place(place: object, value: object, generator: random.Random) ->
         else:
             place[key] = value
         return
+
+
+def test_operations_beside_layers_are_counted():
+    pools = [nn.AvgPool2d(29, 1, 14) for _ in range(4)]
+    model = nn.Sequential(nn.Conv2d(1, 1500, 1), *pools, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    content = architecture_to_dict(translate(model, (1, 28, 28)))
+    with pytest.raises(UnsupportedNetworkError, match="more than 1,000,000,000 multiply"):
+        planned_architecture(content, SHARED_LIMITS)
+
+
+@pytest.mark.parametrize("name", ["input_shapes", "_insert", "peak_values", "forward"])
+def test_names_of_the_class_are_taken(name):
+    model = nn.Sequential(OrderedDict([("a", nn.Flatten()), ("b", nn.Linear(4, 2))]))
+    content = architecture_to_dict(translate(model, (1, 2, 2)))
+    content["steps"][0]["name"] = name
+    content["steps"][1]["inputs"] = [name]
+    with pytest.raises(UnsupportedNetworkError, match="is taken"):
+        planned_architecture(content)

@@ -5,6 +5,7 @@ import torch
 from safetensors.torch import save
 from torch import nn
 
+from pruning.inference.classify import BATCH_BYTES, BATCH_SIZE, default_batch_size
 from pruning.models import NETWORKS, build, checkpoints
 from pruning.models.graph import UnsupportedNetworkError
 from pruning.models.own_network import copy_matching_weights, load_weights, register_network
@@ -77,3 +78,29 @@ def test_layers_of_the_same_shape_are_copied():
     for name, tensor in model.state_dict().items():
         expected = untrained[name] if name in others else source.state_dict()[name]
         assert torch.equal(tensor, expected)
+
+
+def test_settings_that_are_not_printed_are_part_of_the_name():
+    def pooled(divisor: int | None) -> nn.Module:
+        torch.manual_seed(0)
+        pool = nn.AvgPool2d(8, divisor_override=divisor)
+        return nn.Sequential(nn.Conv2d(1, 4, 1), pool, nn.Flatten(), nn.Linear(4, 10)).eval()
+
+    first, second = (register_network(pooled(divisor), SHAPE) for divisor in (None, 1000))
+    assert first.name != second.name
+    assert first.own.weights_sha256 != second.own.weights_sha256
+
+
+def test_an_entry_is_not_replaced(model):
+    first = register_network(model, SHAPE, "First")
+    assert register_network(model, SHAPE, "First") is first
+
+
+def test_batches_of_a_users_network_are_limited_by_memory(model):
+    own = register_network(model, SHAPE).own.model
+    usual = default_batch_size(own)
+    wide = nn.Sequential(nn.Conv2d(1, 3000, 3, padding=1), nn.Flatten(), nn.Linear(192_000, 10))
+    large = register_network(wide.eval(), SHAPE).own.model
+    assert usual == BATCH_SIZE[nn.BatchNorm2d]
+    assert 64 * 3000 <= large.peak_values <= 3 * 64 * 3000
+    assert default_batch_size(large) == BATCH_BYTES // (4 * large.peak_values) < 500
