@@ -275,7 +275,7 @@ def test_a_run_of_another_visitor_is_not_shown(tmp_path):
     shipped = default_spec(Recipe.one_step("lenet300", "digits", value=0.5), "finetune", epochs=1)
     retrain(shipped, device="cpu")
     other = opened_page("retrain", network="lenet300", dataset="digits", run=spec.name)
-    assert f"there is no run {spec.name[:40]}" in warning(other)
+    assert f"there is no run {spec.name[:30]}" in warning(other)
     other = finished(other)
     tables = [frame.value for frame in other.main.dataframe if "run" in frame.value.columns]
     assert tables[0]["run"].tolist() == [shipped.name]
