@@ -11,6 +11,7 @@ a process of its own.
 import gc
 import logging
 import os
+import signal
 import sys
 import traceback
 from pathlib import Path
@@ -46,6 +47,8 @@ def main(options: list[str]) -> None:
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
     start_process(fork=True)
     PagesManager.uses_pages_directory = False
+    # The server handles the signal first, and then sends it again to what is set here.
+    signal.signal(signal.SIGTERM, _end)
     try:
         cli.main(["run", str(APP), *options])
     except SystemExit as end:
@@ -54,6 +57,10 @@ def main(options: list[str]) -> None:
         traceback.print_exc()
         _exit(1)
     _exit(0)
+
+
+def _end(number: int, frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _load_own() -> None:
