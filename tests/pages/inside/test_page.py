@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from pages.inside import classes
 from pruning.engine.evaluate import evaluate
 from pruning.experiments.predictions import predict, stages
 from pruning.inference.predictions import PredictionChange
@@ -138,3 +139,11 @@ def test_an_image_that_the_dataset_does_not_have_is_not_in_the_link():
     at.session_state["section"] = "classes"
     at.run()
     assert "image" not in at.query_params
+
+
+def test_a_matrix_of_many_classes_is_not_drawn(monkeypatch):
+    monkeypatch.setattr(classes, "MAX_CLASSES", 9)
+    at = finished(opened_page("inside", **LENET, show="classes"))
+    headings = " ".join(each.value for each in at.main.markdown)
+    assert "Accuracy of each class" in headings and "Calibration" in headings
+    assert "Confusion" not in headings

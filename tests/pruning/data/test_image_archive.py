@@ -158,3 +158,29 @@ def test_500_broken_archives_end_in_a_sentence(tmp_path, monkeypatch):
             assert 10 < len(str(error)) < 600
     assert refused > 300
     assert not list(tmp_path.iterdir())
+
+
+def test_files_beside_pictures_are_left_out():
+    members = pets() | {"cat/Thumbs.db": b"x", "readme.txt": b"x"}
+    assert len(read_image_archive(archive(members), 3, SIDE).data[1]) == 12
+
+
+def test_parts_may_be_capitalised():
+    members = pets("Train/") | pets("Test/", count=3)
+    assert len(read_image_archive(archive(members), 3, SIDE).data["test"][1]) == 6
+
+
+def test_the_pixels_of_all_pictures_are_limited(monkeypatch):
+    monkeypatch.setattr(image_archive, "MAX_PIXELS", 11 * SIDE**2)
+    with pytest.raises(DatasetError, match="more than 704 pixels: reduce them"):
+        read_image_archive(archive(pets()), 3, SIDE)
+
+
+def test_members_are_counted_before_they_are_listed(monkeypatch):
+    monkeypatch.setattr(image_archive, "MAX_MEMBERS", 11)
+    monkeypatch.setattr(zipfile, "ZipFile", None)
+    with pytest.raises(DatasetError, match="12 files or more, at most 11"):
+        read_image_archive(PETS, 3, SIDE)
+
+
+PETS = archive(pets())

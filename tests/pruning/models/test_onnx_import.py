@@ -4,6 +4,7 @@ import io
 import random
 import warnings
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -17,6 +18,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
+from pruning.models import onnx_import
+from pruning.models.architecture import LIMITS
 from pruning.models.graph import UnsupportedNetworkError
 from pruning.models.onnx_import import network_from_onnx
 from tests.small_network import SmallNetwork
@@ -158,3 +161,23 @@ def test_broken_files_end_with_a_sentence(seed):
         assert 0 < len(str(error)) < 1000 and "\n" not in str(error)
     else:
         assert network(torch.zeros(1, *network.shape)).ndim == 2
+
+
+def test_a_weight_that_many_layers_read_is_counted_for_each():
+    square = np.eye(32, dtype=np.float32)
+    nodes = [FLATTEN]
+    for number in range(20):
+        source = "flat" if number == 0 else f"h{number - 1}"
+        nodes.append(helper.make_node("MatMul", [source, "m"], [f"h{number}"]))
+    nodes.append(helper.make_node("Gemm", ["h19", "w"], ["logits"], transB=1))
+    content = made(*nodes, m=square, w=W)
+    assert sum(parameter.numel() for parameter in network_from_onnx(content).parameters()) > 20_000
+    small = replace(LIMITS, parameters=10_000)
+    with pytest.raises(UnsupportedNetworkError, match="more than 10,000 weights, counted in each"):
+        network_from_onnx(content, small)
+
+
+def test_files_of_many_constants_are_refused(monkeypatch):
+    monkeypatch.setattr(onnx_import, "MAX_CONSTANTS", 1)
+    with pytest.raises(UnsupportedNetworkError, match="more than 1 constants"):
+        network_from_onnx(made(FLATTEN, GEMM, w=W, k=K))
