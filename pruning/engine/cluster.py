@@ -8,7 +8,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from pruning.data.datasets import DATASETS
 from pruning.engine import store
 from pruning.engine.cluster_files import files_of, key_of_files
-from pruning.engine.cluster_versions import own_versions
+from pruning.engine.cluster_versions import ClusterError, own_versions
 from pruning.engine.stored_result import StoredResult
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
@@ -33,10 +33,6 @@ CONNECT_S = 10
 LOST_S = 15.0
 """Time without a scheduler after which it is given up."""
 POLL_S = 0.05
-
-
-class ClusterError(PrunescopeError):
-    """The cluster cannot be used; the message says what to do."""
 
 
 def cluster_address() -> str:
@@ -81,22 +77,51 @@ def evaluate_on_cluster(
         The scheduler is not there or is lost, has no worker, or a worker has other versions, images
         or weights.
     """
-    client = _connected(cluster_address())
+    client = connected_client()
     waiting = _submit(client, recipes, split, precision)
-    lost_since = None
     try:
         while waiting:
-            check()
-            lost_since = _time_of_loss(client, lost_since)
-            finished = [future for future in waiting if future.done()]
-            for future in finished:
+            for future in finished_futures(client, waiting, check):
                 recipe = waiting.pop(future)
-                yield recipe, _result(future, recipe)
-            if not finished:
-                time.sleep(POLL_S)
+                classes = len(DATASETS[recipe.dataset].classes)
+                yield recipe, StoredResult.from_dict(result_of(future), classes)
     finally:
         for future in waiting:
             future.release()
+
+
+def finished_futures(
+    client: "Client", waiting: "Iterable[Future]", check: Callable[[], None]
+) -> "list[Future]":
+    """Wait until a task has ended.
+
+    Parameters
+    ----------
+    client : Client
+        Of the cluster.
+    waiting : iterable of Future
+        Tasks.
+    check : callable
+        Called often; it may raise.
+
+    Returns
+    -------
+    list of Future
+        Those that have ended, at least one.
+
+    Raises
+    ------
+    ClusterError
+        The scheduler is lost.
+    """
+    lost_since = None
+    while True:
+        check()
+        finished = [future for future in waiting if future.done()]
+        if finished:
+            return finished
+        lost_since = _time_of_loss(client, lost_since)
+        time.sleep(POLL_S)
 
 
 def _submit(
@@ -127,15 +152,31 @@ def _submit(
     return futures
 
 
-def _result(future: "Future", recipe: Recipe) -> StoredResult:
+def result_of(future: "Future") -> Any:
+    """Return the result of a task that has ended.
+
+    Parameters
+    ----------
+    future : Future
+        The task.
+
+    Returns
+    -------
+    object
+        What it has returned.
+
+    Raises
+    ------
+    PrunescopeError
+        What the task has raised, or a sentence about it.
+    """
     error = future.exception()
     if isinstance(error, PrunescopeError):
         raise error
     if error is not None:
         kind = type(error).__name__
         raise ClusterError(f"a task of the cluster has failed ({kind}: {str(error)[:200]})")
-    classes = len(DATASETS[recipe.dataset].classes)
-    return StoredResult.from_dict(future.result(), classes)
+    return future.result()
 
 
 def _time_of_loss(client: "Client", lost_since: float | None) -> float | None:
@@ -155,8 +196,20 @@ def _time_of_loss(client: "Client", lost_since: float | None) -> float | None:
 _connecting = threading.Lock()
 
 
-def _connected(address: str) -> "Client":
-    """Return the client of the process, checked for workers and their versions."""
+def connected_client() -> "Client":
+    """Return the client of this program.
+
+    Returns
+    -------
+    Client
+        Of the scheduler of `cluster_address`, which has a worker.
+
+    Raises
+    ------
+    ClusterError
+        There is no scheduler, or it has no worker.
+    """
+    address = cluster_address()
     with _connecting:
         client = _client(address)
         if client.status not in ("running", "connecting"):

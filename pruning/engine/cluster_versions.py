@@ -6,8 +6,14 @@ from pathlib import Path
 
 import torch
 
+from pruning.runtime.errors import PrunescopeError
+
 PACKAGE = Path(__file__).parents[1]
 HASH_DIGITS = 12
+
+
+class ClusterError(PrunescopeError):
+    """The cluster cannot be used; the message says what to do."""
 
 
 @lru_cache(maxsize=1)
@@ -27,3 +33,25 @@ def own_versions() -> dict[str, str]:
         "torch": torch.__version__.partition("+")[0],
         "code of prunescope": digest.hexdigest()[:HASH_DIGITS],
     }
+
+
+def check_versions(expected: dict[str, str]) -> None:
+    """Check that this machine computes as the one that asks.
+
+    Parameters
+    ----------
+    expected : dict of str to str
+        As of `own_versions`.
+
+    Raises
+    ------
+    ClusterError
+        A version differs; the message names it.
+    """
+    own = own_versions()
+    for name, version in expected.items():
+        if own.get(name) != version:
+            raise ClusterError(
+                f"a worker has {name} {own.get(name, 'none')}, and this machine {version}: install "
+                "the same versions on all machines"
+            )

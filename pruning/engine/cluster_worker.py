@@ -7,9 +7,8 @@ from typing import Any
 import torch
 
 from pruning.engine import store
-from pruning.engine.cluster import ClusterError
 from pruning.engine.cluster_files import Files, install, worker_folder
-from pruning.engine.cluster_versions import own_versions
+from pruning.engine.cluster_versions import ClusterError, check_versions
 from pruning.engine.evaluate import evaluate
 from pruning.engine.stored_result import StoredResult
 from pruning.recipe.serialization import recipe_from_dict
@@ -63,25 +62,3 @@ def evaluate_task(
     is_unfinished = not evaluation.accuracy.complete and precision is not None
     complete = replace(evaluation, known_effective=evaluation.effective)
     return StoredResult.of(complete, is_unfinished=is_unfinished).to_dict()
-
-
-def check_versions(expected: dict[str, str]) -> None:
-    """Check that this machine computes as the one that asks.
-
-    Parameters
-    ----------
-    expected : dict of str to str
-        As of `own_versions`.
-
-    Raises
-    ------
-    ClusterError
-        A version differs; the message names it.
-    """
-    own = own_versions()
-    for name, version in expected.items():
-        if own.get(name) != version:
-            raise ClusterError(
-                f"a worker has {name} {own.get(name, 'none')}, and this machine {version}: install "
-                "the same versions on all machines"
-            )

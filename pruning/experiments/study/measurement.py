@@ -6,15 +6,18 @@ from dataclasses import dataclass
 
 from pruning.data.datasets import DATASETS
 from pruning.engine import store
+from pruning.engine.cluster import cluster_address
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.study.expansion import StudyPoint
 from pruning.experiments.study.study_file import Study
 from pruning.runtime.progress import ShareReport, ignore_progress, part_of
+from pruning.training.cluster_runs import retrain_on_cluster
 from pruning.training.probe import measure_speed
 from pruning.training.retrain import retrain
 from pruning.training.run import RunProgress
 from pruning.training.run_files import RunFiles
+from pruning.training.spec import RunSpec
 
 SAMPLE = 3
 """Points of a pair that are measured for the estimate of the time."""
@@ -111,15 +114,12 @@ def measure(
     """
     runs = {point.run.name: point.run for point in points if point.run is not None}
     trained_share = len(runs) / max(1, len(points))
-    for index, run in enumerate(runs.values()):
-        describe(f"run {index + 1} of {len(runs)}")
-        start, stop = index / len(runs), (index + 1) / len(runs)
-        part = part_of(report, trained_share * start, trained_share * stop)
-
-        def report_run(progress: RunProgress, part: ShareReport = part) -> None:
-            part(progress.share)
-
-        retrain(run, report=report_run)
+    train = part_of(report, 0.0, trained_share)
+    if cluster_address():
+        describe(f"{len(runs)} runs on the cluster")
+        retrain_on_cluster(list(runs.values()), train)
+    else:
+        _train_here(list(runs.values()), train, describe)
     describe("points")
     rest = part_of(report, trained_share, 1.0)
 
@@ -128,3 +128,16 @@ def measure(
 
     recipes = [point.measured for point in points]
     return list(evaluate(recipes, precision=study.precision, report=report_points))
+
+
+def _train_here(
+    runs: Sequence[RunSpec], report: ShareReport, describe: Callable[[str], None]
+) -> None:
+    for index, run in enumerate(runs):
+        describe(f"run {index + 1} of {len(runs)}")
+        part = part_of(report, index / len(runs), (index + 1) / len(runs))
+
+        def report_run(progress: RunProgress, part: ShareReport = part) -> None:
+            part(progress.share)
+
+        retrain(run, report=report_run)

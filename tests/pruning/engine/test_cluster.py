@@ -9,18 +9,18 @@ import pytest
 import torch
 
 from pruning.data.own_dataset import register_dataset
-from pruning.engine import cluster, cluster_worker
-from pruning.engine.cluster import MIN_RECIPES, ClusterError
-from pruning.engine.cluster_versions import own_versions
+from pruning.engine import cluster
+from pruning.engine.cluster import MIN_RECIPES
+from pruning.engine.cluster_versions import ClusterError, own_versions
 from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.models.own_network import register_network
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.defaults import CLUSTER_VARIABLE
+from tests.pruning.local_cluster import WORKERS, local_cluster
 from tests.small_network import SmallNetwork
 
 distributed = pytest.importorskip("distributed")
 pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
-WORKERS = 3
 RECIPES = [
     Recipe.one_step("lenet300", "digits", criterion="random", value=value / 100)
     for value in range(0, 90, 3)
@@ -29,14 +29,7 @@ RECIPES = [
 
 @pytest.fixture(scope="module")
 def local() -> Iterator:
-    """A scheduler and three workers, each a process that has imported the package."""
-    with (
-        distributed.LocalCluster(
-            n_workers=WORKERS, threads_per_worker=1, dashboard_address=None, memory_limit=0
-        ) as running,
-        distributed.Client(running) as client,
-    ):
-        client.run(cluster_worker.check_versions, own_versions())
+    with local_cluster() as client:
         yield client
 
 
