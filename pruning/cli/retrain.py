@@ -10,6 +10,7 @@ from pruning.cli.options import (
     FILE,
     TorchCommand,
     calibration_option,
+    cluster_option,
     criterion_option,
     data_dir_option,
     dataset_option,
@@ -109,6 +110,7 @@ SPEC_OPTIONS = (
 @click.option(
     "--device", default="auto", show_default=True, help="Where to train: auto, cpu, cuda or mps."
 )
+@cluster_option
 @runs_folder_option
 @data_dir_option
 @json_option
@@ -118,6 +120,8 @@ def retrain(as_json: bool, device: str, **options: Any) -> None:
     The state is saved after each epoch: the same command continues an interrupted run. Settings
     that are not given are the usual ones of the network.
     """
+    from pruning.engine.cluster import cluster_address
+    from pruning.training.cluster_runs import retrain_on_cluster
     from pruning.training.retrain import retrain as run_retraining
     from pruning.training.run import RunProgress
     from pruning.training.run_files import RunFiles
@@ -132,7 +136,10 @@ def retrain(as_json: bool, device: str, **options: Any) -> None:
             bar.set_postfix_str(_describe_progress(progress), refresh=False)
             bar.update(int(1000 * progress.share) - bar.n)
 
-        run_retraining(spec, device=device, report=report)
+        if cluster_address():
+            retrain_on_cluster([spec], lambda share: bar.update(int(1000 * share) - bar.n))
+        else:
+            run_retraining(spec, device=device, report=report)
     content = run_to_dict(RunFiles(spec.name))
     if as_json:
         print_json(content)

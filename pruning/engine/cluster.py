@@ -9,7 +9,6 @@ import os
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Sequence
-from functools import lru_cache
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +184,7 @@ def _time_of_loss(client: "Client", lost_since: float | None) -> float | None:
         return None
     now = time.monotonic()
     if lost_since is not None and now - lost_since > LOST_S:
-        _forget_client()
+        forget_client()
         raise ClusterError(
             f"the scheduler at {cluster_address()} is lost: every finished result is kept, and the "
             "same command continues there"
@@ -193,6 +192,8 @@ def _time_of_loss(client: "Client", lost_since: float | None) -> float | None:
     return lost_since or now
 
 
+_clients: "dict[str, Client]" = {}
+"""The connection of this program, by the address of its scheduler."""
 _connecting = threading.Lock()
 
 
@@ -211,10 +212,10 @@ def connected_client() -> "Client":
     """
     address = cluster_address()
     with _connecting:
-        client = _client(address)
-        if client.status not in ("running", "connecting"):
-            _forget_client()
-            client = _client(address)
+        client = _clients.get(address)
+        if client is None or client.status not in ("running", "connecting"):
+            forget_client()
+            client = _clients[address] = _new_client(address)
     if not client.nthreads():
         raise ClusterError(
             f"the scheduler at {address} has no worker: start some with "
@@ -223,8 +224,7 @@ def connected_client() -> "Client":
     return client
 
 
-@lru_cache(maxsize=1)
-def _client(address: str) -> "Client":
+def _new_client(address: str) -> "Client":
     if find_spec("distributed") is None:
         raise ClusterError("a cluster needs distributed: run `pip install prunescope[cluster]`")
     from distributed import Client
@@ -238,5 +238,8 @@ def _client(address: str) -> "Client":
         ) from error
 
 
-def _forget_client() -> None:
-    _client.cache_clear()
+def forget_client() -> None:
+    """Close the connection of this program, if it has one; the next use opens another."""
+    while _clients:
+        _, client = _clients.popitem()
+        client.close(timeout=1)

@@ -80,7 +80,7 @@ class SensitivityScan:
         return pd.DataFrame(rows)
 
 
-class ScanError(PrunescopeError):
+class ScanError(PrunescopeError, ValueError):
     """A network has no layers that could be compared."""
 
 
@@ -119,7 +119,7 @@ def scan_layers(
     layers = tuple(unit_groups(recipe))
     if len(layers) < 2:
         method = recipe.last_step.method
-        raise ScanError(f"a scan goes layer by layer: {method} has one layer, or none, here")
+        raise ScanError(f"a scan goes layer by layer: {method} has no layers to choose from")
     uniform = layerwise(recipe)
     recipes = [uniform.with_last_step(value=0.0)]
     for layer in layers:

@@ -1,5 +1,6 @@
 """Evaluations on a local cluster of processes."""
 
+import gc
 import os
 import signal
 import time
@@ -33,13 +34,21 @@ def local() -> Iterator:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def closed_clients() -> Iterator[None]:
+    """Clients that could not connect complain when they are collected: not in a later test."""
+    yield
+    cluster.forget_client()
+    gc.collect()
+
+
 @pytest.fixture
 def client(local, monkeypatch, tmp_path):
     """The cluster is that of this program, and nothing is stored yet."""
     monkeypatch.setenv(CLUSTER_VARIABLE, local.scheduler.address)
     monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "store.sqlite"))
     yield local
-    cluster._forget_client()
+    cluster.forget_client()
 
 
 def here(recipes, monkeypatch, tmp_path):
@@ -155,7 +164,7 @@ def test_a_scheduler_without_workers_and_one_that_is_lost(monkeypatch, tmp_path)
             evaluate(RECIPES)
         empty.scale(1)
         empty.wait_for_workers(1, timeout=30)
-        client = cluster._client(empty.scheduler_address)
+        client = cluster.connected_client()
         monkeypatch.setattr(client, "status", "connecting", raising=False)
         began = time.monotonic()
         results = cluster.evaluate_on_cluster(RECIPES, "test", None, lambda: None)
@@ -163,4 +172,4 @@ def test_a_scheduler_without_workers_and_one_that_is_lost(monkeypatch, tmp_path)
             list(results)
         assert time.monotonic() - began < 20
         client.status = "closed"
-    cluster._forget_client()
+    cluster.forget_client()

@@ -46,7 +46,7 @@ def test_evaluations_are_of_validation_images():
 
 
 def test_a_method_with_one_group_has_no_layers_to_choose_from():
-    with pytest.raises(ScanError, match="a scan goes layer by layer: layer has one layer"):
+    with pytest.raises(ScanError, match="a scan goes layer by layer: layer has no layers"):
         scan_layers(one_step("lenet5", "digits", method="layer"))
 
 

@@ -1,5 +1,6 @@
 """Retraining on a local cluster of processes, an epoch a task."""
 
+import gc
 import os
 import signal
 from collections.abc import Iterator
@@ -24,12 +25,20 @@ def local() -> Iterator:
         yield client
 
 
+@pytest.fixture(autouse=True)
+def closed_clients() -> Iterator[None]:
+    """Clients that could not connect complain when they are collected: not in a later test."""
+    yield
+    cluster.forget_client()
+    gc.collect()
+
+
 @pytest.fixture
 def client(local, monkeypatch, tmp_path):
     monkeypatch.setenv(CLUSTER_VARIABLE, local.scheduler.address)
     monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "runs"))
     yield local
-    cluster._forget_client()
+    cluster.forget_client()
 
 
 def test_runs_are_as_on_this_machine(client, tmp_path):
