@@ -189,11 +189,11 @@ def _is_relative_to_scores(rule: Rule) -> bool:
 
 
 def _is_skewed(ranking: Ranking) -> bool:
-    scores = ranking.sorted_removable
-    if len(scores) < 2:
+    count = ranking.removable
+    if count < 2:
         return False
-    score_range = float(scores[-1]) - float(scores[0])
-    return bool(scores[len(scores) // 2] - scores[0] < SKEWED_SHARE * score_range)
+    lowest, middle, highest = (float(ranking.score_at(rank)) for rank in (0, count // 2, count - 1))
+    return middle - lowest < SKEWED_SHARE * (highest - lowest)
 
 
 def _grid(recipe: Recipe) -> set[float]:
@@ -203,10 +203,10 @@ def _grid(recipe: Recipe) -> set[float]:
         shares = np.linspace(0, 1, LOG_STEPS)
         return {_rounded(rule.interpolate(ranking, share), 3) for share in shares}
     if rule.value_is_score:
-        scores = ranking.sorted_removable
-        positions = np.linspace(0, len(scores) - 1, QUANTILE_STEPS).astype(int)
+        ranks = np.linspace(0, ranking.removable - 1, QUANTILE_STEPS).astype(int)
+        scores = [ranking.score_at(rank) for rank in ranks]
         above_highest = scores[-1] + 0.001 * abs(scores[-1])
-        return {_rounded(score, 4) for score in (*scores[positions], above_highest)}
+        return {_rounded(score, 4) for score in (*scores, above_highest)}
     shares = np.geomspace(SMALLEST_RELATIVE, 1, LOG_STEPS)
     return {0.0, *(_rounded(share, 3) for share in shares)}
 

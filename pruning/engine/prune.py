@@ -139,11 +139,11 @@ def has_cached_scores(recipe: Recipe) -> bool:
 
 
 def _ranking_bytes(ranking: Ranking) -> int:
-    """Memory of sorted scores, their order and all of them merged; never 0.
+    """Memory of sorted scores and their order; never 0.
 
     A ranking that is larger than the cache is kept alone in it.
     """
-    return min(12 * ranking.units + 1, MAX_RANKING_BYTES)
+    return min(8 * ranking.units + 1, MAX_RANKING_BYTES)
 
 
 @cached(

@@ -13,6 +13,8 @@ from pruning.methods.units import UnitGroup
 MAX_EXACT_SUM = 1_000_000
 COLUMNS = 4_096
 """Numbers of more values that are summed separately."""
+SAMPLE_STEP = 16
+"""Scores for each one that is sampled."""
 RESTRICTIONS = 4  # restricted rankings that are cached
 
 
@@ -208,12 +210,51 @@ class Ranking(Mapping[str, SortedScores]):
         return sum(group.removable for group in self.values())
 
     @cached_property
-    def sorted_removable(self) -> np.ndarray:
-        """Scores of all removable units in ascending order, (n,) float32."""
-        runs = [group.values[: group.removable] for group in self.values()]
-        if not runs:
-            return np.empty(0, np.float32)
-        return np.sort(np.concatenate(runs), kind="stable")  # merges sorted runs
+    def _removable_values(self) -> list[np.ndarray]:
+        """Scores of the removable units of each group, in ascending order."""
+        return [group.values[: group.removable] for group in self.values()]
+
+    @cached_property
+    def _sample(self) -> np.ndarray:
+        """Every `SAMPLE_STEP`-th of them, of all groups in ascending order, (n,) float32."""
+        samples = [values[::SAMPLE_STEP] for values in self._removable_values]
+        return np.sort(np.concatenate(samples)) if samples else np.empty(0, np.float32)
+
+    def score_at(self, rank: int) -> np.float32:
+        """Return the score of one rank among all removable units.
+
+        The scores of all groups are not merged, which would take as much memory as they do. The
+        sample bounds the score from both sides, so that few scores are left to be sorted.
+
+        Parameters
+        ----------
+        rank : int
+            From 0, the lowest, to less than ``removable``.
+
+        Returns
+        -------
+        float
+            The score, as it is stored.
+        """
+        runs = self._removable_values
+        # Of m sampled scores below a bound, at most m steps are below it, and at least m - 1.
+        first = rank // SAMPLE_STEP
+        last = first + len(runs) + 1
+        low = self._sample[first]
+        up_to_low = [int(np.searchsorted(values, low, "right")) for values in runs]
+        if rank < sum(up_to_low):
+            return low
+        ends = [len(values) for values in runs]
+        if last < len(self._sample):
+            high = self._sample[last]
+            ends = [int(np.searchsorted(values, high, "left")) for values in runs]
+            if rank >= sum(ends):
+                return high
+        between = []
+        for values, start, end in zip(runs, up_to_low, ends, strict=True):
+            between.append(values[start:end])
+        index = rank - sum(up_to_low)
+        return np.partition(np.concatenate(between), index)[index]
 
     def lowest_counts(self, count: int) -> dict[str, int]:
         """Count the units of each group among the ``count`` lowest removable units.
@@ -230,8 +271,8 @@ class Ranking(Mapping[str, SortedScores]):
         """
         if not count:
             return dict.fromkeys(self, 0)
-        highest = self.sorted_removable[count - 1]
-        removable = {name: group.values[: group.removable] for name, group in self.items()}
+        highest = self.score_at(count - 1)
+        removable = dict(zip(self, self._removable_values, strict=True))
         counts = {}
         for name, values in removable.items():
             counts[name] = int(np.searchsorted(values, highest, "left"))

@@ -274,7 +274,7 @@ def sparsity(ranking: Ranking, value: float, scope: str) -> Selection:
     """Select an exact number of units, over all groups or in each group."""
     if scope == "global":
         count = min(round(value * ranking.units), ranking.removable)
-        threshold = _lowest_kept(ranking.sorted_removable, count)
+        threshold = _lowest_kept_of_all(ranking, count)
         counts = ranking.lowest_counts(count)
         return {name: GroupSelection(part, threshold) for name, part in counts.items()}
     if scope == "erk":
@@ -461,6 +461,15 @@ def _lowest_kept(values: np.ndarray, count: int) -> float:
     if count < len(values):
         return float(values[count])
     return _next_above(values) if len(values) else 0.0
+
+
+def _lowest_kept_of_all(ranking: Ranking, count: int) -> float:
+    """Return the same for the scores of all groups together."""
+    if count < ranking.removable:
+        return float(ranking.score_at(count))
+    if not count:
+        return 0.0
+    return _next_above(np.array([ranking.score_at(count - 1)]))
 
 
 def _all_but_highest(rows: np.ndarray, kept: int, consecutive: int) -> np.ndarray:

@@ -25,12 +25,14 @@ from pruning.models import checkpoints
 PLAN = OneShotPlan("mlpnet", "digits", draws=2, calibration=100, sparsities=(0.5, 0.95))
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def result():
     return measure_one_shot(PLAN, checkpoints.shared_model("mlpnet", "digits"))
 
 
-@pytest.mark.slow
 def test_the_first_draw_is_what_a_recipe_gives(result):
     for variant in PLAN.variants:
         recipes = [PLAN.recipe(variant, sparsity) for sparsity in PLAN.sparsities]
@@ -66,7 +68,6 @@ def test_one_accuracy_without_images_and_the_dense_one(result):
     assert result.measured["reconstruct"][1].mean > result.measured["masked"][1].mean
 
 
-@pytest.mark.slow
 def test_the_model_is_not_modified_and_the_share_is_reported():
     model = copy.deepcopy(checkpoints.shared_model("mlpnet", "digits"))
     before = {name: value.clone() for name, value in model.state_dict().items()}
@@ -118,7 +119,6 @@ def test_mean_and_deviation():
     assert Measured((0.5,)).deviation is None
 
 
-@pytest.mark.slow
 def test_a_published_row_of_global_magnitude_is_close_on_our_network(real):
     real("mnist")
     plan = OneShotPlan("mlpnet", "mnist", draws=1, sparsities=(0.9,))

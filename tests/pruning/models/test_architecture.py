@@ -170,8 +170,10 @@ def _change_one_place(place: object, value: object, generator: random.Random) ->
 
 def test_operations_beside_layers_are_counted():
     pools = [nn.AvgPool2d(29, 1, 14) for _ in range(4)]
-    model = nn.Sequential(nn.Conv2d(1, 1500, 1), *pools, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    model = nn.Sequential(nn.Conv2d(1, 1, 1), *pools, nn.AdaptiveAvgPool2d(1), nn.Flatten())
     content = architecture_to_dict(translate(model, (1, 28, 28)))
+    planned_architecture(content, SHARED_LIMITS)
+    content["steps"][0]["settings"]["out_channels"] = 500
     with pytest.raises(UnsupportedNetworkError, match="more than 1,000,000,000 multiply"):
         planned_architecture(content, SHARED_LIMITS)
 
