@@ -129,7 +129,7 @@ def check_shared_limits(data: Any) -> None:
         There are too many images, channels, features or classes; the message says which.
     """
     parts = list(data.values()) if isinstance(data, Mapping) else [data]
-    images = sum(len(pixels) for pixels, _ in parts)
+    images = sum(len(pixels) for pixels, _ in parts if pixels.ndim)
     if images > SHARED_IMAGES:
         raise DatasetError(f"the file has {images:,} images, at most {SHARED_IMAGES:,}")
     for pixels, labels in parts:

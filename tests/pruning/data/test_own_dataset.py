@@ -3,6 +3,7 @@
 import gc
 import io
 import pickle
+import random
 import weakref
 
 import numpy as np
@@ -197,3 +198,33 @@ def test_numbers_that_float32_cannot_hold_are_refused(settings, message):
         register_dataset((X, Y), **settings)
     with pytest.raises(DatasetError, match="beyond 1e"):
         register_dataset((X * 1e9, Y))
+
+
+def test_a_single_number_is_no_image():
+    data = (np.array(3, np.uint8), np.array(1))
+    check_shared_limits(data)
+    with pytest.raises(DatasetError, match="images have the shape"):
+        register_dataset(data)
+
+
+def test_500_broken_archives_end_in_a_sentence(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    file = io.BytesIO()
+    np.savez_compressed(file, x=X.numpy(), y=Y.numpy())
+    whole, rng = file.getvalue(), random.Random(0)
+    refused = 0
+    for _ in range(500):
+        content = bytearray(whole)
+        if rng.random() < 0.3:
+            content = content[: rng.randrange(1, len(content))]
+        for _ in range(rng.randrange(1, 20)):
+            content[rng.randrange(len(content))] = rng.randrange(256)
+        try:
+            data = read_own_npz(bytes(content), 10_000_000)
+            check_shared_limits(data)
+            register_dataset(data)
+        except DatasetError as error:
+            refused += 1
+            assert 10 < len(str(error)) < 600
+    assert refused > 400
+    assert not list(tmp_path.iterdir())
