@@ -7,6 +7,7 @@ from http import HTTPStatus
 from pathlib import Path
 
 import streamlit as st
+from google.protobuf.message import DecodeError
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import cookie_parser
@@ -14,6 +15,7 @@ from starlette.responses import HTMLResponse, PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnected
 from streamlit import config, runtime
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 from pruning.runtime.connection_limits import (
     BROWSER_COOKIE,
@@ -98,11 +100,23 @@ class RequestLimits:
 def _paced(receive: Receive, pace: Pace) -> Receive:
     async def receive_at_pace() -> Message:
         message = await receive()
-        if message["type"] == "websocket.receive":
+        while message["type"] == "websocket.receive":
             await asyncio.sleep(pace.delay(time.monotonic()))
+            if not _clears_caches(message):
+                break
+            message = await receive()
         return message
 
     return receive_at_pace
+
+
+def _clears_caches(message: Message) -> bool:
+    """Return whether a message asks to clear the caches of all visitors, which developers may."""
+    try:
+        request = BackMsg.FromString(message.get("bytes") or b"")
+    except DecodeError:
+        return False  # Streamlit refuses it
+    return request.WhichOneof("type") == "clear_cache"
 
 
 def _with_name_of_browser(scope: Scope, send: Send) -> Send:

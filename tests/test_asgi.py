@@ -1,6 +1,7 @@
 """The limits of the server, asked without a server; tests/browser/test_refusals.py asks one."""
 
 from starlette.websockets import WebSocketDisconnected
+from streamlit.proto.BackMsg_pb2 import BackMsg
 
 import asgi
 from pruning.runtime.connection_limits import ConnectionLimits
@@ -46,6 +47,33 @@ def test_messages_beyond_the_pace_are_delayed_and_none_is_lost(monkeypatch):
     assert first == [0, 0]
     second = run_async(message_delays(monkeypatch, text, text, text))  # another page, same browser
     assert second[:2] == [0, 0] and 99 < second[2] < 100
+
+
+def test_nobody_clears_the_caches_of_all(monkeypatch):
+    monkeypatch.setattr(asgi, "CONNECTIONS", ConnectionLimits(per_second=1000, burst=10))
+    clear, stop = (
+        {"type": "websocket.receive", "bytes": BackMsg(**{name: True}).SerializeToString()}
+        for name in ("clear_cache", "stop_script")
+    )
+    padded = clear | {
+        "bytes": BackMsg(debug_disconnect_websocket=True).SerializeToString() + clear["bytes"]
+    }
+    broken = {"type": "websocket.receive", "bytes": b"\xff\xff"}
+    received = []
+
+    async def application(scope, receive, send) -> None:
+        for _ in range(4):
+            received.append(await receive())
+
+    end = {"type": "websocket.disconnect"}
+    waiting = iter([clear, stop, padded, broken, clear, {"type": "websocket.receive"}, end])
+
+    async def receive() -> dict:
+        return next(waiting)
+
+    scope = SCOPE | {"headers": cookie("one")}
+    run_async(asgi.RequestLimits(application)(scope, receive, None))
+    assert received == [stop, broken, {"type": "websocket.receive"}, end]
 
 
 def test_a_refused_connection_is_closed_before_the_application(monkeypatch):
