@@ -62,7 +62,8 @@ def test_the_command_line_configures_the_process_before_torch_is_imported():
         "            print('imported')\n"
         "sys.meta_path.insert(0, Finder())\n"
         "from pruning.cli.main import run\n"
-        "sys.exit(run(['list', 'networks']))\n"
+        "options = ['--network', 'lenet300', '--dataset', 'digits', '--sparsity', '0.5']\n"
+        "sys.exit(run(['prune', *options]))\n"
     )
     environment = {key: value for key, value in os.environ.items() if key != "OMP_WAIT_POLICY"}
     finished = subprocess.run(
