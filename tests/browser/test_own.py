@@ -70,4 +70,4 @@ def test_pictures_are_uploaded_and_a_network_is_trained_on_them(visit):
     page.get_by_role("heading", name="Retrain").wait_for()
     settle(page)
     page.get_by_role("button", name="Start", exact=True).click()
-    page.get_by_text("finished").first.wait_for(timeout=60_000)
+    page.get_by_role("button", name="Export").wait_for(timeout=60_000)
