@@ -31,7 +31,6 @@ from pruning.data.own_dataset import (
     register_dataset,
 )
 from pruning.figures.tiles import colour_images
-from pruning.runtime.errors import DatasetError
 from pruning.runtime.own_uploads import Upload
 from pruning.runtime.progress import part_of
 
@@ -231,8 +230,7 @@ def _content(upload: Any, settings: _Settings, report: Any) -> tuple[Any, tuple[
 
 
 def _bytes_of(data: Dataset) -> int:
-    if data.own is None:
-        raise DatasetError("the images are not those of a user")
+    assert data.own is not None
     arrays = (*data.own.train, *data.own.test)
     return sum(array.nbytes for array in arrays)
 

@@ -11,7 +11,7 @@ from torch import nn
 
 from pages.own.data import draw_or_refuse
 from pages.state.background_task import Task, TaskProgress, wait_for
-from pages.state.messages import escape_markdown
+from pages.state.messages import escape_markdown, sentence_of
 from pages.state.own_networks import NETWORK, free_label, own_uploads, owner_of_uploads
 from pages.state.session import SessionState, session
 from pages.state.visitor import forget_upload
@@ -137,7 +137,9 @@ def _from_json(data: Dataset) -> Source | None:
             load_weights(network, bytes(weights.getbuffer()))
         return network
 
-    if not _fits(planned, data):
+    problem = _misfit(planned, data)
+    if problem:
+        st.error(escape_markdown(sentence_of(problem)))
         return None
     name = "My network"
     if weights is not None:
@@ -261,19 +263,15 @@ def _weights_label(name: str) -> str:
     return f"Weights trained on {DATASETS[name].label}"
 
 
-def _fits(network: GraphNetwork, data: Dataset) -> bool:
-    """Say where a network does not accept images; return whether it does."""
+def _misfit(network: GraphNetwork, data: Dataset) -> str:
+    """Return why a network does not go with images; empty if it does."""
     shape = (data.channels, data.size, data.size)
     if network.shape != shape:
-        st.error(f"The network takes images of shape {network.shape}, and these are {shape}.")
-        return False
+        return f"the network takes images of shape {network.shape}, and these are {shape}"
     outputs = network.steps[-1].shape[0]
     if outputs != len(data.classes):
-        st.error(
-            f"The network has {outputs} outputs, and the images have {len(data.classes)} classes."
-        )
-        return False
-    return True
+        return f"the network has {outputs} outputs, and the images have {len(data.classes)} classes"
+    return ""
 
 
 def draw_architecture(network: GraphNetwork) -> None:
@@ -336,14 +334,17 @@ def _task(source: Source, data: Dataset, label: str) -> Task:
         def report_share(share: float) -> None:
             report(TaskProgress(share))
 
+        model = source.build()
+        problem = _misfit(model, data) if isinstance(model, GraphNetwork) else ""
+        if problem:
+            raise UnsupportedNetworkError(problem)
         free = free_label(NETWORK, label, owner)
-        shape = (data.channels, data.size, data.size)
-        network = register_network(source.build(), shape, free)
-        report_share(BUILT_SHARE)
+        network = register_network(model, (data.channels, data.size, data.size), free)
         assert network.own is not None
         size = sum(tensor.nbytes for tensor in network.own.model.state_dict().values())
-        _check_outputs(network.own.model, data)
+        # Nothing may fail in between: what is registered and not kept would never be deleted.
         uploads.keep(owner, Upload(NETWORK, network.name, free, size))
+        report_share(BUILT_SHARE)
         measure_card(network.name, data.name, part_of(report_share, BUILT_SHARE, 1.0))
         return network.name
 
@@ -356,11 +357,3 @@ def _task(source: Source, data: Dataset, label: str) -> Task:
         subject="The network",
         done="used",
     )
-
-
-def _check_outputs(network: GraphNetwork, data: Dataset) -> None:
-    outputs = network.steps[-1].shape[0]
-    if outputs != len(data.classes):
-        raise UnsupportedNetworkError(
-            f"the network has {outputs} outputs, and the images have {len(data.classes)} classes"
-        )

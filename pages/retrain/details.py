@@ -7,7 +7,6 @@ from tempfile import TemporaryDirectory
 
 import streamlit as st
 
-from pages.retrain.form import describe_seconds
 from pages.state.messages import describe_error, escape_markdown, sentence
 from pages.state.run_jobs import (
     cancel_run,
@@ -25,6 +24,7 @@ from pruning.figures.training_curves import alt_of_training_curves, training_cur
 from pruning.recipe.labels import recipe_label
 from pruning.runtime.errors import Cancelled, PrunescopeError
 from pruning.runtime.jobs import Job
+from pruning.runtime.progress import describe_seconds
 from pruning.training.record import EpochRecord, weight_deviation
 from pruning.training.retrain import recipe_of_run
 from pruning.training.run import RunProgress

@@ -11,13 +11,11 @@ from pages.state.widgets import persistent, registry_select
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.defaults import MAX_SEED
+from pruning.runtime.progress import describe_seconds
 from pruning.training.probe import Speed
 from pruning.training.schedules import SCHEDULES
 from pruning.training.schedules.base import Option, Schedule
 from pruning.training.spec import MAX_BATCH, MAX_EPOCHS, MAX_ROUNDS, RunSpec, default_spec
-
-LONG_S = 90.0
-VERY_LONG_S = 5400.0
 
 
 def draw_form(recipe: Recipe) -> RunSpec | None:
@@ -214,23 +212,3 @@ def draw_start(spec: RunSpec, speed: Speed | None) -> None:
         width="stretch",
     )
     description.markdown(f"{text[:1].upper()}{text[1:]}.")
-
-
-def describe_seconds(seconds: float) -> str:
-    """Describe a duration.
-
-    Parameters
-    ----------
-    seconds : float
-        The duration.
-
-    Returns
-    -------
-    str
-        In seconds, minutes or hours.
-    """
-    if seconds < LONG_S:
-        return f"{seconds:.0f} s"
-    if seconds < VERY_LONG_S:
-        return f"{seconds / 60:.0f} min"
-    return f"{seconds / 3600:.1f} h"

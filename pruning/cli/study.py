@@ -13,8 +13,7 @@ from pruning.cli.options import (
     runs_folder_option,
 )
 from pruning.runtime.errors import PrunescopeError
-
-MINUTE_S, HOUR_S = 60, 3600
+from pruning.runtime.progress import describe_seconds
 
 
 @click.command(cls=TorchCommand)
@@ -74,23 +73,3 @@ def _read(file: Path) -> str:
         return file.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise PrunescopeError(f"{file} is not a text file in UTF-8") from error
-
-
-def describe_seconds(seconds: float) -> str:
-    """Describe a duration.
-
-    Parameters
-    ----------
-    seconds : float
-        The duration.
-
-    Returns
-    -------
-    str
-        In seconds, minutes or hours.
-    """
-    if seconds < MINUTE_S:
-        return f"{seconds:.0f} s"
-    if seconds < HOUR_S:
-        return f"{seconds / MINUTE_S:.0f} min"
-    return f"{seconds / HOUR_S:.1f} h"

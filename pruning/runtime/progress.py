@@ -36,3 +36,26 @@ def part_of(report: ShareReport, start: float, stop: float) -> ShareReport:
         report((1 - share) * start + share * stop)
 
     return report_part
+
+
+LONG_S, VERY_LONG_S = 90.0, 5400.0
+
+
+def describe_seconds(seconds: float) -> str:
+    """Describe a duration.
+
+    Parameters
+    ----------
+    seconds : float
+        The duration.
+
+    Returns
+    -------
+    str
+        In seconds, minutes or hours.
+    """
+    if seconds < LONG_S:
+        return f"{seconds:.0f} s"
+    if seconds < VERY_LONG_S:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h"

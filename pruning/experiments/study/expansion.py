@@ -16,6 +16,7 @@ from pruning.training.spec import RunSpec, default_spec
 CONTROL = "random control"
 DENSE = "dense"
 RANDOM = "random"
+DEFAULT_METHOD = "weight"
 _SETTINGS_OF_RUNS = (
     *("epochs", "rounds", "learning_rate", "batch_size", "weight_decay", "distillation"),
 )
@@ -100,6 +101,8 @@ def _points_of_pair(study: Study, pair: dict[str, str], name: str) -> Iterator[S
                 yield from _trained(study, entry, pair, fields)
             except ValueError as error:
                 raise StudyError(f"{name}, line {entry.line}: {error}") from error
+            method = fields.get("method", DEFAULT_METHOD)
+            values_of_method.setdefault(method, set()).update(entry.values)
     for method, values in values_of_method.items():
         if method in CRITERIA[RANDOM].applies_to:
             control = _recipe(pair, {"method": method, "criterion": RANDOM})
@@ -109,7 +112,7 @@ def _points_of_pair(study: Study, pair: dict[str, str], name: str) -> Iterator[S
 
 def _recipe(pair: dict[str, str], fields: dict[str, Any]) -> Recipe:
     content = {**pair, **fields, "rule": "sparsity", "value": 0.5}
-    content.setdefault("method", "weight")
+    content.setdefault("method", DEFAULT_METHOD)
     content.setdefault("criterion", criteria_for(pair["network"], content["method"])[0])
     return recipe_from_dict(content)
 

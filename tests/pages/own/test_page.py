@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from onnx import TensorProto, helper, numpy_helper
 from safetensors.torch import save
 from sklearn.datasets import load_digits
 from torch import nn
@@ -328,3 +329,19 @@ def test_a_network_is_not_used_again_by_a_reload():
     use(own_page())
     again = own_page()
     assert "3. Prune it, or train it" not in [each.value for each in again.subheader]
+
+
+def test_an_onnx_file_for_other_classes_is_refused_and_not_kept():
+    nodes = [
+        helper.make_node("Flatten", ["image"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "w"], ["logits"], transB=1),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["N", 1, 28, 28])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["N", 3])
+    weights = numpy_helper.from_array(np.ones((3, 784), np.float32), "w")
+    graph = helper.make_graph(nodes, "g", [image], [logits], [weights])
+    at = own_page().main.button_group(key="own_source").set_value(FROM_ONNX).run()
+    content = helper.make_model(graph).SerializeToString()
+    at = upload(at, "ONNX file", "three.onnx", content)
+    assert "3 outputs, and the images have 10 classes" in failed(click(at, "Use this network"))
+    assert not registered(NETWORKS)

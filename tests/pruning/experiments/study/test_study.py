@@ -120,3 +120,9 @@ def test_a_study_goes_on_where_it_stopped(study, monkeypatch):
     assert (known.points, known.unknown, known.seconds) == (len(points), 0, 0.0)
     measure(study, points)
     assert len(trained) == 3  # each returns its card at once
+
+
+def test_a_study_of_runs_has_a_random_control_too():
+    text = TEXT[: TEXT.index("[[recipes]]")] + TEXT[TEXT.index("[[runs]]") :]
+    curves = {point.curve for point in expand(parse_study(text))}
+    assert curves == {DENSE, "trained", "random control, weight"}
