@@ -9,6 +9,7 @@ from pruning.cli.options import (
     FILE,
     TorchCommand,
     data_dir_option,
+    device_option,
     fetch_dataset,
     json_option,
     print_json,
@@ -59,9 +60,7 @@ def retraining_command(name: str) -> click.Command:
         is_flag=True,
         help="Do not train: make the tables of the finished runs, and name the missing ones.",
     )
-    @click.option(
-        "--device", default="auto", show_default=True, help="Where to train: auto, cpu, cuda, mps."
-    )
+    @device_option
     @runs_folder_option
     @click.option(
         "--write",
@@ -81,7 +80,6 @@ def retraining_command(name: str) -> click.Command:
     def command(
         seeds: int | None,
         finished_only: bool,
-        device: str,
         write: Path | None,
         data: Path | None,
         as_json: bool,
@@ -96,7 +94,7 @@ def retraining_command(name: str) -> click.Command:
             raise ValueError(f"the runs of {name} have no place on curves: leave out --data")
         check_seeds(count)
         if not finished_only:
-            _train(benchmark, count, device)
+            _train(benchmark, count)
         runs = read_finished(benchmark.specs(count))
         if data is not None:
             results = [benchmark_result(name, run.spec, run.card) for run in runs.values()]
@@ -131,7 +129,7 @@ def _show(
         click.echo(f"missing, as it is not finished: {name}")
 
 
-def _train(benchmark: "RetrainingBenchmark", seeds: int, device: str) -> None:
+def _train(benchmark: "RetrainingBenchmark", seeds: int) -> None:
     """Train what is not finished, in the order of the benchmark."""
     from tqdm import tqdm
 
@@ -146,7 +144,7 @@ def _train(benchmark: "RetrainingBenchmark", seeds: int, device: str) -> None:
                 done = int(1000 * (number + progress.share))
                 bar.update(done - bar.n)
 
-            retrain(spec, device=device, report=report)
+            retrain(spec, report=report)
             bar.update(1000 * (number + 1) - bar.n)
 
 

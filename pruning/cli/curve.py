@@ -11,6 +11,7 @@ from pruning.cli.options import (
     cluster_option,
     csv_option,
     data_dir_option,
+    device_option,
     fetch_dataset,
     images_option,
     json_option,
@@ -73,6 +74,7 @@ TEXT_COLUMNS = [
 @images_option
 @precision_option
 @cluster_option
+@device_option
 @data_dir_option
 @json_option
 @csv_option

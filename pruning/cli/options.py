@@ -16,6 +16,8 @@ from pruning.runtime.defaults import (
     DEFAULT_CALIBRATION,
     DEFAULT_DATASET,
     DEFAULT_NETWORK,
+    DEVICE_VARIABLE,
+    DEVICES,
 )
 from pruning.runtime.installation import check_torch
 from pruning.runtime.json_reader import read_json
@@ -69,6 +71,11 @@ def _set_runs_folder(context: click.Context, parameter: click.Parameter, value: 
 def _set_cluster(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value:
         os.environ[CLUSTER_VARIABLE] = value
+
+
+def _set_device(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
+    if value:
+        os.environ[DEVICE_VARIABLE] = value
 
 
 network_option = click.option("--network", default=DEFAULT_NETWORK, show_default=True)
@@ -129,6 +136,15 @@ cluster_option = click.option(
     is_eager=True,
     help="Scheduler of Dask, such as tcp://scheduler:8786 [default: PRUNESCOPE_CLUSTER, else this "
     "machine].",
+)
+device_option = click.option(
+    "--device",
+    type=click.Choice(DEVICES),
+    callback=_set_device,
+    expose_value=False,
+    is_eager=True,
+    help="Where many networks are evaluated together, and where networks are trained [default: "
+    "PRUNESCOPE_DEVICE, else auto: a GPU if there is one].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 csv_option = click.option("--csv", type=FILE, metavar="FILE", help="Write the table as CSV.")

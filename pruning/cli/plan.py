@@ -11,6 +11,7 @@ from pruning.cli.options import (
     TorchCommand,
     cluster_option,
     data_dir_option,
+    device_option,
     json_option,
     print_json,
     progress_bar,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     "--out", type=FILE, metavar="FILE", help="Write the planned recipe, for `prune --steps`."
 )
 @cluster_option
+@device_option
 @data_dir_option
 @json_option
 def plan(lose: float, out: Path | None, as_json: bool, **options: Any) -> None:

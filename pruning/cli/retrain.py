@@ -14,6 +14,7 @@ from pruning.cli.options import (
     criterion_option,
     data_dir_option,
     dataset_option,
+    device_option,
     fetch_dataset,
     given_options,
     json_option,
@@ -107,14 +108,12 @@ SPEC_OPTIONS = (
     metavar="INTEGER",
     help="Seed of the order of the images and their augmentation, and of random criteria.",
 )
-@click.option(
-    "--device", default="auto", show_default=True, help="Where to train: auto, cpu, cuda or mps."
-)
 @cluster_option
+@device_option
 @runs_folder_option
 @data_dir_option
 @json_option
-def retrain(as_json: bool, device: str, **options: Any) -> None:
+def retrain(as_json: bool, **options: Any) -> None:
     """Prune a network and train what remains.
 
     The state is saved after each epoch: the same command continues an interrupted run. Settings
@@ -139,7 +138,7 @@ def retrain(as_json: bool, device: str, **options: Any) -> None:
         if cluster_address():
             retrain_on_cluster([spec], lambda share: bar.update(int(1000 * share) - bar.n))
         else:
-            run_retraining(spec, device=device, report=report)
+            run_retraining(spec, report=report)
     content = run_to_dict(RunFiles(spec.name))
     if as_json:
         print_json(content)

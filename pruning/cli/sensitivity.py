@@ -14,6 +14,7 @@ from pruning.cli.options import (
     csv_option,
     data_dir_option,
     dataset_option,
+    device_option,
     fetch_dataset,
     json_option,
     network_option,
@@ -154,6 +155,7 @@ def run_scan(
 @click.command(cls=TorchCommand)
 @scan_options
 @cluster_option
+@device_option
 @data_dir_option
 @json_option
 @csv_option

@@ -8,6 +8,7 @@ from pruning.cli.options import (
     TorchCommand,
     cluster_option,
     data_dir_option,
+    device_option,
     fetch_dataset,
     progress_bar,
     runs_folder_option,
@@ -27,6 +28,7 @@ from pruning.runtime.progress import describe_seconds
 @click.option("--dry-run", is_flag=True, help="Say how many points there are, and how long.")
 @runs_folder_option
 @cluster_option
+@device_option
 @data_dir_option
 def study(file: Path, results: Path | None, dry_run: bool) -> None:
     """Measure the grids of a TOML file.

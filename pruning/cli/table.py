@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pruning.cli.options import FILE, TorchCommand, cluster_option, data_dir_option
+from pruning.cli.options import FILE, TorchCommand, cluster_option, data_dir_option, device_option
 
 if TYPE_CHECKING:
     from pruning.recipe.recipe import Recipe
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     help="CSV file to write or to continue [default: the table of this version].",
 )
 @cluster_option
+@device_option
 @data_dir_option
 def table(out: Path | None) -> None:
     """Measure the reference table.

@@ -5,10 +5,11 @@ result is stored.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 
+import torch
 from torch import nn
 
 from pruning.data import datasets
@@ -24,7 +25,10 @@ from pruning.engine.stored_result import StoredResult
 from pruning.inference.accuracy import Tally
 from pruning.inference.classification_messages import SplitImages
 from pruning.inference.classification_process import classify_split
-from pruning.inference.classify import BatchTally, default_batch_size
+from pruning.inference.classify import BatchTally, Replacements, default_batch_size
+from pruning.inference.device import device_of_sweeps
+from pruning.inference.stacked import classify_stacked
+from pruning.inference.thread_pool import SuspensionPoint
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.progress import ShareReport, ignore_progress
 
@@ -32,6 +36,7 @@ REPORT_INTERVAL_S = 0.02
 SAVE_INTERVAL_S = 5.0
 MAX_PARAMETER_BYTES = 24_000_000
 """Limit on the masked parameters in memory at a time; oneDNN holds packed copies in addition."""
+PROCESSOR = torch.device("cpu")
 SCORING_SHARE = 0.1
 """Approximate share of the work that masks and costs take."""
 
@@ -349,11 +354,10 @@ class _EvaluationState:
 
     def _classify_group(self, group: Sequence["_Member"], image_count: int) -> None:
         recipes = [member.recipe for member in group]
-        data = DATASETS[recipes[0].dataset]
-        events = classify_split(
+        events = self._classify(
             group[0].network.model,
             [member.network.masked_parameters() for member in group],
-            SplitImages(data.name, self.split, image_count),
+            SplitImages(recipes[0].dataset, self.split, image_count),
             skip=[self.evaluations[recipe].tally.images for recipe in recipes],
             is_done=lambda member: self._is_done(recipes[member]),
         )
@@ -364,6 +368,29 @@ class _EvaluationState:
                     tally = evaluation.tally + event.tally
                     self.evaluations[evaluation.recipe] = replace(evaluation, tally=tally)
                 self._report_sometimes()
+
+    def _classify(
+        self,
+        model: nn.Module,
+        replacements: Sequence[Replacements],
+        images: SplitImages,
+        skip: Sequence[int],
+        is_done: Callable[[int], bool],
+    ) -> Generator[BatchTally | SuspensionPoint]:
+        """Classify many recipes on the device of sweeps, and few on the processor."""
+        is_sweep = len(self.image_counts) >= MIN_RECIPES
+        device = device_of_sweeps() if is_sweep else PROCESSOR
+        if device == PROCESSOR:
+            return classify_split(model, replacements, images, skip=skip, is_done=is_done)
+        return classify_stacked(
+            model,
+            replacements,
+            images.load(),
+            DATASETS[images.dataset],
+            device=device,
+            skip=skip,
+            is_done=is_done,
+        )
 
     def _report_sometimes(self) -> None:
         now = time.perf_counter()

@@ -148,3 +148,31 @@ class Tally:
             With an interval, unless the tally is of the whole set.
         """
         return Accuracy(self.correct, self.images, total)
+
+
+def tallies_of(logits: torch.Tensor, labels: torch.Tensor) -> list[Tally]:
+    """Count the results of several networks for one batch, on the device of the logits.
+
+    Parameters
+    ----------
+    logits : torch.Tensor
+        Outputs of the networks, of shape (members, N, classes).
+    labels : torch.Tensor
+        Indices of the true classes, of shape (N,).
+
+    Returns
+    -------
+    list of Tally
+        One for each member, as `Tally.of` counts it.
+    """
+    is_correct = logits.argmax(2) == labels
+    is_class = F.one_hot(labels, logits.shape[2]).float()
+    class_correct = (is_correct.float() @ is_class).long().tolist()  # whole numbers below 2**24
+    entropies = F.cross_entropy(logits.flatten(0, 1), labels.repeat(len(logits)), reduction="none")
+    losses = entropies.view(is_correct.shape).sum(1).tolist()
+    packed = np.packbits(is_correct.cpu().numpy(), axis=1, bitorder="little")
+    tallies = []
+    for member, row in enumerate(packed):
+        hits = int.from_bytes(row.tobytes(), "little")
+        tallies.append(Tally(tuple(class_correct[member]), losses[member], len(labels), hits))
+    return tallies

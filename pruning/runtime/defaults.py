@@ -10,5 +10,9 @@ OWN_IS_TEMPORARY_VARIABLE = "PRUNESCOPE_OWN_TEMPORARY"
 """Environment variable that is set if that folder is deleted when it has been read."""
 CLUSTER_VARIABLE = "PRUNESCOPE_CLUSTER"
 """Environment variable with the address of a scheduler of Dask."""
+DEVICES = ("auto", "cpu", "cuda", "mps")
+"""Names of devices."""
+DEVICE_VARIABLE = "PRUNESCOPE_DEVICE"
+"""Environment variable with the device of training and of sweeps."""
 MAX_SEED = 2**32 - 1
 """Largest seed that NumPy and PyTorch both accept."""

@@ -19,11 +19,11 @@ from pruning.runtime.atomic_write import atomic_write
 from pruning.runtime.errors import CheckpointError
 from pruning.runtime.json_reader import parse_json
 from pruning.training.batches import Augmentation, Batches
-from pruning.training.device import describe_precision
 from pruning.training.learning_rates import one_cycle
 from pruning.training.loop import make_optimizer, train_epoch
 from pruning.training.losses import cross_entropy
 from pruning.training.plans import TrainingPlan, default_plan
+from pruning.training.precision import describe_precision
 
 Progress = Callable[[int, int, int, int, float], None]
 

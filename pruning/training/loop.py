@@ -9,7 +9,7 @@ from torch import nn
 
 from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.progress import ignore_progress
-from pruning.training.device import uses_bfloat16
+from pruning.training.precision import uses_bfloat16
 
 LossFunction = Callable[[torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor]
 """``loss(logits, labels, x)`` gives a scalar."""

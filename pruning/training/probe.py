@@ -10,9 +10,9 @@ from pruning.data.datasets import DATASETS
 from pruning.engine.apply_step import score_units
 from pruning.engine.prune import input_network
 from pruning.inference.classify import classify
+from pruning.inference.device import choose_device
 from pruning.runtime.progress import ShareReport, ignore_progress
 from pruning.training.batches import Augmentation, Batches
-from pruning.training.device import choose_device
 from pruning.training.loop import make_optimizer, train_epoch
 from pruning.training.losses import Distillation, cross_entropy
 from pruning.training.plans import default_plan
@@ -93,7 +93,7 @@ def speed_key(spec: RunSpec, device: str) -> tuple[object, ...]:
 
 
 def measure_speed(
-    spec: RunSpec, device: str = "auto", report: ShareReport = ignore_progress
+    spec: RunSpec, device: str | None = None, report: ShareReport = ignore_progress
 ) -> Speed:
     """Measure some steps of a run on a copy of its network.
 
@@ -101,7 +101,7 @@ def measure_speed(
     ----------
     spec : RunSpec
         Settings of the run.
-    device : str
+    device : str, optional
         As of `choose_device`.
     report : callable
         Called with the share of the work that is done; its time is not measured.

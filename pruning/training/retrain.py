@@ -13,11 +13,12 @@ from pruning.data.datasets import DATASETS
 from pruning.engine.run_checkpoint import save_checkpoint
 from pruning.inference.accuracy import Tally
 from pruning.inference.classify import BatchTally, classify
+from pruning.inference.device import choose_device
 from pruning.models.cards import Card
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.errors import Cancelled, DatasetError, PrunescopeError
 from pruning.runtime.progress import ignore_progress
-from pruning.training.device import choose_device, describe_precision
+from pruning.training.precision import describe_precision
 from pruning.training.record import overall_sparsity
 from pruning.training.run import Run, RunReport
 from pruning.training.run_files import RunError, RunFiles
@@ -29,7 +30,7 @@ def retrain(
     spec: RunSpec,
     *,
     folder: Path | None = None,
-    device: str = "auto",
+    device: str | None = None,
     owner: str = "",
     report: RunReport = ignore_progress,
 ) -> Card:
@@ -44,7 +45,7 @@ def retrain(
         What to do.
     folder : Path, optional
         Folder of all runs; default: `runs_folder`.
-    device : str
+    device : str, optional
         As of `choose_device`.
     owner : str
         Who starts it, see `RunFiles.save_spec`.

@@ -44,7 +44,7 @@ from pruning.models import NETWORKS, checkpoints, prunable
 from pruning.recipe.compatibility import criteria_for, scopes_for
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
-from tests.benchmarks import cluster, commands, engine, planner, training
+from tests.benchmarks import cluster, commands, engine, gpu, planner, training
 
 
 def nothing() -> None:
@@ -370,6 +370,8 @@ def main() -> None:
         training.rows(row, is_selected)
     if is_selected(*cluster.names()):
         cluster.rows(row, is_selected)
+    if is_selected(*gpu.names()):
+        gpu.rows(row, is_selected)
     if is_selected(*commands.NAMES):
         commands.rows(row)
     browsed = [("digits", "network=lenet5&sparsity=0.8", "LeNet-5 on digits")]

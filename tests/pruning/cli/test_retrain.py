@@ -72,7 +72,10 @@ def test_recoveries_and_options_reach_the_run(capsys):
             "unknown schedule 'fast': choose from finetune",
         ),
         (["--target", "0.5", "--epochs", "0"], "epochs must be a whole number from 1"),
-        (["--target", "0.5", "--device", "tpu"], "unknown device 'tpu'"),
+        (
+            ["--target", "0.5", "--device", "tpu"],
+            "'tpu' is not one of 'auto', 'cpu', 'cuda', 'mps'",
+        ),
         (["--target", "0.5", "--option", "interval"], "--option must be like interval=50"),
         (["--target", "0.5", "--option", "x=1"], "finetune has no option 'x'"),
         (["--target", "0.5", "--schedule", "lottery", "--recovery", "reconstruct"], "recoveries"),
