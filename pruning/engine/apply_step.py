@@ -68,7 +68,6 @@ def score_units(
     network: MaskedNetwork,
     recipe: Recipe,
     *,
-    draw: int = 0,
     report: ShareReport = ignore_progress,
 ) -> dict[str, torch.Tensor]:
     """Score the units of the last step of a recipe.
@@ -79,8 +78,6 @@ def score_units(
         A network of the recipe, on the CPU.
     recipe : Recipe
         Any recipe.
-    draw : int
-        Which draw of calibration images is used.
     report : callable
         Called with the share of the scoring that is done.
 
@@ -102,7 +99,7 @@ def score_units(
         surviving_units=surviving_units(network, recipe),
         step_index=len(recipe.previous_steps),
         report=report,
-        draw=draw,
+        draw=recipe.draw,
     )
     return CRITERIA[step.criterion].function(context)
 
@@ -142,7 +139,6 @@ def rank_network(
     recipe: Recipe,
     network: MaskedNetwork,
     *,
-    draw: int = 0,
     report: ShareReport = ignore_progress,
 ) -> Ranking:
     """Score and sort all units of a network by the last step of a recipe.
@@ -150,11 +146,9 @@ def rank_network(
     Parameters
     ----------
     recipe : Recipe
-        Gives the step, the dataset, the number of calibration images and the seed.
+        Gives the step, the dataset, the calibration images and the seed.
     network : MaskedNetwork
         What the step is applied to.
-    draw : int
-        Which draw of calibration images is used.
     report : callable
         Called with the share of the scoring that is done.
 
@@ -163,7 +157,7 @@ def rank_network(
     Ranking
         Of all groups, whether they take part in the step or not.
     """
-    scores = score_units(network, recipe, draw=draw, report=report)
+    scores = score_units(network, recipe, report=report)
     return rank_scores(network, recipe, scores, surviving_units(network, recipe))
 
 
@@ -230,7 +224,7 @@ def apply_selection(
 
 def _without_layers(recipe: Recipe, network: MaskedNetwork, names: list[str]) -> MaskedNetwork:
     """Remove plain layers and refit the linear layers after them."""
-    images = datasets.calibration(recipe.dataset, recipe.calibration)
+    images = datasets.calibration(recipe.dataset, recipe.calibration, recipe.draw)
     data = DATASETS[recipe.dataset]
 
     def batches() -> list[torch.Tensor]:

@@ -95,7 +95,6 @@ def recover_network(
     network: MaskedNetwork,
     dense: nn.Module,
     *,
-    draw: int = 0,
     report: ShareReport = ignore_progress,
 ) -> RecoveredNetwork:
     """Apply the recoveries of a recipe to any network, without a cache.
@@ -103,13 +102,11 @@ def recover_network(
     Parameters
     ----------
     recipe : Recipe
-        Gives the recoveries, the dataset and the number of calibration images.
+        Gives the recoveries, the dataset and the calibration images.
     network : MaskedNetwork
         The network after pruning.
     dense : nn.Module
         The network before pruning; it is not modified.
-    draw : int
-        Which draw of calibration images is used.
     report : callable
         Called with the share of the recovery that is done.
 
@@ -138,7 +135,7 @@ def recover_network(
             dataset=recipe.dataset,
             calibration=recipe.calibration,
             report=report_share,
-            draw=draw,
+            draw=recipe.draw,
         )
         RECOVERIES[name].function(context)
     recovered = replace(network, model=model, is_recovered=True)

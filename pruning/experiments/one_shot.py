@@ -127,7 +127,7 @@ class OneShotPlan:
             if variant.recovery is None or variant.recovery in offered
         )
 
-    def recipe(self, variant: Variant, sparsity: float) -> Recipe:
+    def recipe(self, variant: Variant, sparsity: float, draw: int = 0) -> Recipe:
         """Return the recipe of one measurement.
 
         Parameters
@@ -136,6 +136,8 @@ class OneShotPlan:
             A way to prune and recover.
         sparsity : float
             Share of the weights that take part.
+        draw : int
+            Which draw of calibration images is used.
 
         Returns
         -------
@@ -155,6 +157,7 @@ class OneShotPlan:
             max_test_images=self.max_test_images,
             recovery=(variant.recovery,) if variant.recovery else (),
             variant=variant.measure,
+            draw=draw,
         )
 
 
@@ -270,14 +273,14 @@ class _Measurement:
         return OneShotResult(self._plan, self._accuracy(self._dense), measured)
 
     def _measure_sparsities(self, variant: Variant, draw: int) -> None:
-        first = self._plan.recipe(variant, self._plan.sparsities[0])
-        ranking = rank_network(first, self._dense, draw=draw)
+        first = self._plan.recipe(variant, self._plan.sparsities[0], draw)
+        ranking = rank_network(first, self._dense)
         for sparsity in self._plan.sparsities:
-            recipe = self._plan.recipe(variant, sparsity)
+            recipe = self._plan.recipe(variant, sparsity, draw)
             network = prune_network(recipe, self._dense, ranking)
             if recipe.recovery:
                 dense = self._dense.model
-                network = recover_network(recipe, network, dense, draw=draw).network
+                network = recover_network(recipe, network, dense).network
             accuracies = self._accuracies.setdefault((variant.name, sparsity), [])
             accuracies.append(self._accuracy(network))
             self._finished += 1

@@ -21,7 +21,7 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True, with_value: bool = F
     recipe : Recipe
         Any recipe.
     with_seed : bool
-        Whether to name the seed of random criteria.
+        Whether to name the seed of random criteria, and the draw of calibration images.
     with_value : bool
         Whether to name the value of the last step, which varies along a curve.
 
@@ -37,6 +37,8 @@ def recipe_label(recipe: Recipe, *, with_seed: bool = True, with_value: bool = F
     text = " + ".join(labels)
     if recipe.calibration != DEFAULT_CALIBRATION:
         text += f", {recipe.calibration:,} calibration images"
+    if recipe.draw and with_seed:
+        text += f", draw {recipe.draw} of calibration images"
     return text + _recovery_text(recipe) + _checkpoint_text(recipe)
 
 

@@ -33,8 +33,8 @@ class Recipe:
     """A pruning of a network: one step or several, each applied to what the previous ones left.
 
     A recipe is canonical from its construction on: fields that make no difference to the result
-    take their default (the seed without a random criterion, the number of calibration images
-    without a criterion that needs data), so that recipes with the same result are equal.
+    take their default (the seed without a random criterion, the number of calibration images and
+    their draw without a criterion that needs data), so that recipes with the same result are equal.
 
     Parameters
     ----------
@@ -54,6 +54,9 @@ class Recipe:
     checkpoint : str
         Name of the retraining run whose network is pruned; empty for the shipped checkpoint.
         Whether the run is on this machine is checked when its network is read.
+    draw : int
+        Which of the disjoint draws of calibration images is used, from 0. Like a limit on the test
+        images, it is part of files and not of links.
 
     Raises
     ------
@@ -69,6 +72,7 @@ class Recipe:
     seed: int = 0
     recovery: tuple[str, ...] = ()
     checkpoint: str = ""
+    draw: int = 0
 
     def __post_init__(self) -> None:
         _check_images(self.network, self.dataset)
@@ -90,6 +94,10 @@ class Recipe:
             _check_whole_number("calibration", self.calibration, 1, limit)
         if self.calibration == DEFAULT_CALIBRATION or not self.uses_calibration:
             object.__setattr__(self, "calibration", usual)
+        if not self.uses_calibration:
+            object.__setattr__(self, "draw", 0)
+        if self.draw != 0:
+            _check_whole_number("draw", self.draw, 0, draws_of(self.dataset, self.calibration) - 1)
         _check_whole_number("seed", self.seed, 0, MAX_SEED)
         if not self.is_random:
             object.__setattr__(self, "seed", 0)
@@ -105,13 +113,14 @@ class Recipe:
         seed: int = 0,
         recovery: tuple[str, ...] = (),
         checkpoint: str = "",
+        draw: int = 0,
         **step: Any,
     ) -> "Recipe":
         """Make a recipe of one step.
 
         Parameters
         ----------
-        network, dataset, calibration, max_test_images, seed, recovery, checkpoint
+        network, dataset, calibration, max_test_images, seed, recovery, checkpoint, draw
             As of `Recipe`.
         **step
             Fields of `Step`.
@@ -123,7 +132,15 @@ class Recipe:
         """
         steps = (Step(**step),)
         return cls(
-            network, dataset, steps, calibration, max_test_images, seed, recovery, checkpoint
+            network,
+            dataset,
+            steps,
+            calibration,
+            max_test_images,
+            seed,
+            recovery,
+            checkpoint,
+            draw,
         )
 
     @property
@@ -273,6 +290,25 @@ def max_calibration_images(dataset: str) -> int:
     """
     data = DATASETS[dataset]
     return min(MAX_CALIBRATION, data.train_images - data.validation_images)
+
+
+def draws_of(dataset: str, calibration: int) -> int:
+    """Return how many disjoint draws of calibration images there are.
+
+    Parameters
+    ----------
+    dataset : str
+        Name in ``DATASETS``.
+    calibration : int
+        Images of each draw, at most `max_calibration_images`.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    data = DATASETS[dataset]
+    return (data.train_images - data.validation_images) // calibration
 
 
 def _moved_step(step: Step, network: str, keep_layers: bool) -> Step:

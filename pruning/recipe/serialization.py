@@ -68,11 +68,13 @@ def recipe_to_dict(recipe: Recipe) -> dict[str, Any]:
         listed; with several, a list ``steps``.
     """
     content = {key: getattr(recipe, attribute) for attribute, key in RECIPE_KEYS.items()}
-    # Absent if they are empty, so that keys of stored results stay the same.
+    # Absent if they are empty or zero, so that keys of stored results stay the same.
     if recipe.recovery:
         content["recovery"] = list(recipe.recovery)
     if recipe.checkpoint:
         content["checkpoint"] = recipe.checkpoint
+    if recipe.draw:
+        content["draw"] = recipe.draw
     if recipe.previous_steps:
         return content | {"steps": [step_to_dict(step) for step in recipe.steps]}
     return content | step_to_dict(recipe.last_step) | {"layers": list(recipe.chosen_layers)}
@@ -101,8 +103,8 @@ def recipe_from_dict(content: object) -> Recipe:
     values = dict(content)
     step_contents = values.pop("steps", None)
     recovery = _recovery_from_json(values.pop("recovery", None))
-    checkpoint = values.pop("checkpoint", "")
-    recipe_keys = {*RECIPE_KEYS.values(), "recovery", "checkpoint"}
+    checkpoint, draw = values.pop("checkpoint", ""), values.pop("draw", 0)
+    recipe_keys = {*RECIPE_KEYS.values(), "recovery", "checkpoint", "draw"}
     if step_contents is None:
         step_keys = set(STEP_KEYS.values())
         _check_fields("recipe", values, recipe_keys | step_keys | {"steps"})
@@ -113,7 +115,9 @@ def recipe_from_dict(content: object) -> Recipe:
         steps = _steps_from_list(step_contents)
     attributes = {key: attribute for attribute, key in RECIPE_KEYS.items()}
     fields_of_recipe = {attributes[key]: value for key, value in values.items()}
-    return Recipe(steps=steps, recovery=recovery, checkpoint=checkpoint, **fields_of_recipe)
+    return Recipe(
+        steps=steps, recovery=recovery, checkpoint=checkpoint, draw=draw, **fields_of_recipe
+    )
 
 
 def _recovery_from_json(names: object) -> tuple[str, ...]:
@@ -317,7 +321,7 @@ def recipe_to_query(recipe: Recipe) -> dict[str, str]:
     Parameters
     ----------
     recipe : Recipe
-        Any recipe; a limit on the test images is not part of a link.
+        Any recipe; a limit on the test images and a draw are not part of a link.
 
     Returns
     -------

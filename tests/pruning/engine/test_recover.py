@@ -1,5 +1,7 @@
 """Recovery of a recipe: cached, with the same masks, in evaluations, files and after removal."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -119,9 +121,9 @@ def test_another_network_and_another_draw_can_be_recovered_without_a_cache():
     weights = prune(recipe)
     draws = []
     for draw in range(2):
-        network = recover.recover_network(
-            recipe, weights.network, weights.trained_model, draw=draw
-        ).network
+        drawn = replace(recipe, draw=draw)
+        recovered = recover.recover_network(drawn, weights.network, weights.trained_model)
+        network = recovered.network
         assert network.masks is weights.masks
         draws.append(network.model.fc3.weight)
     assert not torch.equal(*draws)

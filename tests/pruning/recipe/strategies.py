@@ -14,7 +14,7 @@ from pruning.recipe.compatibility import (
     scopes_for,
     variants_for,
 )
-from pruning.recipe.recipe import MAX_SEED, Recipe, max_calibration_images
+from pruning.recipe.recipe import MAX_SEED, Recipe, draws_of, max_calibration_images
 from pruning.recipe.step import Step
 
 
@@ -55,11 +55,13 @@ def recipe_fields(draw) -> dict:
     """Arguments of `Recipe`, canonical or not."""
     network = draw(st.sampled_from(list(NETWORKS)))
     dataset = draw(st.sampled_from(list(DATASETS)))
+    calibration = draw(st.integers(1, max_calibration_images(dataset)))
     return {
         "network": network,
         "dataset": dataset,
         "steps": tuple(draw(st.lists(steps(network), min_size=1, max_size=3))),
-        "calibration": draw(st.integers(1, max_calibration_images(dataset))),
+        "calibration": calibration,
+        "draw": draw(st.integers(0, draws_of(dataset, calibration) - 1)),
         "max_test_images": draw(st.none() | st.integers(1, DATASETS[dataset].test_images)),
         "seed": draw(st.integers(0, MAX_SEED)),
         "recovery": tuple(draw(st.lists(st.sampled_from(recoveries_for(network))))),

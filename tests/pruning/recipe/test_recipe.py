@@ -8,7 +8,7 @@ from pruning.data.datasets import DATASETS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.units import METHODS
 from pruning.recipe.compatibility import layers_for
-from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_SEED, MAX_STEPS, Recipe
+from pruning.recipe.recipe import DEFAULT_CALIBRATION, MAX_SEED, MAX_STEPS, Recipe, draws_of
 from pruning.recipe.step import Step
 from tests.pruning.recipe.strategies import recipe_fields, recipes
 
@@ -35,6 +35,7 @@ def needs_data(recipe: Recipe) -> bool:
 @settings(max_examples=80)
 @given(recipe_fields(), st.data())
 def test_recipes_that_differ_in_what_makes_no_difference_are_equal(given_fields, data):
+    given_fields = given_fields | {"draw": 0}  # other numbers of images have other draws
     recipe = Recipe(**given_fields)
     seed = data.draw(st.integers(0, MAX_SEED), label="seed")
     reseeded = Recipe(**given_fields | {"seed": seed})
@@ -51,6 +52,25 @@ def test_recipes_that_differ_in_what_makes_no_difference_are_equal(given_fields,
         assert recipe.with_last_step(values=repeated) == recipe
     test_images = DATASETS[recipe.dataset].test_images
     assert replace(recipe, max_test_images=test_images) == recipe.on_all_images
+
+
+def test_a_draw_is_one_of_those_that_the_dataset_has():
+    taylor = one_step("lenet5", "digits", criterion="taylor", calibration=100)
+    draws = draws_of("digits", 100)
+    assert replace(taylor, draw=draws - 1).draw == draws - 1
+    for draw in (draws, -1, 1.0, "1", True):
+        with pytest.raises(ValueError, match=f"draw must be a whole number from 0 to {draws - 1}"):
+            replace(taylor, draw=draw)
+    with pytest.raises(ValueError, match="draw"):
+        one_step("lenet5", "digits", criterion="taylor", draw=1)  # 1,024 images: a single draw
+
+
+def test_a_draw_counts_where_images_are_used():
+    assert one_step("lenet5", "mnist", draw=3) == one_step("lenet5", "mnist")
+    assert one_step("lenet5", "mnist", criterion="taylor", draw=3).draw == 3
+    recovered = one_step("lenet5", "mnist", recovery=("reconstruct",), draw=3)
+    assert recovered.draw == 3 and recovered.without_recovery.draw == 0
+    assert recovered.scoring_key == one_step("lenet5", "mnist").scoring_key
 
 
 def test_recipes_with_the_same_result_are_equal():
