@@ -14,7 +14,6 @@ from pruning.cli.options import (
     runs_folder_option,
 )
 from pruning.runtime.errors import PrunescopeError
-from pruning.runtime.progress import describe_seconds
 
 
 @click.command(cls=TorchCommand)
@@ -33,27 +32,26 @@ from pruning.runtime.progress import describe_seconds
 def study(file: Path, results: Path | None, dry_run: bool) -> None:
     """Measure the grids of a TOML file.
 
-    A table and a report are written. Results are stored: an interrupted study continues where it
-    stopped.
+    A table and a report are written, and a section of a document if the file names one. Results
+    are stored: an interrupted study continues where it stopped.
     """
-    from pruning.experiments.study.expansion import expand
+    from pruning.experiments.results_document import replace_section
+    from pruning.experiments.study.expansion import expand, match_budgets
     from pruning.experiments.study.measurement import estimate_time, measure
     from pruning.experiments.study.results import curves_by_pair, results_table
+    from pruning.experiments.study.section import study_section
     from pruning.experiments.study.study_file import parse_study
     from pruning.figures.study_report import study_report
     from pruning.runtime.atomic_write import atomic_write
 
     text = _read(file)
     parsed = parse_study(text, file.name)
-    for dataset in parsed.datasets:
-        fetch_dataset(dataset)
     points = expand(parsed, file.name)
-    expected = estimate_time(parsed, points)
-    known = expected.points - expected.unknown
-    duration = describe_seconds(expected.seconds)
-    click.echo(
-        f"{expected.points:,} points, {known:,} of them known; about {duration} on this machine"
-    )
+    for dataset in dict.fromkeys(point.recipe.dataset for point in points):
+        fetch_dataset(dataset)
+    with progress_bar("matching budgets", delay=1) as report:
+        points = match_budgets(points, report)
+    click.echo(estimate_time(parsed, points).describe())
     if dry_run:
         return
     with progress_bar("measuring") as report:
@@ -68,6 +66,11 @@ def study(file: Path, results: Path | None, dry_run: bool) -> None:
     with atomic_write(folder / "report.html") as temporary:
         temporary.write_text(page, encoding="utf-8")
     click.echo(f"{folder}: table.csv, table.parquet and report.html")
+    if parsed.document:
+        document = file.parent / parsed.document
+        name = f"{file.absolute().parent.name}/{file.name}"
+        replace_section(document, parsed.title, study_section(parsed, points, evaluations, name))
+        click.echo(f"{document}: section {parsed.title!r}")
 
 
 def _read(file: Path) -> str:

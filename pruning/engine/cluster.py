@@ -238,6 +238,22 @@ def _new_client(address: str) -> "Client":
         ) from error
 
 
+def count_workers() -> int:
+    """Return the number of workers of the cluster.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Raises
+    ------
+    ClusterError
+        As `connected_client`.
+    """
+    return len(connected_client().nthreads())
+
+
 def forget_client() -> None:
     """Close the connection of this program, if it has one; the next use opens another."""
     while _clients:

@@ -26,7 +26,7 @@ def missing_runs(specs: Sequence[RunSpec], runs: Runs) -> list[str]:
     return [spec.name for spec in specs if spec not in runs]
 
 
-def section_body(benchmark: RetrainingBenchmark, runs: Runs, seeds: int) -> str:
+def section_body(benchmark: RetrainingBenchmark, runs: Runs, seeds: int, command: str = "") -> str:
     """Describe a benchmark and its tables in Markdown.
 
     Parameters
@@ -37,15 +37,18 @@ def section_body(benchmark: RetrainingBenchmark, runs: Runs, seeds: int) -> str:
         The finished runs.
     seeds : int
         Number of runs of each setting.
+    command : str
+        What has measured them; by default, the command of the benchmark.
 
     Returns
     -------
     str
         The section without its title.
     """
+    command = command or f"python -m pruning benchmark {benchmark.name} --seeds {seeds}"
     missing = missing_runs(benchmark.specs(seeds), runs)
     paragraphs = [
-        f"Measured by `python -m pruning benchmark {benchmark.name} --seeds {seeds}`.",
+        f"Measured by `{command}`.",
         benchmark.protocol,
         _describe_seeds(seeds, are_all_finished=not missing),
     ]

@@ -11,8 +11,11 @@ from scipy import stats
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.curves import Curve
 from pruning.experiments.study.expansion import DENSE, StudyPoint
+from pruning.experiments.study.study_file import Strength
 
 CONFIDENCE = 0.95
+OF_UNITS = "units"
+"""In the table, instead of a budget: a share of the units is removed."""
 OVER_SEEDS, OVER_IMAGES = "over seeds", "over images"
 
 
@@ -25,14 +28,14 @@ class NamedCurve:
     name : str
         Its name.
     curve : Curve
-        Its evaluations: a run for each seed, a point for each value.
-    values : tuple of float
-        Shares of the units that were asked for.
+        Its evaluations: a run for each seed, a point for each strength.
+    strengths : tuple of Strength
+        What was asked for.
     """
 
     name: str
     curve: Curve
-    values: tuple[float, ...]
+    strengths: tuple[Strength, ...]
 
 
 Pair = tuple[str, str]
@@ -72,13 +75,13 @@ def _curve(name: str, members: Sequence[tuple[StudyPoint, Evaluation]]) -> Named
     runs: dict[int, list[Evaluation]] = {}
     for point, evaluation in members:
         runs.setdefault(point.seed, []).append(evaluation)
-    values = tuple(dict.fromkeys(point.value for point, _ in members))
+    strengths = tuple(dict.fromkeys(point.strength for point, _ in members))
     recipe = members[0][0].recipe
-    return NamedCurve(name, Curve(recipe, tuple(map(tuple, runs.values()))), values)
+    return NamedCurve(name, Curve(recipe, tuple(map(tuple, runs.values()))), strengths)
 
 
 def results_table(points: Sequence[StudyPoint], evaluations: Sequence[Evaluation]) -> pd.DataFrame:
-    """Return a row for each curve and value: means over the seeds, with intervals.
+    """Return a row for each curve and strength: means over the seeds, with intervals.
 
     Parameters
     ----------
@@ -92,18 +95,22 @@ def results_table(points: Sequence[StudyPoint], evaluations: Sequence[Evaluation
     pd.DataFrame
         ``accuracy_low`` and ``accuracy_high`` are a 95% interval of the mean over the seeds
         (Student's t); with one seed, of the accuracy on images like those of the test set. The
-        column ``interval`` says which.
+        column ``interval`` says which. ``value`` is the share of the units that is removed or,
+        with a ``budget`` other than ``"units"``, what remains; ``problem`` says why a budget is
+        not met.
     """
-    groups: dict[tuple[str, str, str, float], list[Evaluation]] = {}
-    runs: set[tuple[str, str, str, float]] = set()
+    groups: dict[tuple[str, str, str, Strength], list[Evaluation]] = {}
+    runs: set[tuple[str, str, str, Strength]] = set()
+    problems: dict[tuple[str, str, str, Strength], str] = {}
     for point, evaluation in zip(points, evaluations, strict=True):
-        key = (point.recipe.network, point.recipe.dataset, point.curve, point.value)
+        key = (point.recipe.network, point.recipe.dataset, point.curve, point.strength)
         groups.setdefault(key, []).append(evaluation)
+        problems[key] = problems.get(key) or point.problem
         if point.run is not None:
             runs.add(key)
     rows = []
     for key, members in groups.items():
-        network, dataset, curve, value = key
+        network, dataset, curve, strength = key
         low, high, interval = _interval(members)
         first = members[0]
         rows.append(
@@ -112,7 +119,8 @@ def results_table(points: Sequence[StudyPoint], evaluations: Sequence[Evaluation
                 "dataset": dataset,
                 "curve": curve,
                 "trained": key in runs,
-                "value": value,
+                "budget": strength.budget or OF_UNITS,
+                "value": strength.value,
                 "seeds": len(members),
                 "sparsity": _mean([each.sparsity for each in members]),
                 "compression": _mean([each.effective_compression for each in members]),
@@ -124,6 +132,7 @@ def results_table(points: Sequence[StudyPoint], evaluations: Sequence[Evaluation
                 "dense_accuracy": first.dense_accuracy if key not in runs else None,
                 "images": min(each.tally.images for each in members),
                 "of": first.total,
+                "problem": problems[key],
             }
         )
     return pd.DataFrame(rows)

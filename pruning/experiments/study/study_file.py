@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from pruning.data.datasets import DATASETS
+from pruning.experiments.budgets import Budget
+from pruning.experiments.retraining import RETRAINING_BENCHMARKS
+from pruning.experiments.retraining.base import MAX_SEEDS
 from pruning.methods.criteria import CRITERIA
 from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import SCOPES
@@ -22,16 +25,25 @@ MIN_VALUES = 5
 """Strengths of a curve, as Blalock et al. 2020 recommend."""
 MAX_TITLE = 200
 
-_TOP_KEYS = ("title", "networks", "datasets", "values", "seeds", "precision", "recipes", "runs")
+MAX_TEXT = 10_000
+
+_DOCUMENT_KEYS = ("title", "seeds", "document", "description", "differences")
+_TOP_KEYS = (
+    *_DOCUMENT_KEYS,
+    *("networks", "datasets", "values", "budgets", "precision", "kept_layers", "published"),
+    *("recipes", "runs"),
+)
+_BENCHMARK_KEYS = ("benchmark", *_DOCUMENT_KEYS)
 _RECIPE_KEYS = (
     *("label", "method", "criterion", "measure", "grouping", "scope", "recovery"),
-    "calibration",
+    *("calibration", "values", "budgets"),
 )
 _RUN_KEYS = (
     *_RECIPE_KEYS,
     *("schedule", "epochs", "rounds", "learning_rate", "batch_size", "weight_decay"),
-    *("distillation", "values"),
+    "distillation",
 )
+_NOT_AXES = ("label", "values", "budgets")
 _REGISTRIES: dict[str, Mapping[str, Any]] = {
     "networks": NETWORKS,
     "datasets": DATASETS,
@@ -48,6 +60,22 @@ class StudyError(PrunescopeError):
 
 
 @dataclass(frozen=True)
+class Strength:
+    """How much is removed.
+
+    Parameters
+    ----------
+    value : float
+        Share of the units that is removed; with a budget, what remains.
+    budget : str
+        Name in ``BUDGETS``, of which ``value`` is the share; empty for a share of the units.
+    """
+
+    value: float
+    budget: str = ""
+
+
+@dataclass(frozen=True)
 class Entry:
     """One table of a study, of which every combination is measured.
 
@@ -57,15 +85,15 @@ class Entry:
         Name for people; empty for the names of what it does.
     axes : dict of str to tuple
         Values of each field.
-    values : tuple of float
-        Shares of the units that are removed.
+    strengths : tuple of Strength
+        How much is removed, the least first.
     line : int
         Line of the table in the file.
     """
 
     label: str
     axes: dict[str, tuple[Any, ...]]
-    values: tuple[float, ...]
+    strengths: tuple[Strength, ...]
     line: int
 
     def combinations(self) -> list[dict[str, Any]]:
@@ -99,20 +127,36 @@ class Study:
     networks, datasets : tuple of str
         Names in ``NETWORKS`` and ``DATASETS``; every pair is measured.
     seeds : tuple of int
-        Of random criteria, and of retraining.
+        Of random criteria, of draws of calibration images, and of retraining.
     precision : float or None
         As of `evaluate`.
     recipes, runs : tuple of Entry
         What is pruned, and what is pruned and trained.
+    kept_layers : tuple of str
+        Layers of which nothing is removed.
+    benchmark : str
+        Name in ``RETRAINING_BENCHMARKS``, whose runs are the study; empty for `recipes` and `runs`.
+    document : str
+        Path of a Markdown document, relative to the file, in which the results are a section.
+    description, differences : str
+        Paragraphs of this section: what was measured, and what differs from published protocols.
+    shows_published : bool
+        Whether this section shows the published accuracies of one-shot pruning.
     """
 
     title: str
-    networks: tuple[str, ...]
-    datasets: tuple[str, ...]
-    seeds: tuple[int, ...]
-    precision: float | None
-    recipes: tuple[Entry, ...]
-    runs: tuple[Entry, ...]
+    networks: tuple[str, ...] = ()
+    datasets: tuple[str, ...] = ()
+    seeds: tuple[int, ...] = (0,)
+    precision: float | None = None
+    recipes: tuple[Entry, ...] = ()
+    runs: tuple[Entry, ...] = ()
+    kept_layers: tuple[str, ...] = ()
+    benchmark: str = ""
+    document: str = ""
+    description: str = ""
+    differences: str = ""
+    shows_published: bool = False
 
     @property
     def most_points(self) -> int:
@@ -120,7 +164,7 @@ class Study:
         pairs = len(self.networks) * len(self.datasets)
         total = 0
         for entry in (*self.recipes, *self.runs):
-            total += entry.count * len(entry.values)
+            total += entry.count * len(entry.strengths)
         return pairs * total * len(self.seeds)
 
 
@@ -131,8 +175,10 @@ def parse_study(text: str, name: str = "study") -> Study:
     ----------
     text : str
         Content of a TOML file: ``title``, ``networks``, ``datasets``, ``values`` (shares of the
-        units that are removed), ``seeds``, ``precision``, and tables ``[[recipes]]`` and
-        ``[[runs]]``, whose fields are those of a recipe and of a run. A list is a grid.
+        units that are removed), ``budgets`` (such as ``"macs=0.5"``), ``seeds``, ``precision``,
+        ``kept_layers``, and tables ``[[recipes]]`` and ``[[runs]]``, whose fields are those of a
+        recipe and of a run. A list is a grid. Or ``benchmark`` and ``seeds``: the runs of a
+        benchmark of retraining. With ``document`` the results are a section of it.
     name : str
         Name of the file, for messages.
 
@@ -164,25 +210,78 @@ class _Reader:
 
     def study(self) -> Study:
         """Check everything."""
+        if "benchmark" in self._content:
+            return self._benchmark()
         self._check_keys(self._content, _TOP_KEYS, "", 0)
         networks = self._names("networks")
         datasets = self._names("datasets")
-        seeds = self._seeds()
-        values = self._values(self._content, "", 0, MIN_VALUES)
-        recipes = self._entries("recipes", _RECIPE_KEYS, values)
-        runs = self._entries("runs", _RUN_KEYS, values)
+        strengths = self._strengths(self._content, "", 0, MIN_VALUES)
+        recipes = self._entries("recipes", _RECIPE_KEYS, strengths)
+        runs = self._entries("runs", _RUN_KEYS, strengths)
         if not recipes and not runs:
             raise StudyError(f"{self._name} has no [[recipes]] and no [[runs]]: nothing to measure")
-        title = self._content.get("title", self._name)
-        if not isinstance(title, str) or not 1 <= len(title) <= MAX_TITLE:
-            self._fail("title", "", 0, f"title is a text of at most {MAX_TITLE} characters")
-        study = Study(title, networks, datasets, seeds, self._precision(), recipes, runs)
+        study = Study(
+            networks=networks,
+            datasets=datasets,
+            precision=self._precision(),
+            recipes=recipes,
+            runs=runs,
+            kept_layers=self._kept_layers(),
+            shows_published=self._shows_published(),
+            **self._fields_of_document(self._name),
+        )
         if study.most_points > MAX_POINTS:
             raise StudyError(
                 f"{self._name} has {study.most_points:,} points, more than {MAX_POINTS:,}: choose "
                 "fewer values, seeds or combinations"
             )
         return study
+
+    def _benchmark(self) -> Study:
+        """Check a study that is a benchmark of retraining."""
+        self._check_keys(self._content, _BENCHMARK_KEYS, "", 0)
+        name = self._content["benchmark"]
+        if not isinstance(name, str) or name not in RETRAINING_BENCHMARKS:
+            valid = ", ".join(RETRAINING_BENCHMARKS)
+            self._fail("benchmark", "", 0, f"unknown benchmark {name!r}: choose from {valid}")
+        fields = self._fields_of_document(RETRAINING_BENCHMARKS[name].title)
+        if (
+            fields["seeds"] != tuple(range(len(fields["seeds"])))
+            or len(fields["seeds"]) > MAX_SEEDS
+        ):
+            self._fail(
+                "seeds", "", 0, f"seeds of a benchmark are 0, 1 and so on, at most {MAX_SEEDS}"
+            )
+        return Study(benchmark=name, **fields)
+
+    def _fields_of_document(self, usual_title: str) -> dict[str, Any]:
+        """Fields that every study has."""
+        fields: dict[str, Any] = {"seeds": self._seeds()}
+        fields["title"] = self._text("title", usual_title, MAX_TITLE)
+        if not fields["title"]:
+            self._fail("title", "", 0, "title is empty")
+        fields["document"] = self._text("document", "", MAX_TITLE)
+        for key in ("description", "differences"):
+            fields[key] = self._text(key, "", MAX_TEXT)
+        return fields
+
+    def _text(self, key: str, usual: str, longest: int) -> str:
+        text = self._content.get(key, usual)
+        if not isinstance(text, str) or len(text) > longest:
+            self._fail(key, "", 0, f"{key} is a text of at most {longest:,} characters")
+        return text.strip()
+
+    def _shows_published(self) -> bool:
+        value = self._content.get("published", False)
+        if not isinstance(value, bool):
+            self._fail("published", "", 0, "published is true or false")
+        return value
+
+    def _kept_layers(self) -> tuple[str, ...]:
+        names = _as_list(self._content.get("kept_layers", []))
+        if not all(isinstance(name, str) for name in names):
+            self._fail("kept_layers", "", 0, "kept_layers are names of layers")
+        return tuple(names)
 
     def _fail(self, key: str, table: str, index: int, problem: str) -> NoReturn:
         line = self._line_of(key, table, index)
@@ -243,8 +342,32 @@ class _Reader:
             )
         return tuple(sorted({float(value) for value in values}))
 
+    def _budgets(self, content: Mapping[str, Any], table: str, index: int) -> tuple[Budget, ...]:
+        """Budgets, in the order of what they leave; empty if they are not given."""
+        budgets = []
+        for text in _as_list(content.get("budgets", [])):
+            try:
+                budget = Budget.from_text(text if isinstance(text, str) else repr(text))
+            except ValueError as error:
+                self._fail("budgets", table, index, str(error))
+            if budget.kind == "own" or budget in budgets:
+                self._fail("budgets", table, index, "budgets are different ones, such as macs=0.5")
+            budgets.append(budget)
+        if "budgets" in content and not budgets:
+            self._fail("budgets", table, index, "budgets has no value")
+        return tuple(sorted(budgets, key=lambda budget: (budget.kind, -budget.share)))
+
+    def _strengths(
+        self, content: Mapping[str, Any], table: str, index: int, fewest: int
+    ) -> tuple[Strength, ...]:
+        """Values and budgets; empty if neither is given."""
+        strengths = [Strength(value) for value in self._values(content, table, index, fewest)]
+        for budget in self._budgets(content, table, index):
+            strengths.append(Strength(budget.share, budget.kind))
+        return tuple(strengths)
+
     def _entries(
-        self, table: str, keys: Sequence[str], values: tuple[float, ...]
+        self, table: str, keys: Sequence[str], strengths: tuple[Strength, ...]
     ) -> tuple[Entry, ...]:
         tables = self._content.get(table, [])
         if not isinstance(tables, list) or not all(isinstance(each, dict) for each in tables):
@@ -252,15 +375,16 @@ class _Reader:
         entries = []
         for index, content in enumerate(tables):
             self._check_keys(content, keys, table, index)
-            own = self._values(content, table, index, 1) or values
+            own = self._strengths(content, table, index, 1) or strengths
             if not own:
-                self._fail("values", table, index, "values are missing, here or at the top")
+                problem = "values or budgets are missing, here or at the top"
+                self._fail("values", table, index, problem)
             label = content.get("label", "")
             if not isinstance(label, str) or len(label) > MAX_TITLE:
                 self._fail("label", table, index, f"label is at most {MAX_TITLE} characters")
             axes = {}
             for key, value in content.items():
-                if key not in ("label", "values"):
+                if key not in _NOT_AXES:
                     axes[key] = self._axis(key, value, table, index)
             if table == "runs" and "schedule" not in axes:
                 self._fail("schedule", table, index, "a run needs a schedule")

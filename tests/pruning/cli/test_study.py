@@ -22,7 +22,7 @@ def test_a_study_is_counted_measured_and_written(capsys, file):
     assert not (file.parent / "small").exists()
     run_text(capsys, "study", str(file))
     folder = file.parent / "small"
-    table = pd.read_csv(folder / "table.csv")
+    table = pd.read_csv(folder / "table.csv", dtype={"problem": str}).fillna({"problem": ""})
     pd.testing.assert_frame_equal(table, pd.read_parquet(folder / "table.parquet"))
     assert len(table) == 1 + 5 + 5 + 1 + 5
     assert "A &lt;small&gt; study" in (folder / "report.html").read_text(encoding="utf-8")

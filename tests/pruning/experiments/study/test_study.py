@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from pruning.engine.evaluate import evaluate
+from pruning.experiments.budgets import remaining_share
 from pruning.experiments.study import measurement
-from pruning.experiments.study.expansion import DENSE, expand
+from pruning.experiments.study.expansion import DENSE, expand, match_budgets
 from pruning.experiments.study.measurement import estimate_time, measure
 from pruning.experiments.study.results import curves_by_pair, results_table
 from pruning.experiments.study.study_file import StudyError, parse_study
@@ -70,6 +71,7 @@ def test_means_and_intervals_are_over_the_seeds(study):
     points = expand(study)
     evaluations = measure(study, points)
     table = results_table(points, evaluations)
+    assert set(table.budget) == {"units"} and set(table.problem) == {""}
     rows = table.set_index(["curve", "value"])
     recipes = []
     for seed in study.seeds:
@@ -126,3 +128,85 @@ def test_a_study_of_runs_has_a_random_control_too():
     text = TEXT[: TEXT.index("[[recipes]]")] + TEXT[TEXT.index("[[runs]]") :]
     curves = {point.curve for point in expand(parse_study(text))}
     assert curves == {DENSE, "trained", "random control, weight"}
+
+
+def one_entry(fields: str, top: str = "") -> str:
+    """A study of one table of recipes."""
+    head = 'networks = "lenet300"\ndatasets = "digits"\nseeds = [7, 8, 9]\n'
+    return f"{head}{top}\n[[recipes]]\n{fields}\n"
+
+
+def test_seeds_are_draws_of_calibration_images_where_there_are_several():
+    fields = 'criterion = "taylor"\nvalues = 0.5\ncalibration = '
+    points = [point for point in expand(parse_study(one_entry(f"{fields}200"))) if point.seed]
+    taylor = [point for point in points if point.recipe.last_step.criterion == "taylor"]
+    assert [(point.seed, point.recipe.draw) for point in taylor] == [(7, 0), (8, 1), (9, 2)]
+    whole = expand(parse_study(one_entry(f"{fields}1024")))
+    assert [point.recipe.draw for point in whole if "Taylor" in point.curve] == [0]
+
+
+def test_kept_layers_take_part_in_nothing():
+    top = 'kept_layers = "fc3"'
+    points = expand(parse_study(one_entry('criterion = "magnitude"\nvalues = 0.5', top)))
+    chosen = {point.recipe.chosen_layers for point in points if point.curve != DENSE}
+    assert chosen == {("fc1", "fc2")}
+    with pytest.raises(StudyError, match=r"line 6: .*no layer 'conv9' for weight: choose from fc1"):
+        expand(parse_study(one_entry("values = 0.5", 'kept_layers = "conv9"')), "my.toml")
+
+
+@pytest.mark.usefixtures("study")
+def test_budgets_are_met_or_the_table_says_why():
+    fields = 'method = "filter"\nbudgets = ["macs=0.5", "macs=0.25", "parameters=0.000001"]'
+    points = match_budgets(expand(parse_study(one_entry(fields))))
+    table = results_table(points, evaluate([point.measured for point in points]))
+    rows = table[table.budget == "macs"].set_index(["curve", "value"])
+    for value in (0.5, 0.25):
+        row = rows.loc[("Filters by Magnitude, at equal effective MACs", value)]
+        assert row.speed_up == pytest.approx(1 / value, rel=0.02) and row.problem == ""
+        control = rows.loc[("random control, filter, at equal effective MACs", value)]
+        assert control.speed_up == pytest.approx(1 / value, rel=0.02) and control.seeds == 3
+    impossible = table[table.budget == "parameters"]
+    assert len(impossible) == 2
+    assert impossible.problem.str.contains("No sparsity|out of reach", regex=True).all()
+
+
+def test_a_run_is_adapted_to_its_budget_before_it_is_trained():
+    text = one_entry("values = 0.5") + '[[runs]]\nschedule = "finetune"\nbudgets = "macs=0.5"\n'
+    points = match_budgets(expand(parse_study(text)))
+    runs = [point for point in points if point.run is not None]
+    assert len(runs) == 3
+    for point in runs:
+        assert point.run.recipe == point.recipe
+        assert remaining_share(point.recipe, "macs") == pytest.approx(0.5, abs=0.01)
+
+
+def test_runs_stand_after_those_that_they_start_from():
+    text = 'benchmark = "lenet-records"\nseeds = [0, 1]\n'
+    points = expand(parse_study(text))
+    runs = [point.run for point in points if point.run is not None]
+    found = measurement.waves(runs)
+    assert sum(map(len, found)) == len(runs) == 34
+    earlier = {""}
+    for wave in found:
+        assert all(run.recipe.checkpoint in earlier for run in wave)
+        earlier |= {run.name for run in wave}
+    compressions = {round(1 / (1 - point.strength.value)) for point in points}
+    assert compressions == {1, 2, 4, 12, 20, 50, 60, 70, 100, 200, 300}
+
+
+@pytest.mark.slow
+def test_an_estimate_covers_seeds_and_curves_that_are_not_sampled(study, monkeypatch):
+    points = [point for point in expand(study) if point.run is None]
+    evaluated = []
+
+    def count(recipes, **options):
+        evaluated.extend(recipes)
+        return evaluate(recipes, **options)
+
+    monkeypatch.setattr(measurement, "evaluate", count)
+    monkeypatch.setattr(measurement, "SAMPLE_S", 0.0)
+    expected = estimate_time(study, points)
+    curves = {point.curve for point in points}
+    assert expected.seconds > 0 and len(evaluated) < len(curves) * measurement.SAMPLE
+    assert expected.describe().startswith("36 points, 0 of them known; about ")
+    assert "cluster" not in expected.describe()
