@@ -25,6 +25,7 @@ from streamlit.web import cli  # noqa: E402
 
 import pruning.engine.evaluate  # noqa: E402
 import pruning.figures.accuracy_curve  # noqa: E402, F401
+from pruning.engine import store  # noqa: E402
 from pruning.engine.network_file import delete_files  # noqa: E402
 from pruning.engine.own_files import load_own_from_environment  # noqa: E402
 from pruning.engine.trained_network import card_of  # noqa: E402
@@ -42,6 +43,7 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
+    _check_store()
     _load_own()
     gc.collect()
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
@@ -61,6 +63,14 @@ def main(options: list[str]) -> None:
 
 def _end(number: int, frame: object) -> None:
     raise SystemExit(0)
+
+
+def _check_store() -> None:
+    """End where the address of the store is not valid; whether it answers is found out later."""
+    try:
+        store.location()
+    except PrunescopeError as error:
+        _exit(str(error))
 
 
 def _load_own() -> None:

@@ -1,7 +1,5 @@
 """The command ``store``: persistent results."""
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pruning.cli.options import FILE, TorchCommand, json_option, print_json
-from pruning.runtime.errors import PrunescopeError
 
 if TYPE_CHECKING:
     from pruning.engine.store import StoredResult
@@ -74,7 +71,7 @@ def list_results(as_json: bool) -> None:
     else:
         for row in rows:
             click.echo(row.to_line())
-        click.echo(f"{len(rows)} results in {result_store.path()}")
+        click.echo(f"{len(rows)} results in {result_store.location()}")
     if damaged:
         click.echo(f"damaged results that are not listed: {damaged}", err=True)
 
@@ -103,25 +100,12 @@ def clear() -> None:
 def _check_store() -> None:
     """Check that the store can be read.
 
-    The engine replaces a broken store by a new one, so that pages continue to work. Commands on the
-    store itself report the problem instead.
+    The engine replaces a broken file by a new one and works without a server that does not answer,
+    so that pages continue to work. Commands on the store itself report the problem instead.
     """
     from pruning.engine import store as result_store
 
-    path = result_store.path()
-    if not path.exists():
-        return
-    columns = ", ".join(result_store.COLUMNS)
-    try:
-        with closing(sqlite3.connect(path, timeout=result_store.BUSY_TIMEOUT_S)) as database:
-            database.execute(result_store.TABLE)
-            for _ in database.execute(f"SELECT {columns} FROM results"):
-                pass  # a damaged page is found only when it is read
-    except sqlite3.Error:
-        raise PrunescopeError(
-            f"{path} cannot be read as a store of results: rename it, or set PRUNESCOPE_STORE to "
-            "another file"
-        ) from None
+    result_store.check()
 
 
 def _parse_row(columns: dict[str, Any]) -> StoredRow | None:

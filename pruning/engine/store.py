@@ -1,4 +1,4 @@
-"""Persistent results: SQLite in the user's data directory.
+"""Persistent results: a SQLite file in the user's data directory, or a PostgreSQL database.
 
 The key of a result is a hash of the format, the recipe without its limit on the test images, the
 split, the checkpoint and the images; the number of classified images is stored beside it.
@@ -9,51 +9,93 @@ import hashlib
 import json
 import logging
 import os
-import sqlite3
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, TypeVar
-
-import platformdirs
+from typing import TYPE_CHECKING, Any
 
 from pruning.data import datasets
 from pruning.data.datasets import DATASETS
+from pruning.engine import store_file
 from pruning.engine.evaluation import Evaluation
+from pruning.engine.store_database import COLUMNS, STORE_VARIABLE, Answer, Database, Transaction
 from pruning.engine.stored_result import StoredResult
 from pruning.engine.trained_network import trained_sha256
 from pruning.recipe.recipe import Recipe
 from pruning.recipe.serialization import recipe_to_dict
 from pruning.runtime.atomic_write import atomic_write
+from pruning.runtime.errors import PrunescopeError
 from pruning.runtime.json_reader import parse_json
+
+if TYPE_CHECKING:
+    from pruning.engine.store_server import ServerDatabase
 
 FORMAT = 1
 """Results of another format are ignored."""
-COLUMNS = ("key", "images", "recipe", "split", "checkpoint", "data", "result", "made")
-TABLE = """CREATE TABLE IF NOT EXISTS results (
-    key TEXT, images INTEGER, recipe TEXT, split TEXT, checkpoint TEXT, data TEXT, result TEXT,
-    made REAL, PRIMARY KEY (key, images)
-)"""
-INSERT = f"INSERT OR REPLACE INTO results VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
-BUSY_TIMEOUT_S = 10
+FIND = """SELECT images, result FROM results
+    WHERE key = :key AND images <= :max_images ORDER BY images DESC"""
+REMOVE = "DELETE FROM results WHERE key = :key AND images = :images"
+# The result is text that `json.dumps` has written.
+REMOVE_CONTINUED = """DELETE FROM results
+    WHERE key = :key AND images < :images AND result LIKE '%"open": true%'"""
+INSERT = f"""INSERT INTO results ({", ".join(COLUMNS)})
+    VALUES ({", ".join(f":{name}" for name in COLUMNS)})
+    ON CONFLICT (key, images) DO UPDATE
+    SET {", ".join(f"{name} = excluded.{name}" for name in COLUMNS[2:])}"""
+SELECT_ALL = f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC"
+ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://|postgres[a-z0-9+]*:", re.IGNORECASE)
+"""How an address of a server begins, also one with a slash too few."""
+SERVER_ADDRESS = re.compile(r"postgres(ql)?(\+psycopg)?://", re.IGNORECASE)
 
-Result = TypeVar("Result")
 logger = logging.getLogger(__name__)
 
 
+def location() -> str:
+    """Return where results are stored, for people.
+
+    Returns
+    -------
+    str
+        The path of a file, or the address of a server without its password.
+
+    Raises
+    ------
+    PrunescopeError
+        ``PRUNESCOPE_STORE`` is the address of something else, or a package is missing.
+    """
+    return _database().location
+
+
 def path() -> Path:
-    """Return where results are stored.
+    """Return the file in which results are stored.
 
     Returns
     -------
     Path
         ``PRUNESCOPE_STORE``, else ``results.sqlite`` in the user's data directory.
+
+    Raises
+    ------
+    ValueError
+        The store is no file.
     """
-    default = platformdirs.user_data_path("prunescope") / "results.sqlite"
-    return Path(os.environ.get("PRUNESCOPE_STORE") or default).absolute()
+    if _address():
+        raise ValueError("the store is no file")
+    return store_file.path()
+
+
+def check() -> None:
+    """Check that results can be read.
+
+    Raises
+    ------
+    PrunescopeError
+        They cannot; the message says what to do.
+    """
+    _database().check()
 
 
 def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
@@ -78,13 +120,10 @@ def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
     result_key = key(recipe, split)
     classes = len(DATASETS[recipe.dataset].classes)
 
-    def find(database: sqlite3.Connection) -> list[tuple[int, str]]:
-        query = (
-            "SELECT images, result FROM results WHERE key = ? AND images <= ? ORDER BY images DESC"
-        )
-        return database.execute(query, (result_key, max_images)).fetchall()
+    def find(transaction: Transaction) -> list[tuple[Any, ...]]:
+        return transaction.select(FIND, {"key": result_key, "max_images": max_images})
 
-    nothing: list[tuple[int, str]] = []
+    nothing: list[tuple[Any, ...]] = []
     for images, text in _transaction(find, default=nothing):
         try:
             result = StoredResult.from_dict(parse_json(text, "the result"), classes)
@@ -98,10 +137,10 @@ def get(recipe: Recipe, split: str, max_images: int) -> StoredResult | None:
 
 
 def _remove_damaged(result_key: str, images: int, error: Exception) -> None:
-    logger.warning("a damaged result in %s is measured again (%s)", path(), error)
+    logger.warning("a damaged result in %s is measured again (%s)", location(), error)
 
-    def remove(database: sqlite3.Connection) -> None:
-        database.execute("DELETE FROM results WHERE key = ? AND images = ?", (result_key, images))
+    def remove(transaction: Transaction) -> None:
+        transaction.change(REMOVE, {"key": result_key, "images": images})
 
     _transaction(remove, default=None)
 
@@ -126,15 +165,12 @@ def put(evaluations: Sequence[Evaluation], *, are_unfinished: Sequence[bool]) ->
     new_rows = []
     for evaluation, is_unfinished in zip(evaluations, are_unfinished, strict=True):
         new_rows.append(_row(evaluation, is_unfinished))
+    # Processes that lock the same rows in the same order wait, but not for each other.
+    new_rows.sort(key=lambda row: (row["key"], row["images"]))
 
-    def write(database: sqlite3.Connection) -> bool:
-        database.executemany(
-            "DELETE FROM results"
-            " WHERE key = :key AND images < :images"
-            " AND json_valid(result) AND json_extract(result, '$.open')",
-            new_rows,
-        )
-        database.executemany(INSERT, new_rows)
+    def write(transaction: Transaction) -> bool:
+        transaction.change_many(REMOVE_CONTINUED, new_rows)
+        transaction.change_many(INSERT, new_rows)
         return True
 
     return _transaction(write, default=False)
@@ -164,10 +200,9 @@ def rows() -> Iterator[dict[str, Any]]:
     dict
         Values by the names of ``COLUMNS``.
     """
-    query = f"SELECT {', '.join(COLUMNS)} FROM results ORDER BY made DESC"
 
-    def select(database: sqlite3.Connection) -> list[tuple[Any, ...]]:
-        return database.execute(query).fetchall()
+    def select(transaction: Transaction) -> list[tuple[Any, ...]]:
+        return transaction.select(SELECT_ALL, {})
 
     nothing: list[tuple[Any, ...]] = []
     for row in _transaction(select, default=nothing):
@@ -183,8 +218,8 @@ def clear() -> int:
         How many there were.
     """
 
-    def delete(database: sqlite3.Connection) -> int:
-        return database.execute("DELETE FROM results").rowcount
+    def delete(transaction: Transaction) -> int:
+        return transaction.change("DELETE FROM results", {})
 
     return _transaction(delete, default=0)
 
@@ -243,103 +278,58 @@ def _fingerprint(images: datasets.Images) -> str:
     return datasets.fingerprint(images)
 
 
-class _Database:
-    """One connection for all threads of the process.
-
-    Opening a database and closing it costs more than most queries. The connection is opened again
-    if the file at its path is another one or was changed by something else.
-    """
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self._connection: sqlite3.Connection | None = None
-        self._opened: tuple[Path, _FileIdentity | None] | None = None
-
-    def connection(self) -> sqlite3.Connection:
-        """Return an open connection to the file at `path`."""
-        current = (path(), _identity())
-        if self._connection is None or current != self._opened or current[1] is None:
-            self.close()
-            path().parent.mkdir(parents=True, exist_ok=True)
-            self._connection = sqlite3.connect(
-                path(), timeout=BUSY_TIMEOUT_S, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")  # safe if the process is killed
-            self._connection.execute(TABLE)
-            self._opened = (path(), _identity())
-        return self._connection
-
-    def close(self) -> None:
-        """Close the connection, if there is one."""
-        if self._connection is not None:
-            self._connection.close()
-        self._connection = None
+def close() -> None:
+    """Close the connections to a server, if there are any; the next use opens others."""
+    global _server
+    with _choosing:
+        if _server is not None:
+            _server.close()
+        _server = None
 
 
-_database = _Database()
+_file = store_file.FileDatabase()
+_server: "ServerDatabase | None" = None
+_server_address = ""
+_choosing = threading.Lock()
 
 
-def _transaction(work: Callable[[sqlite3.Connection], Result], default: Result) -> Result:
-    """Do ``work`` in one transaction.
-
-    A broken file is renamed, and the work is done in a new one. If the disk does not allow it, the
-    answer is ``default``. Both are logged; neither is an error for the caller.
-    """
-    with _database.lock:
-        for _ in range(2):
-            identity = _identity()
-            try:
-                with _database.connection() as database:  # commits, or rolls back
-                    return work(database)
-            except (OSError, sqlite3.OperationalError) as error:  # read-only, full or locked
-                _database.close()
-                logger.warning(
-                    "the store %s cannot be used (%s): results are not kept", path(), error
-                )
-                return default
-            except sqlite3.DatabaseError as error:
-                # A broken file raises the class itself; a subclass is a mistake in a statement.
-                if type(error) is not sqlite3.DatabaseError:
-                    raise
-                _database.close()
-                if not _put_aside(identity, error):
-                    return default
-    return default
+def _transaction(work: Callable[[Transaction], Answer], default: Answer) -> Answer:
+    return _database().transaction(work, default)
 
 
-@dataclass(frozen=True)
-class _FileIdentity:
-    """Identity of a file and of its content, by device, inode, size and time."""
-
-    device: int
-    inode: int
-    size: int
-    modified_ns: int
+def _address() -> str:
+    """Return the address of the server that `PRUNESCOPE_STORE` names; empty if it is a file."""
+    value = os.environ.get(STORE_VARIABLE, "").strip()
+    return value if ADDRESS.match(value) else ""
 
 
-def _identity() -> _FileIdentity | None:
-    """Identity of the file at `path`, or None; in WAL mode, writes go to another file first."""
-    try:
-        status = path().stat()
-    except OSError:
-        return None
-    return _FileIdentity(status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns)
+def _database() -> Database:
+    """Return the database that `PRUNESCOPE_STORE` names."""
+    global _server, _server_address
+    address = _address()
+    if not address:
+        return _file
+    with _choosing:
+        if _server is None or address != _server_address:
+            new = _new_server(address)
+            if _server is not None:
+                _server.close()
+            _server, _server_address = new, address
+        return _server
 
 
-def _put_aside(broken: _FileIdentity | None, error: Exception) -> bool:
-    """Rename a broken file, unless another process did so; return whether to try again."""
-    if broken is None or _identity() != broken:
-        return True
-    aside = path().with_suffix(f".broken-{time.time_ns()}")
-    try:
-        path().rename(aside)
-    except OSError as reason:
-        logger.warning(
-            "the store %s is broken (%s) and cannot be replaced (%s)", path(), error, reason
+def _new_server(address: str) -> "ServerDatabase":
+    if not SERVER_ADDRESS.match(address):
+        scheme = address.partition(":")[0]
+        raise PrunescopeError(
+            f"{STORE_VARIABLE} is not valid (it begins with {scheme}:): it is the path of a file, "
+            "or postgresql+psycopg://user:password@host/database"
         )
-        return False
-    for suffix in ("-wal", "-shm"):  # of the broken file
-        Path(f"{path()}{suffix}").unlink(missing_ok=True)
-    logger.warning("the store was broken (%s): it is now %s, and a new one begins", error, aside)
-    return True
+    try:
+        from pruning.engine.store_server import ServerDatabase
+    except ImportError:
+        raise PrunescopeError(
+            "a store on a server needs SQLAlchemy and psycopg: run "
+            "`pip install prunescope[postgresql]`"
+        ) from None
+    return ServerDatabase(address)

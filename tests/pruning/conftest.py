@@ -1,13 +1,36 @@
+from collections.abc import Iterator
+
 import pytest
 
 from pruning.engine import evaluate as evaluate_module
+from pruning.engine import store
 from pruning.inference.classify import BatchTally
+from tests.pruning.local_postgres import LocalPostgres, local_postgres
 
 
 @pytest.fixture
-def empty_store(tmp_path, monkeypatch):
-    """A store of the test's own."""
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "store" / "results.sqlite"))
+def empty_store(request, tmp_path, monkeypatch):
+    """A store of the test's own: a file, or what the parameter says (see `on_both`)."""
+    if getattr(request, "param", "file") == "server":
+        request.getfixturevalue("server_store")
+    else:
+        monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "store" / "results.sqlite"))
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[LocalPostgres]:
+    """A PostgreSQL server, one for each process of pytest."""
+    with local_postgres() as server:
+        yield server
+
+
+@pytest.fixture
+def server_store(postgres, monkeypatch) -> Iterator[LocalPostgres]:
+    """The store is an empty database on a server."""
+    postgres.execute("DROP TABLE IF EXISTS results")
+    monkeypatch.setenv("PRUNESCOPE_STORE", postgres.address)
+    yield postgres
+    store.close()
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ def filled_store(own_store, capsys):
     return own_store
 
 
+@pytest.mark.parametrize("own_store", ["file", "server"], indirect=True)
 def test_list_export_and_clear(capsys, filled_store, tmp_path):
     newest, oldest = run_json(capsys, "store", "list")
     assert list(newest) == ROW_KEYS
@@ -42,6 +43,25 @@ def test_list_export_and_clear(capsys, filled_store, tmp_path):
 
 def test_a_store_that_does_not_exist_is_empty(capsys, own_store):
     assert run_text(capsys, "store", "list") == f"0 results in {own_store}\n"
+
+
+@pytest.mark.parametrize("action", ACTIONS)
+def test_a_server_that_does_not_answer_is_named(
+    capsys, server_store, monkeypatch, tmp_path, action
+):
+    arguments = [argument.format(folder=tmp_path) for argument in action]
+    monkeypatch.setenv("PRUNESCOPE_STORE", server_store.address_of("somebody:secret"))
+    message = error_of(capsys, "store", *arguments, code=1)
+    assert f"{server_store.address_of('somebody:***')} cannot be read as a store" in message
+    assert "password authentication failed" in message and "secret" not in message
+    assert not list(tmp_path.glob("*.csv"))
+
+
+def test_an_address_of_another_database_is_refused(capsys, monkeypatch):
+    monkeypatch.setenv("PRUNESCOPE_STORE", "mysql://somebody:secret@host/database")
+    for command in (["store", "list"], [*PRUNE_SMALL, "--sparsity", "0.5"]):
+        message = error_of(capsys, *command, code=1)
+        assert "PRUNESCOPE_STORE is not valid" in message and "secret" not in message
 
 
 @pytest.mark.parametrize("content", [b"not a database at all " * 50, b"\x00\xff" * 3_000])

@@ -30,6 +30,8 @@ one_step = Recipe.one_step
 RECIPE = one_step("lenet300", "digits", value=0.5)
 
 pytestmark = pytest.mark.usefixtures("empty_store")
+on_both = pytest.mark.parametrize("empty_store", ["file", "server"], indirect=True)
+"""The test runs with a file and with a server."""
 
 
 def result(recipe: Recipe = RECIPE, images: int = 360, loss: float = 1.5) -> Evaluation:
@@ -58,6 +60,13 @@ STORED = StoredResult.of(result(), is_unfinished=False)
 
 def execute(statement: str, *values: object) -> None:
     """Change the database as another program would."""
+    if "://" in os.environ["PRUNESCOPE_STORE"]:
+        import psycopg
+
+        address = os.environ["PRUNESCOPE_STORE"].replace("+psycopg", "")
+        with psycopg.connect(address) as connection:
+            connection.execute(statement.replace("?", "%s"), values)
+        return
     database = sqlite3.connect(store.path())
     with database:
         database.execute(statement, values)
@@ -69,6 +78,7 @@ def stored_content() -> dict:
     return json.loads(row["result"])
 
 
+@on_both
 def test_what_is_put_is_returned():
     assert get() is None
     stronger = RECIPE.with_last_step(value=0.6)
@@ -171,6 +181,7 @@ def test_results_of_the_first_edition_stay_readable(recipe, key):
     assert store.key(recipe, "test") == key
 
 
+@on_both
 def test_the_masked_cost_that_the_first_edition_did_not_store_is_added(classified):
     [evaluation] = evaluate([RECIPE])
     content = stored_content()
@@ -186,6 +197,7 @@ def test_the_masked_cost_that_the_first_edition_did_not_store_is_added(classifie
     assert stored_content()["masked_parameters"] == evaluation.masked.parameters
 
 
+@on_both
 def test_an_effective_cost_that_was_not_needed_is_added_when_it_is(classified):
     [evaluation] = evaluate([RECIPE])
     assert get().effective is None
@@ -196,6 +208,7 @@ def test_an_effective_cost_that_was_not_needed_is_added_when_it_is(classified):
     assert get().effective == evaluation.effective
 
 
+@on_both
 def test_an_open_result_of_the_first_edition_is_continued(classified):
     put(replace(result(images=250), masked=Cost(1, 1)), is_unfinished=True)
     content = stored_content()
@@ -206,6 +219,7 @@ def test_an_open_result_of_the_first_edition_is_continued(classified):
     assert [row["images"] for row in store.rows()] == [360]
 
 
+@on_both
 def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_were_continued():
     put(result(images=250), is_unfinished=True)
     assert get().tally.images == 250 and get().is_unfinished and get(max_images=100) is None
@@ -215,6 +229,7 @@ def test_results_of_fewer_images_stand_beside_those_of_more_unless_they_were_con
     assert get(max_images=100).tally.images == 100 and get().tally.images == 360
 
 
+@on_both
 def test_another_checkpoint_or_other_images_have_results_of_their_own(monkeypatch):
     put(result())
     card = checkpoints.shared_card("lenet300", "digits")
@@ -230,6 +245,7 @@ def test_another_checkpoint_or_other_images_have_results_of_their_own(monkeypatc
     assert get() == STORED
 
 
+@on_both
 def test_many_writers_at_once_lose_nothing():
     def write(i: int) -> None:
         values = [i / 1000 + j / 10_000 for j in range(5)]
@@ -250,6 +266,7 @@ for i in range(10_000):
 
 
 @pytest.mark.slow
+@on_both
 def test_a_process_that_is_killed_while_writing_loses_no_finished_result():
     done = 0
     writer = subprocess.Popen(
@@ -257,7 +274,7 @@ def test_a_process_that_is_killed_while_writing_loses_no_finished_result():
         cwd=ROOT,
         stdout=subprocess.PIPE,
         text=True,
-        env=os.environ | {"PYTHONPATH": str(ROOT), "PRUNESCOPE_STORE": str(store.path())},
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
     )
     for line in writer.stdout:
         done = int(line) + 1
@@ -272,50 +289,6 @@ def test_a_process_that_is_killed_while_writing_loses_no_finished_result():
     assert all(losses.count(i) == 20 for i in set(losses)), "half of a transaction"
     put(result())
     assert get() == STORED
-
-
-def open_damaged_store(content: bytes, folder: Path, monkeypatch) -> None:
-    """Use a store whose file is broken when it is opened."""
-    path = folder / "damaged.sqlite"
-    path.write_bytes(content)
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(path))
-
-
-@pytest.mark.parametrize(
-    "damage", [b"not a database at all, but long enough to be read as one" * 50, b""]
-)
-def test_a_broken_file_is_renamed_and_a_new_one_begins(damage, tmp_path, monkeypatch, caplog):
-    open_damaged_store(damage, tmp_path, monkeypatch)
-    with caplog.at_level(logging.WARNING):
-        assert put(result()) and get() == STORED
-    aside = list(tmp_path.glob("*.broken-*"))
-    assert [path.read_bytes() for path in aside] == ([damage] if damage else [])
-    assert ("was broken" in caplog.text) == bool(damage)
-
-
-@pytest.mark.parametrize("damage", [b"not a database at all" * 500, b""])
-def test_a_file_that_is_damaged_while_it_is_open_is_replaced(damage):
-    put(result())
-    store.path().write_bytes(damage)
-    for suffix in ("-wal", "-shm"):
-        Path(f"{store.path()}{suffix}").unlink(missing_ok=True)
-    assert put(result()) and get() == STORED
-
-
-def test_many_threads_replace_a_broken_file_by_one_new_file(tmp_path, monkeypatch):
-    open_damaged_store(b"not a database at all" * 500, tmp_path, monkeypatch)
-    with ThreadPoolExecutor(8) as pool:
-        assert all(pool.map(lambda _: put(result()), range(16)))
-    assert get() == STORED and len(list(tmp_path.glob("*.broken-*"))) == 1
-
-
-def test_a_new_file_at_the_same_path_is_opened():
-    put(result())
-    store.path().rename(store.path().with_name("old"))
-    for suffix in ("-wal", "-shm"):
-        Path(f"{store.path()}{suffix}").unlink(missing_ok=True)
-    assert get() is None
-    assert put(result()) and get() == STORED
 
 
 DAMAGE = {
@@ -368,6 +341,7 @@ DAMAGE |= {
 }
 
 
+@on_both
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_a_damaged_row_is_dropped_logged_once_and_measured_again(damage, caplog, classified):
     [evaluation] = evaluate([RECIPE])
@@ -381,6 +355,7 @@ def test_a_damaged_row_is_dropped_logged_once_and_measured_again(damage, caplog,
     assert get() == StoredResult.of(evaluation, is_unfinished=False)
 
 
+@on_both
 @pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
 def test_an_evaluation_replaces_a_damaged_row(damage):
     [evaluation] = evaluate([RECIPE])
@@ -388,6 +363,7 @@ def test_an_evaluation_replaces_a_damaged_row(damage):
     assert evaluate([RECIPE]) == (evaluation,) and get() is not None
 
 
+@on_both
 def test_a_damaged_row_does_not_hide_a_result_of_fewer_images():
     put(result(images=100))
     put(result())
@@ -396,25 +372,7 @@ def test_a_damaged_row_does_not_hide_a_result_of_fewer_images():
     assert [row["images"] for row in store.rows()] == [100]
 
 
-@pytest.mark.parametrize(
-    "column, value", [("result", b"\xff\xfe"), ("result", None), ("result", 5)]
-)
-def test_a_row_of_another_type_is_dropped(column, value):
-    put(result())
-    execute(f"UPDATE results SET {column} = ?", value)
-    assert get() is None and put(result()) and get() == STORED
-
-
-def test_a_path_that_cannot_be_written_is_logged_and_not_an_error(tmp_path, monkeypatch, caplog):
-    (tmp_path / "file").write_text("")
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
-    with caplog.at_level(logging.WARNING):
-        assert not put(result())
-        assert get() is None and list(store.rows()) == [] and store.clear() == 0
-        assert evaluate([RECIPE])[0].accuracy.complete
-    assert "results are not kept" in caplog.text
-
-
+@on_both
 def test_export_and_clear(tmp_path):
     put(result())
     assert store.export(tmp_path / "all.csv") == 1
@@ -424,11 +382,3 @@ def test_export_and_clear(tmp_path):
     assert json.loads(row["recipe"])["network"] == "lenet300"
     assert json.loads(row["result"]) == STORED.to_dict()
     assert store.clear() == 1 and list(store.rows()) == []
-
-
-def test_it_is_an_ordinary_database():
-    put(result())
-    database = sqlite3.connect(store.path())
-    assert database.execute("SELECT images, split FROM results").fetchall() == [(360, "test")]
-    assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
-    database.close()

@@ -150,7 +150,7 @@ def test_kept_layers_take_part_in_nothing():
     points = expand(parse_study(one_entry('criterion = "magnitude"\nvalues = 0.5', top)))
     chosen = {point.recipe.chosen_layers for point in points if point.curve != DENSE}
     assert chosen == {("fc1", "fc2")}
-    with pytest.raises(StudyError, match=r"line 6: .*no layer 'conv9' for weight: choose from fc1"):
+    with pytest.raises(StudyError, match=r"line 5: .*no layer 'conv9' for weight: choose from fc1"):
         expand(parse_study(one_entry("values = 0.5", 'kept_layers = "conv9"')), "my.toml")
 
 
