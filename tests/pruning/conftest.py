@@ -1,10 +1,14 @@
+import gc
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from pruning.engine import cluster, store
 from pruning.engine import evaluate as evaluate_module
-from pruning.engine import store
 from pruning.inference.classify import BatchTally
+from pruning.runtime.defaults import CLUSTER_VARIABLE
+from tests.pruning.local_cluster import local_cluster
 from tests.pruning.local_postgres import LocalPostgres, local_postgres
 
 
@@ -31,6 +35,30 @@ def server_store(postgres, monkeypatch) -> Iterator[LocalPostgres]:
     monkeypatch.setenv("PRUNESCOPE_STORE", postgres.address)
     yield postgres
     store.close()
+
+
+@pytest.fixture(scope="module")
+def local() -> Iterator[Any]:
+    """A scheduler and workers as processes, for a module of tests."""
+    with local_cluster() as client:
+        yield client
+
+
+@pytest.fixture
+def closed_clients() -> Iterator[None]:
+    """Clients that could not connect complain when they are collected: not in a later test."""
+    yield
+    cluster.forget_client()
+    gc.collect()
+
+
+@pytest.fixture
+def client(local, closed_clients, monkeypatch, tmp_path) -> Any:
+    """The cluster is that of this program, and nothing is stored or trained yet."""
+    monkeypatch.setenv(CLUSTER_VARIABLE, local.scheduler.address)
+    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "store.sqlite"))
+    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "runs"))
+    return local
 
 
 @pytest.fixture

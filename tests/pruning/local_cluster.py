@@ -4,9 +4,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
 from pruning.engine.cluster_versions import check_versions, own_versions
 
 WORKERS = 3
+CLUSTER_MARKS = [
+    pytest.mark.slow,
+    pytest.mark.filterwarnings("default"),  # of the scheduler and its sockets
+    pytest.mark.usefixtures("closed_clients"),
+]
 
 
 @contextmanager

@@ -1,10 +1,8 @@
 """Evaluations on a local cluster of processes."""
 
-import gc
 import os
 import signal
 import time
-from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,38 +15,15 @@ from pruning.engine.evaluate import EvaluationProgress, evaluate
 from pruning.models.own_network import register_network
 from pruning.recipe.recipe import Recipe
 from pruning.runtime.defaults import CLUSTER_VARIABLE
-from tests.pruning.local_cluster import WORKERS, local_cluster
+from tests.pruning.local_cluster import CLUSTER_MARKS, WORKERS
 from tests.small_network import SmallNetwork
 
 distributed = pytest.importorskip("distributed")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
+pytestmark = CLUSTER_MARKS
 RECIPES = [
     Recipe.one_step("lenet300", "digits", criterion="random", value=value / 100)
     for value in range(0, 90, 3)
 ]
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator:
-    with local_cluster() as client:
-        yield client
-
-
-@pytest.fixture(autouse=True)
-def closed_clients() -> Iterator[None]:
-    """Clients that could not connect complain when they are collected: not in a later test."""
-    yield
-    cluster.forget_client()
-    gc.collect()
-
-
-@pytest.fixture
-def client(local, monkeypatch, tmp_path):
-    """The cluster is that of this program, and nothing is stored yet."""
-    monkeypatch.setenv(CLUSTER_VARIABLE, local.scheduler.address)
-    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "store.sqlite"))
-    yield local
-    cluster.forget_client()
 
 
 def here(recipes, monkeypatch, tmp_path):

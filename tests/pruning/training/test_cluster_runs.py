@@ -1,44 +1,18 @@
 """Retraining on a local cluster of processes, an epoch a task."""
 
-import gc
 import os
 import signal
-from collections.abc import Iterator
 
 import pytest
 
-from pruning.engine import cluster
-from pruning.runtime.defaults import CLUSTER_VARIABLE
 from pruning.training.cluster_runs import retrain_on_cluster
 from pruning.training.retrain import retrain
 from pruning.training.run_files import STATE, RunError, RunFiles, read_run
-from tests.pruning.local_cluster import local_cluster
+from tests.pruning.local_cluster import CLUSTER_MARKS
 from tests.pruning.training.common import small_spec
 
 pytest.importorskip("distributed")
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("default")]
-
-
-@pytest.fixture(scope="module")
-def local() -> Iterator:
-    with local_cluster() as client:
-        yield client
-
-
-@pytest.fixture(autouse=True)
-def closed_clients() -> Iterator[None]:
-    """Clients that could not connect complain when they are collected: not in a later test."""
-    yield
-    cluster.forget_client()
-    gc.collect()
-
-
-@pytest.fixture
-def client(local, monkeypatch, tmp_path):
-    monkeypatch.setenv(CLUSTER_VARIABLE, local.scheduler.address)
-    monkeypatch.setenv("PRUNESCOPE_RUNS", str(tmp_path / "runs"))
-    yield local
-    cluster.forget_client()
+pytestmark = CLUSTER_MARKS
 
 
 def test_runs_are_as_on_this_machine(client, tmp_path):
