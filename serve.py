@@ -30,6 +30,7 @@ from pruning.engine.network_file import delete_files  # noqa: E402
 from pruning.engine.own_files import load_own_from_environment  # noqa: E402
 from pruning.engine.trained_network import card_of  # noqa: E402
 from pruning.inference.classification_process import start_process  # noqa: E402
+from pruning.inference.device import device_of_sweeps  # noqa: E402
 from pruning.runtime.errors import PrunescopeError  # noqa: E402
 
 APP = Path(__file__).with_name("asgi.py")
@@ -43,7 +44,7 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
-    _check_store()
+    _check_environment()
     _load_own()
     gc.collect()
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
@@ -65,11 +66,15 @@ def _end(number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
-def _check_store() -> None:
-    """End where the address of the store is not valid; whether it answers is found out later."""
+def _check_environment() -> None:
+    """End where the store or the device of sweeps is not valid.
+
+    Whether a server with the store answers is found out later.
+    """
     try:
         store.location()
-    except PrunescopeError as error:
+        device_of_sweeps()
+    except (PrunescopeError, ValueError) as error:
         _exit(str(error))
 
 

@@ -1,7 +1,11 @@
 """The end of the server: expected, and not."""
 
+import os
 import signal
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -11,6 +15,7 @@ from tests.browser.conftest import run_async, serving
 from tests.load import visitor as visitor_module
 from tests.load.visitor import Kind, Visitor
 
+ROOT = Path(__file__).parents[2]
 TIMEOUT_S = 20
 SLOW = Kind("ResNet-20", "network=resnet20&dataset=digits&sparsity=0.5")
 
@@ -57,3 +62,21 @@ def test_the_server_goes_on_without_its_classification_process(when, monkeypatch
         visitor = visit(address, monkeypatch)
         assert visitor.opened is not None
         assert not visitor.errors
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "variable, value, message",
+    [
+        ("PRUNESCOPE_DEVICE", "tpu", "unknown device 'tpu': choose from auto, cpu, cuda, mps"),
+        ("PRUNESCOPE_STORE", "mysql://user:secret@host/db", "PRUNESCOPE_STORE is not valid"),
+    ],
+)
+def test_a_server_with_a_wrong_setting_does_not_start(variable, value, message):
+    command = [sys.executable, str(ROOT / "serve.py")]
+    environment = os.environ | {variable: value}
+    ended = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.returncode == 1
+    assert message in ended.stderr and "secret" not in ended.stderr
