@@ -38,7 +38,7 @@ def study(file: Path, results: Path | None, dry_run: bool) -> None:
     from pruning.experiments.results_document import replace_section
     from pruning.experiments.study.expansion import expand, match_budgets
     from pruning.experiments.study.measurement import estimate_time, measure
-    from pruning.experiments.study.results import curves_by_pair, results_table
+    from pruning.experiments.study.results import curves_by_pair, dense_accuracies, results_table
     from pruning.experiments.study.section import study_section
     from pruning.experiments.study.study_file import parse_study
     from pruning.figures.study_report import study_report
@@ -58,7 +58,13 @@ def study(file: Path, results: Path | None, dry_run: bool) -> None:
         evaluations = measure(parsed, points, report)
     folder = results or file.with_suffix("")
     table = results_table(points, evaluations)
-    page = study_report(parsed, text, curves_by_pair(points, evaluations), table)
+    page = study_report(
+        parsed,
+        text,
+        curves_by_pair(points, evaluations),
+        dense_accuracies(points, evaluations),
+        table,
+    )
     with atomic_write(folder / "table.csv") as temporary:
         table.to_csv(temporary, index=False)
     with atomic_write(folder / "table.parquet") as temporary:

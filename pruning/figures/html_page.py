@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 STYLE = """<style>body { font-family: sans-serif; margin: 2rem; }
 table { border-collapse: collapse; }
 td, th { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; white-space: nowrap; }
-th { border-bottom: 1px solid; } pre { overflow: auto; }</style>"""
+th { border-bottom: 1px solid; } pre, .wide { overflow: auto; }</style>"""
 
 
 def html_page(

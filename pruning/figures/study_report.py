@@ -10,14 +10,24 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.data.datasets import DATASETS
+from pruning.experiments.study.expansion import CONTROL
 from pruning.experiments.study.results import NamedCurve, Pair
 from pruning.experiments.study.study_file import Study
 from pruning.figures.curves import tradeoff_curves
 from pruning.figures.html_page import html_page
-from pruning.figures.parts import CURVE_COLOURS
+from pruning.figures.parts import CURVE_COLOURS, horizontal_line
 from pruning.models import NETWORKS
 
 AXES = {"compression": "effective compression", "macs": "effective MACs"}
+DENSE_LABEL = {
+    "xref": "paper",
+    "yref": "paper",
+    "x": 1,
+    "y": 1.02,
+    "xanchor": "right",
+    "yanchor": "bottom",
+    "showarrow": False,
+}
 PACKAGES = ("torch", "numpy")
 FORMATS = {
     **dict.fromkeys(("value", "sparsity"), "{:.2%}"),
@@ -30,6 +40,7 @@ def study_report(
     study: Study,
     text: str,
     curves: Mapping[Pair, Sequence[NamedCurve]],
+    dense: Mapping[Pair, float],
     table: pd.DataFrame,
 ) -> str:
     """Write the report of a study.
@@ -42,6 +53,8 @@ def study_report(
         Content of its file.
     curves : mapping of tuple to sequence of NamedCurve
         As of `curves_by_pair`.
+    dense : mapping of tuple to float
+        As of `dense_accuracies`.
     table : pd.DataFrame
         As of `results_table`.
 
@@ -54,14 +67,17 @@ def study_report(
     for (network, dataset), named in curves.items():
         for x, label in AXES.items():
             heading = f"{NETWORKS[network].label} on {DATASETS[dataset].label}: accuracy, {label}"
-            figures |= _figures(heading, named, x)
-    sections = {
+            figures |= _figures(heading, named, x, dense[network, dataset])
+    sections = {}
+    if study.description:
+        sections["What was measured"] = f"<p>{html.escape(study.description)}</p>"
+    sections |= {
         "How to read it": (
             "<p>Accuracies are of all test images, or of as many as the table says. Intervals of "
             "the mean are 95% (Student's t over the seeds); with one seed they are of the accuracy "
             "on images like those of the test set. Compression is all parameters / effective "
             "parameters, speed-up all multiply-accumulates / effective ones: theoretical. Random "
-            "controls remove units by chance.</p>"
+            "controls remove units by chance; a dotted line is the network before pruning.</p>"
         ),
         "Study": f"<pre>{html.escape(text)}</pre>",
     }
@@ -69,17 +85,24 @@ def study_report(
     return html_page(study.title, figures, sections, appendix)
 
 
-def _figures(heading: str, named: Sequence[NamedCurve], x: str) -> dict[str, go.Figure]:
-    """As many figures as the colours make necessary."""
-    most = len(CURVE_COLOURS)
+def _figures(
+    heading: str, named: Sequence[NamedCurve], x: str, dense: float
+) -> dict[str, go.Figure]:
+    """As many figures as the colours make necessary, each with the controls."""
+    controls = [each for each in named if each.name.startswith(CONTROL)][: len(CURVE_COLOURS) - 1]
+    others = [each for each in named if each not in controls]
+    most = len(CURVE_COLOURS) - len(controls)
     figures = {}
-    for start in range(0, len(named), most):
-        part = named[start : start + most]
+    for start in range(0, len(others), most):
+        part = [*others[start : start + most], *controls]
         figure = tradeoff_curves(
             [each.curve for each in part], [each.name for each in part], x=x, y="accuracy"
         )
-        number = f" ({start // most + 1})" if len(named) > most else ""
-        figures[f"{heading}{number}"] = figure.checked
+        number = f" ({start // most + 1})" if len(others) > most else ""
+        drawn = figure.checked
+        drawn.add_shape({**horizontal_line(dense), "xref": "paper"})
+        drawn.add_annotation(text=f"dense {dense:.2%}", **DENSE_LABEL)
+        figures[f"{heading}{number}"] = drawn
     return figures
 
 
@@ -88,7 +111,8 @@ def _table(table: pd.DataFrame) -> str:
     for name in table.columns:
         if name in FORMATS:
             formatters[name] = _formatter(FORMATS[name])
-    return table.to_html(index=False, border=0, formatters=formatters, na_rep="")
+    content = table.to_html(index=False, border=0, formatters=formatters, na_rep="")
+    return f'<div class="wide">{content}</div>'
 
 
 def _formatter(template: str) -> Callable[[Any], str]:

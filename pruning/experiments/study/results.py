@@ -71,6 +71,31 @@ def curves_by_pair(
     return named
 
 
+def dense_accuracies(
+    points: Sequence[StudyPoint], evaluations: Sequence[Evaluation]
+) -> dict[Pair, float]:
+    """Return the accuracy of each network before pruning.
+
+    Parameters
+    ----------
+    points : sequence of StudyPoint
+        The points.
+    evaluations : sequence of Evaluation
+        One for each point.
+
+    Returns
+    -------
+    dict of tuple to float
+        By network and dataset.
+    """
+    accuracies = {}
+    for point, evaluation in zip(points, evaluations, strict=True):
+        if point.curve == DENSE:
+            pair = (point.recipe.network, point.recipe.dataset)
+            accuracies[pair] = evaluation.accuracy.value
+    return accuracies
+
+
 def _curve(name: str, members: Sequence[tuple[StudyPoint, Evaluation]]) -> NamedCurve:
     runs: dict[int, list[Evaluation]] = {}
     for point, evaluation in members:

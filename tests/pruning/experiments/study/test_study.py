@@ -12,7 +12,7 @@ from pruning.experiments.budgets import remaining_share
 from pruning.experiments.study import measurement
 from pruning.experiments.study.expansion import DENSE, expand, match_budgets
 from pruning.experiments.study.measurement import estimate_time, measure
-from pruning.experiments.study.results import curves_by_pair, results_table
+from pruning.experiments.study.results import curves_by_pair, dense_accuracies, results_table
 from pruning.experiments.study.study_file import StudyError, parse_study
 from pruning.figures.study_report import study_report
 from pruning.recipe.recipe import Recipe
@@ -93,7 +93,10 @@ def test_means_and_intervals_are_over_the_seeds(study):
     curves = curves_by_pair(points, evaluations)
     [named] = curves.values()
     assert [len(each.curve.runs) for each in named] == [1, 3, 3, 3]
-    page = study_report(study, TEXT, curves, table)
+    dense = dense_accuracies(points, evaluations)
+    assert dense == {("lenet300", "digits"): rows.loc[(DENSE, 0.0)].accuracy}
+    page = study_report(study, TEXT, curves, dense, table)
+    assert page.count(f"dense {rows.loc[(DENSE, 0.0)].accuracy:.2%}") == 2
     assert "<h1>A &lt;small&gt; study</h1>" in page
     assert page.count("LeNet-300-100 on Digits: accuracy") == 2
 
