@@ -44,11 +44,12 @@ def main(options: list[str]) -> None:
     options : list of str
         Options of ``streamlit run``.
     """
-    _check_environment()
+    _check_store()
     _load_own()
     gc.collect()
     gc.freeze()  # a full collection of the imported modules takes 0.3 s, in which no page is drawn
     start_process(fork=True)
+    _check_device()  # looks for a GPU, which a process must not have done before it forks
     PagesManager.uses_pages_directory = False
     # The server handles the signal first, and then sends it again to what is set here.
     signal.signal(signal.SIGTERM, _end)
@@ -66,15 +67,19 @@ def _end(number: int, frame: object) -> None:
     raise SystemExit(0)
 
 
-def _check_environment() -> None:
-    """End where the store or the device of sweeps is not valid.
-
-    Whether a server with the store answers is found out later.
-    """
+def _check_store() -> None:
+    """End where the address of the store is not valid; whether it answers is found out later."""
     try:
         store.location()
+    except PrunescopeError as error:
+        _exit(str(error))
+
+
+def _check_device() -> None:
+    """End where sweeps cannot be evaluated as the environment says."""
+    try:
         device_of_sweeps()
-    except (PrunescopeError, ValueError) as error:
+    except PrunescopeError as error:
         _exit(str(error))
 
 

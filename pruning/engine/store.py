@@ -199,13 +199,17 @@ def rows() -> Iterator[dict[str, Any]]:
     ------
     dict
         Values by the names of ``COLUMNS``.
+
+    Raises
+    ------
+    PrunescopeError
+        The store cannot be used.
     """
 
     def select(transaction: Transaction) -> list[tuple[Any, ...]]:
         return transaction.select(SELECT_ALL, {})
 
-    nothing: list[tuple[Any, ...]] = []
-    for row in _transaction(select, default=nothing):
+    for row in _answer(_transaction(select, default=None)):
         yield dict(zip(COLUMNS, row, strict=True))
 
 
@@ -216,12 +220,17 @@ def clear() -> int:
     -------
     int
         How many there were.
+
+    Raises
+    ------
+    PrunescopeError
+        The store cannot be used.
     """
 
     def delete(transaction: Transaction) -> int:
         return transaction.change("DELETE FROM results", {})
 
-    return _transaction(delete, default=0)
+    return _answer(_transaction(delete, default=None))
 
 
 def export(file: Path) -> int:
@@ -236,6 +245,11 @@ def export(file: Path) -> int:
     -------
     int
         How many there are.
+
+    Raises
+    ------
+    PrunescopeError
+        The store cannot be used; no file is written.
     """
     content = list(rows())
     with atomic_write(file) as temporary, temporary.open("w", newline="") as opened:
@@ -291,6 +305,15 @@ _file = store_file.FileDatabase()
 _server: "ServerDatabase | None" = None
 _server_address = ""
 _choosing = threading.Lock()
+
+
+def _answer(answer: Answer | None) -> Answer:
+    """Return the answer of a database that could be used."""
+    if answer is None:
+        raise PrunescopeError(
+            f"the store {location()} cannot be used: the warning before this line says why"
+        )
+    return answer
 
 
 def _transaction(work: Callable[[Transaction], Answer], default: Answer) -> Answer:

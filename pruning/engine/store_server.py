@@ -57,6 +57,8 @@ CREATION_LOCK = 7_365_817_211
 NO_TABLE = "42P01"
 CONFLICTS = ("40001", "40P01")
 """A serialization failure, and a deadlock."""
+TIMEOUTS = ("55P03", "57014")
+"""Waiting for a lock, or a statement, has taken too long: the server is there."""
 ATTEMPTS = 3
 MAX_REFUSALS = 20
 """Most reasons for which a server refuses a statement that are logged."""
@@ -137,7 +139,8 @@ class ServerDatabase(Database):
     def _note(self, error: DBAPIError | PoolTimeoutError) -> None:
         """Log a failure, once for each outage or for each reason of a refusal."""
         description = self._describe(error)
-        if isinstance(error, OperationalError | InterfaceError | PoolTimeoutError):
+        is_lost = isinstance(error, OperationalError | InterfaceError | PoolTimeoutError)
+        if is_lost and _state(error) not in TIMEOUTS:
             is_new = self._outage.begin()
         else:
             self._outage.end()  # it has answered
@@ -322,8 +325,9 @@ def _text(statement: str) -> TextClause:
     return sqlalchemy.text(statement)
 
 
-def _state(error: DBAPIError) -> str | None:
-    return getattr(error.orig, "sqlstate", None)
+def _state(error: DBAPIError | PoolTimeoutError) -> str | None:
+    """The error code of PostgreSQL; None for an error of another kind."""
+    return getattr(error.orig, "sqlstate", None) if isinstance(error, DBAPIError) else None
 
 
 def _secrets(url: URL) -> list[str]:

@@ -44,6 +44,34 @@ def replace_section(path: Path, title: str, body: str) -> None:
         temporary.write_text(document, encoding="utf-8")
 
 
+def check_document(path: Path, title: str) -> None:
+    """Check that `replace_section` can write a section.
+
+    Parameters
+    ----------
+    path : Path
+        The document; it may not exist, but its folder must.
+    title : str
+        Title of the section.
+
+    Raises
+    ------
+    ValueError
+        The folder does not exist, the path is not that of a text file, or the document has one of
+        the two comments of the section without the other, or more than once.
+    OSError
+        The document cannot be read.
+    """
+    path = Path(path)
+    if not path.parent.is_dir():
+        raise ValueError(f"the folder of the document {path} does not exist")
+    if not path.exists():
+        return
+    if not path.is_file():
+        raise ValueError(f"the document {path} is not a file")
+    _has_section(path.read_text(encoding="utf-8"), title, path)
+
+
 def _begin(title: str) -> str:
     return f"<!-- begin: {title} -->"
 

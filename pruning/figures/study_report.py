@@ -10,14 +10,15 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from pruning.data.datasets import DATASETS
-from pruning.experiments.study.expansion import CONTROL
 from pruning.experiments.study.results import NamedCurve, Pair
-from pruning.experiments.study.study_file import Study
+from pruning.experiments.study.study_file import CONTROL, Study
 from pruning.figures.curves import tradeoff_curves
 from pruning.figures.html_page import html_page
 from pruning.figures.parts import CURVE_COLOURS, horizontal_line
 from pruning.models import NETWORKS
 
+MOST_CONTROLS = 4
+"""Of a figure; further ones stand in figures of their own."""
 AXES = {"compression": "effective compression", "macs": "effective MACs"}
 DENSE_LABEL = {
     "xref": "paper",
@@ -42,6 +43,7 @@ def study_report(
     curves: Mapping[Pair, Sequence[NamedCurve]],
     dense: Mapping[Pair, float],
     table: pd.DataFrame,
+    unmet: Sequence[str] = (),
 ) -> str:
     """Write the report of a study.
 
@@ -57,6 +59,8 @@ def study_report(
         As of `dense_accuracies`.
     table : pd.DataFrame
         As of `results_table`.
+    unmet : sequence of str
+        As of `unmet_budgets`.
 
     Returns
     -------
@@ -75,12 +79,17 @@ def study_report(
         "How to read it": (
             "<p>Accuracies are of all test images, or of as many as the table says. Intervals of "
             "the mean are 95% (Student's t over the seeds); with one seed they are of the accuracy "
-            "on images like those of the test set. Compression is all parameters / effective "
-            "parameters, speed-up all multiply-accumulates / effective ones: theoretical. Random "
-            "controls remove units by chance; a dotted line is the network before pruning.</p>"
+            "on images like those of the test set. Bands in the figures are one standard deviation "
+            "over the seeds (of the population), bars the intervals of one seed. Compression is "
+            "all parameters / effective parameters, speed-up all multiply-accumulates / effective "
+            "ones: theoretical. Random controls remove units by chance, and are recovered or "
+            "trained like the others; a dotted line is the network before pruning.</p>"
         ),
         "Study": f"<pre>{html.escape(text)}</pre>",
     }
+    if unmet:
+        items = "".join(f"<li>{html.escape(line)}</li>" for line in unmet)
+        sections["Budgets that are not met"] = f"<ul>{items}</ul>"
     appendix = {"Results": _table(table), "Made with": _table(_origins())}
     return html_page(study.title, figures, sections, appendix)
 
@@ -89,7 +98,7 @@ def _figures(
     heading: str, named: Sequence[NamedCurve], x: str, dense: float
 ) -> dict[str, go.Figure]:
     """As many figures as the colours make necessary, each with the controls."""
-    controls = [each for each in named if each.name.startswith(CONTROL)][: len(CURVE_COLOURS) - 1]
+    controls = [each for each in named if each.name.startswith(CONTROL)][:MOST_CONTROLS]
     others = [each for each in named if each not in controls]
     most = len(CURVE_COLOURS) - len(controls)
     figures = {}

@@ -56,8 +56,17 @@ def requested_device() -> str:
     -------
     str
         The environment variable ``PRUNESCOPE_DEVICE``, else ``"auto"``.
+
+    Raises
+    ------
+    DeviceError
+        The variable has another value.
     """
-    return os.environ.get(DEVICE_VARIABLE) or "auto"
+    name = os.environ.get(DEVICE_VARIABLE) or "auto"
+    if name not in DEVICES:
+        valid = ", ".join(DEVICES)
+        raise DeviceError(f"{DEVICE_VARIABLE} must be one of {valid}, not {name[:20]!r}")
+    return name
 
 
 def device_of_sweeps() -> torch.device:
@@ -70,8 +79,8 @@ def device_of_sweeps() -> torch.device:
 
     Raises
     ------
-    ValueError, DeviceError
-        As `choose_device`.
+    DeviceError
+        As `requested_device` and `choose_device`.
     """
     name = requested_device()
     if name == "auto" and not torch.cuda.is_available():

@@ -6,7 +6,9 @@ launch what would be a launch for each network: small networks leave most of it 
 """
 
 import copy
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import nn
@@ -23,6 +25,7 @@ MEMORY_SHARE = 0.25
 MOST_BYTES = 8_000_000_000
 """Limit on the activations of a batch; of devices that do not tell their free memory, an eighth."""
 INPUT = "input"
+_computing = threading.Lock()
 
 
 class StackedNetworks:
@@ -41,7 +44,9 @@ class StackedNetworks:
     def __init__(
         self, model: nn.Module, replacements: Sequence[Replacements], device: torch.device
     ) -> None:
-        own = {**dict(model.named_parameters()), **dict(model.named_buffers())}
+        own: dict[str, torch.Tensor] = {}
+        own |= dict(model.named_parameters(remove_duplicate=False))
+        own |= dict(model.named_buffers(remove_duplicate=False))
         replaced = [name for name in own if any(name in each for each in replacements)]
         self._stacked: dict[str, torch.Tensor] = {}
         for name in replaced:
@@ -80,7 +85,8 @@ class StackedNetworks:
     ) -> torch.Tensor:
         """The forward pass of one member."""
         masked = x if mask is None else x * mask
-        return functional_call(self._modules, (parameters, self._shared), (masked,))
+        given = (parameters, self._shared)
+        return functional_call(self._modules, given, (masked,), tie_weights=False)
 
 
 class _MeanOfPixels(nn.Module):
@@ -121,8 +127,9 @@ def classify_stacked(
 ) -> Generator[BatchTally]:
     """Classify images as `pruning.inference.classify.classify` does, on an accelerator.
 
-    In float32, without TF32. Logits equal those of the CPU up to rounding, so that an image whose
-    two largest logits are equal up to rounding may count differently.
+    In float32; without TF32, unless ``TORCH_ALLOW_TF32_CUBLAS_OVERRIDE`` is set. Logits equal those
+    of the CPU up to rounding, so that an image whose two largest logits are equal up to rounding
+    may count differently.
 
     Parameters
     ----------
@@ -188,11 +195,18 @@ def _classify_chunk(
     for first in range(start, len(images), batch):
         pixels = images.pixels[first : first + batch].to(device)
         labels = images.labels[first : first + batch].to(device)
-        with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        with _without_tf32(), torch.inference_mode():
             logits = stack.logits(normalise(pixels, dataset))
             tallies = tallies_of(logits, labels)
         for member, tally in zip(members, tallies, strict=True):
             yield BatchTally(member, tally)
+
+
+@contextmanager
+def _without_tf32() -> Iterator[None]:
+    """Convolutions in float32. The setting is that of the process: one thread at a time."""
+    with _computing, torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
+        yield
 
 
 class _BatchPlan:
@@ -222,4 +236,5 @@ def _free_bytes(device: torch.device) -> int:
     if device.type != "cuda":
         return MOST_BYTES // 8
     free, _ = torch.cuda.mem_get_info(device)
+    free += torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
     return min(MOST_BYTES, int(MEMORY_SHARE * free))

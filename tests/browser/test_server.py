@@ -68,7 +68,11 @@ def test_the_server_goes_on_without_its_classification_process(when, monkeypatch
 @pytest.mark.parametrize(
     "variable, value, message",
     [
-        ("PRUNESCOPE_DEVICE", "tpu", "unknown device 'tpu': choose from auto, cpu, cuda, mps"),
+        (
+            "PRUNESCOPE_DEVICE",
+            "tpu",
+            "PRUNESCOPE_DEVICE must be one of auto, cpu, cuda, mps, not 'tpu'",
+        ),
         ("PRUNESCOPE_STORE", "mysql://user:secret@host/db", "PRUNESCOPE_STORE is not valid"),
     ],
 )

@@ -77,7 +77,7 @@ SERIES = {"": "ticket", "reinitialised": "reinitialised", "random mask": "random
         f"(ticket); {ROUNDS} rounds. Controls of each round, trained as long: the ticket's masks "
         "with new initial weights (reinitialised), and its initial weights with masks permuted "
         "within each layer (random mask). Each seed has initial weights and an order of the images "
-        "of its own. All accuracies are of the validation images; test images are not used."
+        "of its own. All accuracies are of the validation images."
     ),
     differences=(
         "the trainings are about a twentieth as long (Frankle and Carbin: Adam, 50,000 steps of "

@@ -4,10 +4,18 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pruning.experiments.budgets import LABELS, Budget, match_budget
+from pruning.experiments.budgets import Budget, match_budget
 from pruning.experiments.retraining import RETRAINING_BENCHMARKS
-from pruning.experiments.study.study_file import Entry, Strength, Study, StudyError
+from pruning.experiments.study.study_file import (
+    CONTROL,
+    DENSE,
+    Entry,
+    Strength,
+    Study,
+    StudyError,
+)
 from pruning.methods.criteria import CRITERIA
+from pruning.methods.recovery import RECOVERIES
 from pruning.recipe.compatibility import criteria_for, layers_for
 from pruning.recipe.labels import recipe_label
 from pruning.recipe.recipe import Recipe, draws_of
@@ -16,13 +24,17 @@ from pruning.runtime.progress import ShareReport, ignore_progress
 from pruning.training.schedules import SCHEDULES
 from pruning.training.spec import RunSpec, default_spec
 
-CONTROL = "random control"
-DENSE = "dense"
 RANDOM = "random"
 DEFAULT_METHOD = "weight"
 _SETTINGS_OF_RUNS = (
-    *("epochs", "rounds", "learning_rate", "batch_size", "weight_decay", "distillation"),
+    "epochs",
+    "rounds",
+    "learning_rate",
+    "batch_size",
+    "weight_decay",
+    "distillation",
 )
+_REPLACED_BY_RANDOM = ("criterion", "measure", "scope")
 
 
 @dataclass(frozen=True)
@@ -119,6 +131,7 @@ def match_budgets(
 
 
 def _at_budget(point: StudyPoint) -> StudyPoint:
+    assert point.strength.value is not None
     budget = Budget(point.strength.budget, point.strength.value)
     found = match_budget(point.recipe, budget)
     run = None if point.run is None else replace(point.run, recipe=found.recipe)
@@ -127,20 +140,63 @@ def _at_budget(point: StudyPoint) -> StudyPoint:
 
 def _points_of_pair(study: Study, pair: dict[str, str], name: str) -> Iterator[StudyPoint]:
     yield _dense(pair["network"], pair["dataset"])
-    strengths_of_method: dict[str, dict[Strength, None]] = {}
+    lines: dict[str, int] = {}
     for entry in (*study.recipes, *study.runs):
-        points_of = _trained if "schedule" in entry.axes else _pruned
         for fields in entry.combinations():
             try:
-                yield from points_of(study, entry, pair, fields)
+                points = list(_points_of(study, entry, pair, fields))
             except ValueError as error:
                 raise StudyError(f"{name}, line {entry.line}: {error}") from error
-            method = fields.get("method", DEFAULT_METHOD)
-            strengths_of_method.setdefault(method, {}).update(dict.fromkeys(entry.strengths))
-    for method, strengths in strengths_of_method.items():
-        if method in CRITERIA[RANDOM].applies_to:
-            entry = Entry(f"{CONTROL}, {method}", {}, in_order(strengths), 0)
-            yield from _pruned(study, entry, pair, {"method": method, "criterion": RANDOM})
+            curve = points[0].curve
+            if curve in lines:
+                raise StudyError(
+                    f"{name}, line {entry.line}: {curve!r} is the name of two curves (line "
+                    f"{lines[curve]}): give each table a label of its own"
+                )
+            lines[curve] = entry.line
+            yield from points
+    for entry, fields in _controls(study):
+        yield from _points_of(study, entry, pair, fields)
+
+
+def _points_of(
+    study: Study, entry: Entry, pair: dict[str, str], fields: dict[str, Any]
+) -> Iterator[StudyPoint]:
+    if "schedule" in fields:
+        return _trained(study, entry, pair, fields)
+    return _pruned(study, entry, pair, fields)
+
+
+def _controls(study: Study) -> list[tuple[Entry, dict[str, Any]]]:
+    """Random pruning wherever something else is pruned: as much, recovered and trained the same."""
+    strengths: dict[str, dict[Strength, None]] = {}
+    fields_of: dict[str, dict[str, Any]] = {}
+    for entry in (*study.recipes, *study.runs):
+        for fields in entry.combinations():
+            fields = {"method": DEFAULT_METHOD, **fields}
+            if fields["method"] not in CRITERIA[RANDOM].applies_to:
+                continue
+            rest = {key: fields[key] for key in fields if key not in _REPLACED_BY_RANDOM}
+            key = repr(sorted(rest.items()))
+            fields_of[key] = {**rest, "criterion": RANDOM}
+            strengths.setdefault(key, {}).update(dict.fromkeys(entry.strengths))
+    controls = []
+    for key, fields in fields_of.items():
+        label = f"{CONTROL}, {_describe_control(fields)}"
+        axes = {name: (value,) for name, value in fields.items()}
+        controls.append((Entry(label, axes, in_order(strengths[key]), 0), fields))
+    return controls
+
+
+def _describe_control(fields: dict[str, Any]) -> str:
+    parts = [fields["method"], *([fields["grouping"]] if fields.get("grouping") else [])]
+    if "schedule" in fields:
+        parts.append(SCHEDULES[fields["schedule"]].label.lower())
+    parts += [RECOVERIES[name].label.lower() for name in fields.get("recovery", ())]
+    for name in (*_SETTINGS_OF_RUNS, "calibration"):
+        if name in fields:
+            parts.append(f"{name} {fields[name]}")
+    return ", ".join(parts)
 
 
 def _dense(network: str, dataset: str) -> StudyPoint:
@@ -160,11 +216,12 @@ def in_order(strengths: Iterable[Strength]) -> tuple[Strength, ...]:
     tuple of Strength
         Sorted.
     """
-    strengths = tuple(strengths)
-    values = sorted(each.value for each in strengths if not each.budget)
-    budgets = [each for each in strengths if each.budget]
-    budgets.sort(key=lambda each: (each.budget, -each.value))
-    return (*map(Strength, values), *budgets)
+
+    def position(strength: Strength) -> tuple[str, float]:
+        value = strength.value or 0.0
+        return strength.budget, -value if strength.budget else value
+
+    return tuple(sorted(strengths, key=position))
 
 
 def _recipe(study: Study, pair: dict[str, str], fields: dict[str, Any]) -> Recipe:
@@ -191,11 +248,11 @@ def _pruned(
 ) -> Iterator[StudyPoint]:
     recipe = _recipe(study, pair, fields)
     label = _name(entry, recipe_label(recipe.with_last_step(layers=None), with_seed=False))
+    draws = draws_of(recipe.dataset, recipe.calibration)
     for strength in entry.strengths:
         for index, seed in enumerate(study.seeds[: _repetitions(study, recipe)]):
-            draw = index if recipe.uses_calibration else 0
-            own = replace(_at_strength(recipe, strength), seed=seed, draw=draw)
-            yield StudyPoint(_at_kind(label, strength), strength, seed, own)
+            own = replace(_at_strength(recipe, strength), seed=seed, draw=index % draws)
+            yield StudyPoint(label, strength, seed, own)
 
 
 def _repetitions(study: Study, recipe: Recipe) -> int:
@@ -221,19 +278,20 @@ def _trained(
         for seed in study.seeds:
             pruned = replace(_at_strength(recipe, strength), seed=seed)
             run = default_spec(pruned, schedule, seed=seed, **settings)
-            yield StudyPoint(_at_kind(label, strength), strength, seed, pruned, run)
+            _check_effect(run, settings)
+            yield StudyPoint(label, strength, seed, pruned, run)
+
+
+def _check_effect(run: RunSpec, settings: dict[str, Any]) -> None:
+    """Refuse settings that a schedule does not have: a grid of them would train one run twice."""
+    for name, value in settings.items():
+        if getattr(run, name) != value:
+            raise ValueError(f"{run.schedule} has no {name}: leave it out")
 
 
 def _at_strength(recipe: Recipe, strength: Strength) -> Recipe:
     """The recipe; at a budget with any value, until it is matched."""
     return recipe if strength.budget else recipe.with_last_step(value=strength.value)
-
-
-def _at_kind(label: str, strength: Strength) -> str:
-    """Name of a curve: points at budgets are a curve of their own."""
-    if not strength.budget:
-        return label
-    return f"{label}, at equal {LABELS.get(strength.budget, strength.budget)}"
 
 
 def _name(entry: Entry, label: str) -> str:
@@ -255,13 +313,18 @@ def _points_of_benchmark(study: Study) -> list[StudyPoint]:
     return list(points)
 
 
-def _removed(spec: RunSpec, by_name: dict[str, RunSpec]) -> float:
-    """Share of the units that a run asks for, with those of the runs that it starts from."""
+def _removed(spec: RunSpec, by_name: dict[str, RunSpec]) -> float | None:
+    """Share of the units that a run asks for, with those of the runs that it starts from.
+
+    None if it asks for something else, such as a value for each layer.
+    """
     step = spec.recipe.last_step
-    share = float(step.value) if step.rule == "sparsity" and step.scope != "custom" else 0.0
+    if step.rule != "sparsity" or step.scope == "custom":
+        return None
+    share = float(step.value)
     before = by_name.get(spec.recipe.checkpoint)
     if before is not None:
-        share = 1 - (1 - share) * (1 - _removed(before, by_name))
+        share = 1 - (1 - share) * (1 - (_removed(before, by_name) or 0.0))
     return round(share, 6)
 
 

@@ -1,7 +1,7 @@
 """Measuring the points of a study: what is known is read, everything else is stored at once."""
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pruning.data.datasets import DATASETS
@@ -19,10 +19,8 @@ from pruning.training.run import RunProgress
 from pruning.training.run_files import RunFiles
 from pruning.training.spec import RunSpec
 
-SAMPLE = 3
-"""Points of a curve that are measured here for the estimate of the time, besides the first."""
 SAMPLE_S = 60.0
-"""Seconds after which no further curve is measured for it."""
+"""Seconds after which no further curve is measured for the estimate of the time."""
 SAMPLE_PER_WORKER, MOST_SAMPLED = 2, 64
 """Points that are measured on a cluster for it."""
 
@@ -64,7 +62,9 @@ class StudyTime:
         return f"{text}, {describe_seconds(self.cluster_seconds)} on the cluster"
 
 
-def estimate_time(study: Study, points: Sequence[StudyPoint]) -> StudyTime:
+def estimate_time(
+    study: Study, points: Sequence[StudyPoint], report: ShareReport = ignore_progress
+) -> StudyTime:
     """Estimate how long the points take, from a few of them.
 
     Parameters
@@ -73,6 +73,8 @@ def estimate_time(study: Study, points: Sequence[StudyPoint]) -> StudyTime:
         The study.
     points : sequence of StudyPoint
         Its points.
+    report : callable
+        Called with the share of the sample that is measured.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def estimate_time(study: Study, points: Sequence[StudyPoint]) -> StudyTime:
         workers = count_workers()
         seconds, recipes = _sample_cluster(study, recipes, workers)
         there = seconds + _shared_duration(runs, durations, workers)
-    here += _sample_here(study, recipes)
+    here += _sample_here(study, recipes, report)
     return StudyTime(len(points), len(unknown), here, there)
 
 
@@ -107,7 +109,7 @@ def _sample_cluster(
     return seconds * len(others), others
 
 
-def _sample_here(study: Study, points: Sequence[StudyPoint]) -> float:
+def _sample_here(study: Study, points: Sequence[StudyPoint], report: ShareReport) -> float:
     """Measure some points of each curve; return the seconds of the others here.
 
     The first point of a curve is scored, and so is that of every other seed.
@@ -118,7 +120,8 @@ def _sample_here(study: Study, points: Sequence[StudyPoint]) -> float:
         curves.setdefault(key, []).append(point)
     seconds, sampled, others = 0.0, 0, 0
     began = time.perf_counter()
-    for curve in curves.values():
+    for number, curve in enumerate(curves.values()):
+        report(number / len(curves))
         if time.perf_counter() - began > SAMPLE_S:
             others += len(curve)
             continue
@@ -132,7 +135,10 @@ def _seconds_of_curve(study: Study, curve: Sequence[StudyPoint]) -> float:
     """Seconds of the points of a curve that are not measured for this estimate."""
     seeds = len({point.seed for point in curve})
     of_first_seed = [point for point in curve if point.seed == curve[0].seed]
-    first, rest = of_first_seed[:1], of_first_seed[1 :: max(1, len(of_first_seed) // SAMPLE)]
+    # As many as are evaluated together on a GPU, and fewer than would be sent to a cluster.
+    count = MIN_RECIPES - 1 if cluster_address() else MIN_RECIPES
+    first, rest = of_first_seed[:1], of_first_seed[1:]
+    rest = rest[:: max(1, len(rest) // count)][:count]
     with_scores = _measure(study, first)
     if not rest:
         return with_scores * (len(curve) - 1)
@@ -207,15 +213,16 @@ def _is_known(study: Study, point: StudyPoint) -> bool:
         return RunFiles(point.run.name).is_finished
     images = DATASETS[point.recipe.dataset].test_images
     stored = store.get(point.recipe, "test", images)
-    is_estimate_enough = study.precision is not None
-    return stored is not None and (is_estimate_enough or stored.tally.images == images)
+    if stored is None:
+        return False
+    half_width = stored.tally.accuracy(stored.total).half_width
+    return stored.tally.images == images or half_width < (study.precision or 0)
 
 
 def measure(
     study: Study,
     points: Sequence[StudyPoint],
     report: ShareReport = ignore_progress,
-    describe: Callable[[str], None] = ignore_progress,
 ) -> list[Evaluation]:
     """Measure every point; an interrupted study goes on where it stopped.
 
@@ -227,8 +234,6 @@ def measure(
         Its points.
     report : callable
         Called with the share of the points that are done.
-    describe : callable
-        Called with what is being done.
 
     Returns
     -------
@@ -239,11 +244,9 @@ def measure(
     trained_share = len(runs) / max(1, len(points))
     train = part_of(report, 0.0, trained_share)
     if cluster_address():
-        describe(f"{len(runs)} runs on the cluster")
         _train_on_cluster(runs, train)
     else:
-        _train_here(runs, train, describe)
-    describe("points")
+        _train_here(runs, train)
     rest = part_of(report, trained_share, 1.0)
 
     def report_points(progress: EvaluationProgress) -> None:
@@ -261,11 +264,8 @@ def _train_on_cluster(runs: Sequence[RunSpec], report: ShareReport) -> None:
         first = last
 
 
-def _train_here(
-    runs: Sequence[RunSpec], report: ShareReport, describe: Callable[[str], None]
-) -> None:
+def _train_here(runs: Sequence[RunSpec], report: ShareReport) -> None:
     for index, run in enumerate(runs):
-        describe(f"run {index + 1} of {len(runs)}")
         part = part_of(report, index / len(runs), (index + 1) / len(runs))
 
         def report_run(progress: RunProgress, part: ShareReport = part) -> None:

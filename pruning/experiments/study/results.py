@@ -10,8 +10,8 @@ from scipy import stats
 
 from pruning.engine.evaluation import Evaluation
 from pruning.experiments.curves import Curve
-from pruning.experiments.study.expansion import DENSE, StudyPoint
-from pruning.experiments.study.study_file import Strength
+from pruning.experiments.study.expansion import StudyPoint
+from pruning.experiments.study.study_file import DENSE, Strength
 
 CONFIDENCE = 0.95
 OF_UNITS = "units"
@@ -29,13 +29,10 @@ class NamedCurve:
         Its name.
     curve : Curve
         Its evaluations: a run for each seed, a point for each strength.
-    strengths : tuple of Strength
-        What was asked for.
     """
 
     name: str
     curve: Curve
-    strengths: tuple[Strength, ...]
 
 
 Pair = tuple[str, str]
@@ -96,13 +93,34 @@ def dense_accuracies(
     return accuracies
 
 
+def unmet_budgets(points: Sequence[StudyPoint]) -> list[str]:
+    """Describe the budgets that are not met.
+
+    Parameters
+    ----------
+    points : sequence of StudyPoint
+        As of `match_budgets`.
+
+    Returns
+    -------
+    list of str
+        A line for each curve and strength.
+    """
+    lines: dict[tuple[str, str], str] = {}
+    for point in points:
+        if point.problem:
+            subject = f"{point.recipe.network} on {point.recipe.dataset}, {point.curve}"
+            strength = f"{point.strength.budget}={point.strength.value:.6g}"
+            lines.setdefault((subject, strength), f"{subject}, {strength}: {point.problem}")
+    return list(lines.values())
+
+
 def _curve(name: str, members: Sequence[tuple[StudyPoint, Evaluation]]) -> NamedCurve:
     runs: dict[int, list[Evaluation]] = {}
     for point, evaluation in members:
         runs.setdefault(point.seed, []).append(evaluation)
-    strengths = tuple(dict.fromkeys(point.strength for point, _ in members))
     recipe = members[0][0].recipe
-    return NamedCurve(name, Curve(recipe, tuple(map(tuple, runs.values()))), strengths)
+    return NamedCurve(name, Curve(recipe, tuple(map(tuple, runs.values()))))
 
 
 def results_table(points: Sequence[StudyPoint], evaluations: Sequence[Evaluation]) -> pd.DataFrame:

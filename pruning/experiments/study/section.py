@@ -11,8 +11,9 @@ from pruning.experiments.results_document import to_markdown
 from pruning.experiments.retraining import RETRAINING_BENCHMARKS
 from pruning.experiments.retraining.base import mean_and_deviation, read_finished
 from pruning.experiments.retraining.section import section_body
-from pruning.experiments.study.expansion import DENSE, StudyPoint, in_order
-from pruning.experiments.study.study_file import Strength, Study
+from pruning.experiments.study.expansion import StudyPoint, in_order
+from pruning.experiments.study.results import unmet_budgets
+from pruning.experiments.study.study_file import DENSE, Strength, Study
 from pruning.models import NETWORKS
 
 SPREAD = (
@@ -58,6 +59,9 @@ def study_section(
         paragraphs.append(SPREAD)
     for (network, dataset), cells in _cells_by_pair(points, evaluations).items():
         paragraphs += _paragraphs_of_pair(study, network, dataset, cells)
+    unmet = unmet_budgets(points)
+    if unmet:
+        paragraphs += ["Budgets that are not met:", "\n".join(f"- {line}" for line in unmet)]
     if study.shows_published:
         paragraphs.append(f"Published: {SOURCE}.")
     if study.differences:
@@ -125,6 +129,8 @@ def _strengths(cells: Cells) -> list[Strength]:
 
 
 def _describe(strength: Strength) -> str:
+    if strength.value is None:
+        return ""
     if strength.budget:
         return f"to {strength.value:.6g} of {strength.budget}"
     return f"{strength.value:.6g}"

@@ -17,6 +17,7 @@ from pruning.methods.recovery import RECOVERIES
 from pruning.methods.rules import SCOPES
 from pruning.methods.units import METHODS
 from pruning.models import NETWORKS
+from pruning.runtime.defaults import MAX_SEED
 from pruning.runtime.errors import PrunescopeError
 from pruning.training.schedules import SCHEDULES
 
@@ -24,23 +25,42 @@ MAX_POINTS = 1_000_000
 MIN_VALUES = 5
 """Strengths of a curve, as Blalock et al. 2020 recommend."""
 MAX_TITLE = 200
-
 MAX_TEXT = 10_000
 
 _DOCUMENT_KEYS = ("title", "seeds", "document", "description", "differences")
 _TOP_KEYS = (
     *_DOCUMENT_KEYS,
-    *("networks", "datasets", "values", "budgets", "precision", "kept_layers", "published"),
-    *("recipes", "runs"),
+    "networks",
+    "datasets",
+    "values",
+    "budgets",
+    "precision",
+    "kept_layers",
+    "published",
+    "recipes",
+    "runs",
 )
 _BENCHMARK_KEYS = ("benchmark", *_DOCUMENT_KEYS)
 _RECIPE_KEYS = (
-    *("label", "method", "criterion", "measure", "grouping", "scope", "recovery"),
-    *("calibration", "values", "budgets"),
+    "label",
+    "method",
+    "criterion",
+    "measure",
+    "grouping",
+    "scope",
+    "recovery",
+    "calibration",
+    "values",
+    "budgets",
 )
 _RUN_KEYS = (
     *_RECIPE_KEYS,
-    *("schedule", "epochs", "rounds", "learning_rate", "batch_size", "weight_decay"),
+    "schedule",
+    "epochs",
+    "rounds",
+    "learning_rate",
+    "batch_size",
+    "weight_decay",
     "distillation",
 )
 _NOT_AXES = ("label", "values", "budgets")
@@ -49,9 +69,15 @@ _REGISTRIES: dict[str, Mapping[str, Any]] = {
     "datasets": DATASETS,
     "method": METHODS,
     "criterion": CRITERIA,
-    "scope": SCOPES,
+    "scope": {name: scope for name, scope in SCOPES.items() if name != "custom"},
     "schedule": SCHEDULES,
 }
+CONTROL, DENSE = "random control", "dense"
+"""Names that controls have; labels cannot begin with them."""
+_FORBIDDEN_IN_NAMES = re.compile(r"[\x00-\x1f\x7f|]|-->")
+"""What would end a cell, a heading or a comment of a document."""
+_WITHOUT = ", without | and -->"
+_MULTILINE = re.compile(r'"""(?s:.*?)"""|\'\'\'(?s:.*?)\'\'\'')
 _HEADER = re.compile(r"\s*\[\[?\s*([A-Za-z_]+)\s*\]\]?")
 
 
@@ -65,13 +91,14 @@ class Strength:
 
     Parameters
     ----------
-    value : float
-        Share of the units that is removed; with a budget, what remains.
+    value : float or None
+        Share of the units that is removed; with a budget, what remains; None where a run says it
+        in another way.
     budget : str
         Name in ``BUDGETS``, of which ``value`` is the share; empty for a share of the units.
     """
 
-    value: float
+    value: float | None
     budget: str = ""
 
 
@@ -195,7 +222,7 @@ def parse_study(text: str, name: str = "study") -> Study:
     """
     try:
         content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # also of a number with too many digits
         raise StudyError(f"{name} is not TOML: {error}") from None
     return _Reader(content, text, name).study()
 
@@ -205,7 +232,7 @@ class _Reader:
 
     def __init__(self, content: Mapping[str, Any], text: str, name: str):
         self._content = content
-        self._lines = text.splitlines()
+        self._lines = _MULTILINE.sub(_blank, text).splitlines()
         self._name = name
 
     def study(self) -> Study:
@@ -245,21 +272,19 @@ class _Reader:
             valid = ", ".join(RETRAINING_BENCHMARKS)
             self._fail("benchmark", "", 0, f"unknown benchmark {name!r}: choose from {valid}")
         fields = self._fields_of_document(RETRAINING_BENCHMARKS[name].title)
-        if (
-            fields["seeds"] != tuple(range(len(fields["seeds"])))
-            or len(fields["seeds"]) > MAX_SEEDS
-        ):
-            self._fail(
-                "seeds", "", 0, f"seeds of a benchmark are 0, 1 and so on, at most {MAX_SEEDS}"
-            )
+        seeds = fields["seeds"]
+        are_counted = seeds == tuple(range(len(seeds)))
+        if not are_counted or len(seeds) > MAX_SEEDS:
+            problem = f"seeds of a benchmark are 0, 1 and so on, at most {MAX_SEEDS}"
+            self._fail("seeds", "", 0, problem)
         return Study(benchmark=name, **fields)
 
     def _fields_of_document(self, usual_title: str) -> dict[str, Any]:
         """Fields that every study has."""
         fields: dict[str, Any] = {"seeds": self._seeds()}
         fields["title"] = self._text("title", usual_title, MAX_TITLE)
-        if not fields["title"]:
-            self._fail("title", "", 0, "title is empty")
+        if not fields["title"] or _FORBIDDEN_IN_NAMES.search(fields["title"]):
+            self._fail("title", "", 0, f"title is one line of text{_WITHOUT}")
         fields["document"] = self._text("document", "", MAX_TITLE)
         for key in ("description", "differences"):
             fields[key] = self._text(key, "", MAX_TEXT)
@@ -295,8 +320,10 @@ class _Reader:
             if header:
                 current = header.group(1)
                 count += current == table
-                if current == table and count == index:
+                if (current == table and count == index) or (not table and current == key):
                     header_line = number
+            if table and re.match(rf"\s*{table}\s*=", line):  # tables in one line
+                header_line = number
             is_here = current == table and (not table or count == index)
             if is_here and re.match(rf"\s*{re.escape(key)}\s*=", line):
                 return number
@@ -317,9 +344,10 @@ class _Reader:
 
     def _seeds(self) -> tuple[int, ...]:
         seeds = _as_list(self._content.get("seeds", [0]))
-        is_valid = seeds and all(type(seed) is int and seed >= 0 for seed in seeds)
+        is_valid = seeds and all(type(seed) is int and 0 <= seed <= MAX_SEED for seed in seeds)
         if not is_valid or len(set(seeds)) < len(seeds):
-            self._fail("seeds", "", 0, "seeds are different whole numbers from 0, at least one")
+            problem = f"seeds are different whole numbers from 0 to {MAX_SEED}, at least one"
+            self._fail("seeds", "", 0, problem)
         return tuple(seeds)
 
     def _precision(self) -> float | None:
@@ -335,11 +363,13 @@ class _Reader:
         if "values" not in content:
             return ()
         values = _as_list(content["values"])
-        is_valid = all(_is_number(value) and 0 <= value <= 1 for value in values)
-        if not is_valid or len(set(values)) < max(fewest, 1):
-            self._fail(
-                "values", table, index, f"values are at least {fewest} shares of the units, 0 to 1"
-            )
+        for value in values:
+            if not _is_number(value) or not 0 < value <= 1:
+                problem = f"values are shares of the units above 0, at most 1, not {value!r:.30}"
+                self._fail("values", table, index, problem)
+        if len(set(values)) < fewest:
+            least = "five different values" if fewest > 1 else "a value"
+            self._fail("values", table, index, f"values needs at least {least}")
         return tuple(sorted({float(value) for value in values}))
 
     def _budgets(self, content: Mapping[str, Any], table: str, index: int) -> tuple[Budget, ...]:
@@ -350,8 +380,10 @@ class _Reader:
                 budget = Budget.from_text(text if isinstance(text, str) else repr(text))
             except ValueError as error:
                 self._fail("budgets", table, index, str(error))
-            if budget.kind == "own" or budget in budgets:
-                self._fail("budgets", table, index, "budgets are different ones, such as macs=0.5")
+            if budget.kind == "own":
+                self._fail("budgets", table, index, "a budget is one such as macs=0.5, not own")
+            if budget in budgets:
+                self._fail("budgets", table, index, f"{budget.to_text()} is given twice")
             budgets.append(budget)
         if "budgets" in content and not budgets:
             self._fail("budgets", table, index, "budgets has no value")
@@ -382,6 +414,11 @@ class _Reader:
             label = content.get("label", "")
             if not isinstance(label, str) or len(label) > MAX_TITLE:
                 self._fail("label", table, index, f"label is at most {MAX_TITLE} characters")
+            if _FORBIDDEN_IN_NAMES.search(label):
+                self._fail("label", table, index, f"label is one line of text{_WITHOUT}")
+            if label == DENSE or label.startswith(CONTROL):
+                problem = f"{DENSE} and {CONTROL} are names of the controls: choose another label"
+                self._fail("label", table, index, problem)
             axes = {}
             for key, value in content.items():
                 if key not in _NOT_AXES:
@@ -417,7 +454,14 @@ class _Reader:
             valid = ", ".join(RECOVERIES)
             problem = f"unknown recovery {value!r}: choose from {valid}, with + between several"
             self._fail("recovery", table, index, problem)
+        if len(set(names)) < len(names):
+            self._fail("recovery", table, index, f"recovery {value!r} has a name twice")
         return tuple(names)
+
+
+def _blank(text: re.Match[str]) -> str:
+    """A text of several lines without what could be read as a key."""
+    return '""' + "\n" * text.group().count("\n")
 
 
 def _singular(key: str) -> str:

@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -17,6 +18,8 @@ from pruning.recipe.step import Step
 one_step = Recipe.one_step
 FILTERS = one_step("lenet5-caffe", "digits", method="filter", scope="layer", value=0.7)
 PIXELS = one_step("lenet300", "digits", method="feature", criterion="random", value=0.5)
+IMAGES = 2_000
+"""Of the test images, which a program and the evaluation classify alike."""
 
 
 def test_masks_have_a_tensor_for_every_prunable_weight(tmp_path, recipe):
@@ -58,18 +61,19 @@ RUN = """
 import sys, numpy, torch
 module = torch.export.load(sys.argv[1]).module()
 data = numpy.load(sys.argv[2])
-x = torch.from_numpy(data["x_test"])
+images = int(sys.argv[3])
+x = torch.from_numpy(data["x_test"][:images])
 x = (x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)).float() / 255
-y = torch.from_numpy(data["y_test"].astype("int64")).flatten()
+y = torch.from_numpy(data["y_test"][:images].astype("int64")).flatten()
 with torch.no_grad():
     print(sum(int((module(a).argmax(1) == b).sum()) for a, b in zip(x.split(250), y.split(250))))
 """
 
 
-def run_program(program, data) -> int:
-    """Correct images, counted by a program that has only PyTorch and NumPy."""
+def run_program(program, data, images: int) -> int:
+    """Correct ones of the first images, counted by a program that has only PyTorch and NumPy."""
     completed = subprocess.run(
-        [sys.executable, "-c", RUN, str(program), str(data)],
+        [sys.executable, "-c", RUN, str(program), str(data), str(images)],
         capture_output=True,
         text=True,
         check=True,
@@ -125,8 +129,9 @@ def test_a_compact_program_has_the_accuracy_of_the_evaluation(tmp_path, real, ne
         share = prune(recipe).effective.macs / 40_813_184
         assert matched.problem == "" and share == pytest.approx(0.5, abs=0.01)
     save_program(prune(recipe), tmp_path / "p.pt2", compact=True)
-    [evaluation] = evaluate([recipe])
-    correct = run_program(tmp_path / "p.pt2", datasets.path_of(dataset))
+    [evaluation] = evaluate([replace(recipe, max_test_images=IMAGES)])
+    assert evaluation.total == IMAGES
+    correct = run_program(tmp_path / "p.pt2", datasets.path_of(dataset), IMAGES)
     assert correct == evaluation.accuracy.correct
 
 

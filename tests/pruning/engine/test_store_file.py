@@ -74,9 +74,17 @@ def test_a_path_that_cannot_be_written_is_logged_and_not_an_error(tmp_path, monk
     monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
     with caplog.at_level(logging.WARNING):
         assert not put(result())
-        assert get() is None and list(store.rows()) == [] and store.clear() == 0
+        assert get() is None
         assert evaluate([RECIPE])[0].accuracy.complete
     assert "results are not kept" in caplog.text
+
+
+@pytest.mark.parametrize("work", [lambda: list(store.rows()), store.clear])
+def test_commands_on_a_store_that_cannot_be_used_say_so(work, tmp_path, monkeypatch):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PRUNESCOPE_STORE", str(tmp_path / "file" / "results.sqlite"))
+    with pytest.raises(PrunescopeError, match="cannot be used"):
+        work()
 
 
 def test_it_is_an_ordinary_database():

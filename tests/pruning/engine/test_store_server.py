@@ -160,10 +160,10 @@ def test_workers_of_a_cluster_keep_a_file_of_their_own(address, monkeypatch):
 
 
 def test_a_server_that_is_not_there_is_logged_once_and_not_tried_again(free_address, caplog):
-    assert not put(result()) and get() is None and list(store.rows()) == []
+    assert not put(result()) and get() is None
     start = time.perf_counter()
     for _ in range(1000):
-        assert get() is None and store.clear() == 0
+        assert get() is None and not put(result())
     assert time.perf_counter() - start < 2
     [evaluation] = evaluate([RECIPE])
     assert evaluation.accuracy.complete
@@ -365,7 +365,9 @@ def test_an_account_that_may_only_read_reads(server, address, caplog):
     store.check()
     assert get() == STORED and messages(caplog) == []
     for _ in range(3):
-        assert not put(result()) and store.clear() == 0
+        assert not put(result())
+        with pytest.raises(PrunescopeError, match="cannot be used"):
+            store.clear()
         assert get() == STORED
     [message] = messages(caplog)
     assert "permission denied for table results" in message
@@ -403,6 +405,34 @@ def test_times_have_full_precision_and_text_is_kept(server, monkeypatch):
     [row] = store.rows()
     assert row["made"] == made and type(row["made"]) is float
     assert type(row["images"]) is int and json.loads(row["recipe"])["network"] == "lenet300"
+
+
+def test_an_export_that_fails_leaves_the_file_before(server, tmp_path):
+    put(result())
+    file = tmp_path / "all.csv"
+    assert store.export(file) == 1
+    before = file.read_bytes()
+    server.execute("ALTER TABLE results RENAME COLUMN made TO other")
+    with pytest.raises(PrunescopeError, match="cannot be used"):
+        store.export(file)
+    assert file.read_bytes() == before
+    server.execute("ALTER TABLE results RENAME COLUMN other TO made")
+
+
+def test_waiting_too_long_for_a_lock_is_no_outage(server, address, monkeypatch, caplog):
+    put(result())
+    monkeypatch.setattr(store_server, "SESSION", "SET lock_timeout = '100ms'")
+    address(server.address)
+    sqlalchemy = store_server.sqlalchemy
+    engine = sqlalchemy.create_engine(server.address)
+    with engine.begin() as other:
+        other.execute(sqlalchemy.text("LOCK TABLE results IN EXCLUSIVE MODE"))
+        assert not put(result(loss=2.0))
+        assert get() == STORED  # reading is possible meanwhile
+    engine.dispose()
+    assert put(result())
+    [message] = messages(caplog)
+    assert "lock timeout" in message
 
 
 def test_a_row_without_a_result_is_dropped(server, caplog):

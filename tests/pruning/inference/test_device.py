@@ -47,5 +47,5 @@ def test_sweeps_use_the_device_that_is_asked_for(only_a_cpu, monkeypatch):
     with pytest.raises(DeviceError, match="no mps device here: use cuda or cpu"):
         device_of_sweeps()
     monkeypatch.setenv("PRUNESCOPE_DEVICE", "tpu")
-    with pytest.raises(ValueError, match="unknown device 'tpu'"):
+    with pytest.raises(DeviceError, match=r"PRUNESCOPE_DEVICE must be one of auto, .* not 'tpu'"):
         device_of_sweeps()

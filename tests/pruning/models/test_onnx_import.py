@@ -61,11 +61,19 @@ def test_networks_of_pytorch_come_back():
     check(exported(SmallNetwork(), 1, 8, 8), 1, 8, 8)
 
 
+SMALLER = {
+    "mobilenet_v2": {"inverted_residual_setting": [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 2, 2)]},
+    "densenet121": {"block_config": (2, 2, 2)},
+}
+"""The same operations in fewer blocks: most of the time is the export of each layer."""
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121"])
 def test_networks_of_torchvision_come_back(name):
     torch.manual_seed(0)
-    model = torchvision.models.get_model(name, weights=None, num_classes=10)
+    options = SMALLER.get(name, {})
+    model = torchvision.models.get_model(name, weights=None, num_classes=10, **options)
     check(exported(model, 3, 64, 64), 3, 64, 64)
 
 

@@ -22,10 +22,10 @@ def test_a_study_is_timed_there_and_here_and_gives_the_same_table(monkeypatch, t
     points = expand(study)
     assert count_workers() == WORKERS
     expected = estimate_time(study, points)
-    assert expected.unknown == len(points) == 39
+    assert expected.unknown == len(points) == 42
     assert expected.cluster_seconds is not None and expected.cluster_seconds > 0
     text = expected.describe()
-    assert text.startswith("39 points, 0 of them known; about ") and "on this machine, " in text
+    assert text.startswith("42 points, 0 of them known; about ") and "on this machine, " in text
     assert text.endswith(" on the cluster")
     there = results_table(points, measure(study, points))
     assert all(RunFiles(point.run.name).is_finished for point in points if point.run is not None)

@@ -5,7 +5,7 @@ import pytest
 from pruning.engine.evaluate import evaluate
 from pruning.experiments.published_one_shot import published_one_shot
 from pruning.experiments.retraining import RETRAINING_BENCHMARKS
-from pruning.experiments.study.expansion import expand
+from pruning.experiments.study.expansion import expand, match_budgets
 from pruning.experiments.study.section import SPREAD, study_section
 from pruning.experiments.study.study_file import parse_study
 
@@ -54,7 +54,10 @@ def test_tables_have_means_over_the_seeds_and_blanks():
     deviation = abs(first - second) / 2**0.5
     cell = f"{(first + second) / 2:.2f} ± {deviation:.2f}"
     [header, _, *rows] = [line for line in text.splitlines() if line.startswith("|")]
-    assert header == "| removed | masked | recovered | random control, weight |"
+    assert header == (
+        "| removed | masked | recovered | random control, weight | "
+        "random control, weight, reconstruction, calibration 100 |"
+    )
     assert [row.split(" | ")[0] for row in rows] == ["| 0.5", "| 0.7", "| 0.8", "| 0.9", "| 0.95"]
     assert rows[3].split(" | ")[2] == cell and rows[0].split(" | ")[2] == ""
     assert "±" not in rows[0].split(" | ")[1] and "±" in rows[0].split(" | ")[3]
@@ -83,3 +86,17 @@ def test_a_benchmark_has_its_own_tables():
     text = study_section(study, [], [], "studies/penalties.toml")
     assert text.startswith("Measured by `python -m pruning study studies/penalties.toml`.")
     assert RETRAINING_BENCHMARKS["sparsify"].protocol in text and "Not finished" in text
+
+
+@pytest.mark.usefixtures("empty_store")
+def test_budgets_that_are_not_met_are_named():
+    text = TEXT.replace("values = 0.9", 'budgets = ["macs=0.5", "parameters=0.000001"]')
+    study = parse_study(text)
+    points = match_budgets(expand(study))
+    evaluations = evaluate([point.measured for point in points])
+    written = study_section(study, points, evaluations, "studies/small.toml")
+    assert "| to 0.5 of macs |" in written
+    [line] = [line for line in written.splitlines() if line.startswith("- mlpnet on digits, recov")]
+    assert line.startswith("- mlpnet on digits, recovered, parameters=1e-06: ")
+    assert "Budgets that are not met:" in written
+    assert "Budgets" not in section(TEXT)

@@ -57,8 +57,8 @@ def test_lists_are_grids():
         ('"lenet300"', '"vgg"', 2, "unknown network 'vgg': choose from lenet300"),
         ('["digits"]', "[]", 3, "datasets has no value"),
         ('["digits"]', '["digits", "digits"]', 3, "datasets has a value twice"),
-        ("[0.9, 0.5, 0.6, 0.7, 0.8]", "[0.9]", 4, "at least 5 shares"),
-        ("[0.9, 0.5, 0.6, 0.7, 0.8]", "[0.9, 0.5, 0.6, 0.7, 1.8]", 4, "at least 5 shares"),
+        ("[0.9, 0.5, 0.6, 0.7, 0.8]", "[0.9]", 4, "needs at least five different values"),
+        ("[0.9, 0.5, 0.6, 0.7, 0.8]", "[0.9, 0.5, 0.6, 0.7, 1.8]", 4, "at most 1, not 1.8"),
         ("seeds = [0, 1]", "seeds = [0, 0]", 5, "different whole numbers"),
         ("seeds = [0, 1]", "seed = 0", 5, "unknown field 'seed'"),
         ("seeds = [0, 1]", "precision = 2", 5, "between 0 and 1"),
@@ -76,11 +76,23 @@ def test_lists_are_grids():
         ("seeds = [0, 1]", "budgets = 0.5", 5, "must be like macs=0.5"),
         ('label = "filters"', 'budgets = ["flops=0.5"]', 12, "must be like macs=0.5"),
         ('label = "filters"', 'budgets = ["macs=1.5"]', 12, "between 0 and 1"),
-        ('label = "filters"', 'budgets = ["macs=0.5", "macs=0.50"]', 12, "different ones"),
-        ('label = "filters"', 'budgets = "own"', 12, "different ones"),
+        ('label = "filters"', 'budgets = ["macs=0.5", "macs=0.50"]', 12, "given twice"),
+        ('label = "filters"', 'budgets = "own"', 12, "not own"),
         ("epochs = [1, 2]", "epochs = [[1]]", 18, "epochs is a text or a number"),
         ("epochs = [1, 2]", "epoch = 1", 18, "unknown field 'epoch'"),
-        ("values = 0.8", "values = [2]", 19, "at least 1 shares"),
+        ("values = 0.8", "values = [2]", 19, "at most 1, not 2"),
+        ("values = 0.8", "values = 0", 19, "above 0"),
+        ("values = 0.8", "values = nan", 19, "above 0"),
+        ("values = 0.8", "values = []", 19, "needs at least a value"),
+        ("seeds = [0, 1]", "seeds = 5000000000", 5, "from 0 to 4294967295"),
+        ('title = "Criteria"', 'title = "a|b"', 1, "one line of text, without"),
+        ('label = "filters"', 'label = "a-->b"', 12, "one line of text, without"),
+        ('label = "filters"', 'label = "dense"', 12, "names of the controls"),
+        ('label = "filters"', 'label = "random control, 2"', 12, "names of the controls"),
+        ('"batch_norm+reconstruct"', '"reconstruct+reconstruct"', 14, "has a name twice"),
+        ('["global", "layer"]', '"custom"', 9, "unknown scope 'custom'"),
+        ("seeds = [0, 1]", "seeds = [0]\n[foo]", 6, "unknown field 'foo'"),
+        ("seeds = [0, 1]", "seeds = " + "9" * 5000, 0, "is not TOML"),
     ],
 )
 def test_what_is_wrong_is_named_with_its_line(old, new, line, message):
@@ -89,7 +101,7 @@ def test_what_is_wrong_is_named_with_its_line(old, new, line, message):
         parse_study(STUDY.replace(old, new), "my.toml")
     text = str(caught.value)
     assert text.startswith("my.toml")
-    assert f"line {line}" in text
+    assert f"line {line}" in text or not line
 
 
 def test_budgets_stand_beside_values_or_instead_of_them():
@@ -101,6 +113,17 @@ def test_budgets_stand_beside_values_or_instead_of_them():
     assert study.recipes[1].strengths == (Strength(0.1, "parameters"),)
     assert study.runs[0].strengths == (Strength(0.8),)
     assert study.most_points == (4 * 7 + 3 * 1 + 2 * 1) * 2
+
+
+def test_lines_are_found_beside_texts_of_several_lines_and_tables_in_one():
+    text = STUDY.replace("seeds =", 'description = """\n[[recipes]]\ncriterion = 1\n"""\nseeds =')
+    with pytest.raises(StudyError, match="line 12: unknown criterion 'nothing'"):
+        parse_study(text.replace('"taylor"', '"nothing"'), "my.toml")
+    head = 'networks = "lenet300"\ndatasets = "digits"\nvalues = [0.5, 0.6, 0.7, 0.8, 0.9]\n'
+    with pytest.raises(StudyError, match="line 4: unknown criterion 'nothing'"):
+        parse_study(head + 'recipes = [{criterion = "nothing"}]\n', "my.toml")
+    with pytest.raises(StudyError, match=r"line 4: recipes are tables: write \[\[recipes\]\]"):
+        parse_study(head + '[recipes]\ncriterion = "magnitude"\n', "my.toml")
 
 
 def test_a_benchmark_of_retraining_is_a_study():
