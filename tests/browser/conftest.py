@@ -18,6 +18,20 @@ from tests.browser.chromium import find
 ROOT = Path(__file__).parents[2]
 ARTEFACTS = ROOT / "tests" / "artefacts"
 QUIET = "[data-testid=stApp][data-test-script-state=notRunning]"
+SIZE = {"width": 1400, "height": 1000}
+PAUSE_MS = 400
+HAS_BEEN_QUIET = """([selector, pause, name]) => {
+  const now = performance.now();
+  if (window.quiet?.name !== name || !document.querySelector(selector)) {
+    window.quiet = {name, since: now};
+  }
+  return now - window.quiet.since >= pause;
+}"""
+"""Whether no script has run for a while, since the first call with this name."""
+FOLLOW = """link => {
+  history.pushState({}, "", link);
+  dispatchEvent(new PopStateEvent("popstate"));
+}"""
 
 
 def run_async(coroutine):
@@ -119,12 +133,42 @@ def visit(browser, address):
         context.close()
 
 
+@pytest.fixture(scope="module")
+def opened(browser, address):
+    """A page that is opened once for the tests of a module that need no new visitor."""
+    context = browser.new_context(viewport=SIZE)
+    page = context.new_page()
+    page.goto(f"{address}/about")
+    settle(page)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def revisit(opened):
+    """Call with a query: the page that is opened, settled, whatever a test has done there."""
+
+    def go(query: str):
+        opened.mouse.up()
+        opened.set_viewport_size(SIZE)
+        follow(opened, "about")
+        follow(opened, query)
+        return opened
+
+    return go
+
+
 def settle(page) -> None:
-    """Wait for the script to end; an exception on the page fails the test."""
-    page.wait_for_timeout(300)
-    page.wait_for_selector(QUIET, timeout=60_000)
-    page.wait_for_timeout(300)
+    """Wait until no script has run for a moment; an exception on the page fails the test."""
+    arguments = [QUIET, PAUSE_MS, str(time.monotonic_ns())]
+    page.wait_for_function(HAS_BEEN_QUIET, arg=arguments, polling=50, timeout=60_000)
     assert page.locator("[data-testid=stException]").count() == 0
+
+
+def follow(page, link: str) -> None:
+    """Open a link as Back does: the visitor is the same, and the program is not loaded again."""
+    page.evaluate(FOLLOW, f"/{link}")
+    settle(page)
 
 
 def sidebar_slider(page):

@@ -12,7 +12,7 @@ from pruning.engine.evaluate import evaluate
 from pruning.engine.prune import prune
 from pruning.experiments.unit_explanation import explain_unit
 from pruning.recipe.recipe import Recipe
-from tests.browser.conftest import ARTEFACTS, settle, sidebar_slider
+from tests.browser.conftest import ARTEFACTS, FOLLOW, follow, settle, sidebar_slider
 
 DIGITS = "?network=lenet5&dataset=digits"
 COLLECT_ERRORS = """() => {
@@ -73,8 +73,8 @@ def test_open(visit):
     assert page.title()
 
 
-def test_the_slider_by_keyboard_changes_the_numbers_the_charts_and_the_link(visit):
-    page = visit(f"{DIGITS}&sparsity=0.8")
+def test_the_slider_by_keyboard_changes_the_numbers_the_charts_and_the_link(revisit):
+    page = revisit(f"{DIGITS}&sparsity=0.8")
     before = charts(page).nth(0).inner_html()
     slider = sidebar_slider(page)
     slider.focus()
@@ -102,15 +102,15 @@ def test_a_link_shows_the_same_page_in_another_browser(visit):
     assert first.url == second.url
 
 
-def test_settings_are_kept_on_a_change_of_page(visit):
-    page = visit(f"{DIGITS}&sigma=1.5")
+def test_settings_are_kept_on_a_change_of_page(revisit):
+    page = revisit(f"{DIGITS}&sigma=1.5")
     before = number(page, "Sparsity")
     to_another_page_and_back(page)
     assert number(page, "Sparsity") == before and "sigma=1.5" in page.url
 
 
-def test_the_back_button_goes_back(visit):
-    page = visit(f"{DIGITS}&sparsity=0.5")
+def test_the_back_button_goes_back(revisit):
+    page = revisit(f"{DIGITS}&sparsity=0.5")
     sidebar_slider(page).focus()
     page.keyboard.press("ArrowRight")
     page.wait_for_function("location.search.includes('sparsity=0.501')")
@@ -123,19 +123,19 @@ def test_the_back_button_goes_back(visit):
     assert number(page, "Sparsity") == "50.00%"
 
 
-def test_a_layer_without_weights_has_a_warning_beside_the_accuracy(visit):
-    page = visit(f"{DIGITS}&sparsity=1.0")
+def test_a_layer_without_weights_has_a_warning_beside_the_accuracy(revisit):
+    page = revisit(f"{DIGITS}&sparsity=1.0")
     assert "have lost all their weights" in page.locator("[data-testid=stAlert]").first.inner_text()
 
 
-def test_the_curve_begins_by_itself(visit):
-    page = visit(f"{DIGITS}&sparsity=0.45&scope=layer")
+def test_the_curve_begins_by_itself(revisit):
+    page = revisit(f"{DIGITS}&sparsity=0.45&scope=layer")
     page.locator("[data-testid=stMain] .legendtext", has_text="curve").wait_for(timeout=60_000)
     page.get_by_role("button", name="Cancel").wait_for(state="detached", timeout=60_000)
 
 
-def test_the_table_can_be_downloaded(visit):
-    page = visit(f"{DIGITS}&sparsity=0.5")
+def test_the_table_can_be_downloaded(revisit):
+    page = revisit(f"{DIGITS}&sparsity=0.5")
     with page.expect_download() as waiting:
         page.get_by_role("button", name="Download CSV").click()
     lines = Path(waiting.value.path()).read_text().splitlines()
@@ -155,24 +155,28 @@ MANY = f"{DIGITS}&method=filter&criterion=taylor&scope=layer&sparsity=0.3&calibr
 STEPS = quote('[{"method":"layer","criterion":"loss_change","value":0.4}]')
 SCREENS = [
     Screen("explore", f"{DIGITS}&sparsity=0.8", 3),
-    Screen("steps", f"{MANY}&earlier={STEPS}", 3),
-    Screen("agreement", f"agreement{MANY}", 2),
-    Screen("own", "own", 0),
-    Screen("about", "about", 0),
     Screen("inside-image", f"inside{MANY}&show=image&at=conv2", 5),
+    Screen("agreement", f"agreement{MANY}", 2),
+    Screen("steps", f"{MANY}&earlier={STEPS}", 3),
+    Screen("own", "own", 0),
     Screen("inside-units", f"inside{MANY}&show=units", 2),
+    Screen("about", "about", 0),
     Screen("inside-classes", f"inside{MANY}&show=classes", 5),
     Screen("compare", "compare?budget=macs=0.5", 6),
     Screen("curves", "curves?points=5", 1),
     Screen("sensitivity", f"sensitivity{DIGITS}", 2),
 ]
+"""Each is another page than the one before, so that all of it is drawn in the width it has then."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme, opened, resized", [("light", 1400, 900), ("dark", 900, 1400)])
 def test_screenshots(visit, scheme, opened, resized):
     """Screenshots to look at, in the width of the first visit and after a change of the window."""
+    page = visit("about", width=opened, scheme=scheme, height=1500)
     for screen in SCREENS:
-        page = visit(screen.query, width=opened, scheme=scheme, height=1500)
+        page.set_viewport_size({"width": opened, "height": 1500})
+        follow(page, screen.query)
         wait_for_charts(page, screen.charts)
         page.wait_for_timeout(500)
         page.screenshot(path=ARTEFACTS / f"{screen.name}-{opened}-{scheme}.png")
@@ -195,8 +199,8 @@ def check_layout(page, count: int) -> None:
 
 def test_a_slow_network_shows_an_estimate_first_and_the_page_stays_responsive(visit, real):
     real("cifar10")
-    page = visit()
-    page.goto(f"{page.url.partition('?')[0]}?network=resnet20&dataset=cifar10&sparsity=0.31")
+    page = visit("about")
+    page.evaluate(FOLLOW, "/?network=resnet20&dataset=cifar10&sparsity=0.31")
     estimate = page.get_by_text(
         re.compile("Estimate from the first .* of 10,000 test images, 95% interval")
     )
@@ -210,6 +214,7 @@ def test_a_slow_network_shows_an_estimate_first_and_the_page_stays_responsive(vi
     )
     settle(page)
     assert number(page, "Test accuracy") == accuracy("resnet20", "cifar10", 0.311)
+    follow(page, "about")  # the curve is not computed while other tests run
 
 
 def test_two_visitors_have_separate_settings(visit):
@@ -224,8 +229,8 @@ def test_two_visitors_have_separate_settings(visit):
         assert number(page, "Sparsity") == f"{value:.2%}"
 
 
-def test_a_click_in_the_heatmap_explains_the_unit(visit):
-    page = visit(f"{DIGITS}&method=filter&scope=layer&sparsity=0.5")
+def test_a_click_in_the_heatmap_explains_the_unit(revisit):
+    page = revisit(f"{DIGITS}&method=filter&scope=layer&sparsity=0.5")
     drag = charts(page).nth(0).locator(".nsewdrag").first.bounding_box()
     x, y = drag["x"] + 0.4 * drag["width"], drag["y"] + 0.3 * drag["height"]  # conv2, 6 of 16
     page.mouse.move(x, y)
@@ -240,8 +245,8 @@ def test_a_click_in_the_heatmap_explains_the_unit(visit):
     wait_for_charts(page, 5)
 
 
-def test_a_value_of_one_layer_can_be_edited_and_is_kept_on_a_change_of_page(visit):
-    page = visit(f"{DIGITS}&scope=custom&sparsity=0.5")
+def test_a_value_of_one_layer_can_be_edited_and_is_kept_on_a_change_of_page(revisit):
+    page = revisit(f"{DIGITS}&scope=custom&sparsity=0.5")
     cell = page.locator("[data-testid=stSidebar] [data-testid=stDataFrame] canvas").first
     for pause in EDITOR_PAUSES_MS:  # the grid has no sign that its editor is ready
         cell.scroll_into_view_if_needed()
@@ -262,8 +267,8 @@ def test_a_value_of_one_layer_can_be_edited_and_is_kept_on_a_change_of_page(visi
     assert number(page, "Sparsity") == before and "conv1" in page.url
 
 
-def test_steps_by_mouse(visit):
-    page = visit(f"{DIGITS}&sparsity=0.5")
+def test_steps_by_mouse(revisit):
+    page = revisit(f"{DIGITS}&sparsity=0.5")
     page.get_by_role("button", name="Add a step").click()
     page.locator(".st-key-card-1").wait_for()
     settle(page)
@@ -274,9 +279,9 @@ def test_steps_by_mouse(visit):
     assert number(page, "Sparsity") == "50.00%"
 
 
-def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(visit):
+def test_a_click_on_a_point_of_a_curve_opens_it_on_explore(revisit):
     recipes = json.dumps([{"network": "lenet300", "dataset": "digits"}])
-    page = visit(f"curves?points=5&seeds=1&recipes={quote(recipes)}")
+    page = revisit(f"curves?points=5&seeds=1&recipes={quote(recipes)}")
     page.get_by_text("Mean accuracy of each curve").wait_for(timeout=60_000)
     settle(page)
     page.wait_for_timeout(1000)
@@ -312,9 +317,8 @@ def test_no_error_message_on_any_change_of_page(visit):
         )
         settle(page)
         charts(page).first.wait_for()
-        page.wait_for_timeout(
-            1500
-        )  # work that ends draws the page again, with what the browser has sent
+        # Work that ends draws the page again, with what the browser has sent.
+        page.wait_for_timeout(1500)
         assert "lenet5" in page.url or page.url.endswith("/sensitivity"), (
             f"another network after {name}"
         )

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.browser.conftest import settle
+from tests.browser.conftest import follow, settle
 
 LENET = "?network=lenet5&dataset=digits"
 PAGES = (
@@ -38,17 +38,19 @@ CONTRAST = """(selector) => {
 """Number of the elements, and the least contrast of their text (WCAG 2.2), on the background."""
 
 
-@pytest.mark.parametrize("path", PAGES)
-def test_a_phone_shows_every_page_without_scrolling_sideways(visit, path):
-    page = visit(path, width=390, height=844)
-    title = page.get_by_test_id("stMain").get_by_role("heading", level=1)
-    title.wait_for()
-    assert not page.get_by_test_id("stSidebarUserContent").is_visible()
-    page.wait_for_timeout(1500)
-    widths = "e => [e.scrollWidth, e.clientWidth]"
-    content, window = page.get_by_test_id("stMain").evaluate(widths)
-    assert content <= window
-    assert page.title() == f"{title.inner_text()} · Prunescope"
+@pytest.mark.slow
+def test_a_phone_shows_every_page_without_scrolling_sideways(visit):
+    page = visit("", width=390, height=844)
+    for path in PAGES:
+        follow(page, path)
+        title = page.get_by_test_id("stMain").get_by_role("heading", level=1)
+        title.wait_for()
+        assert not page.get_by_test_id("stSidebarUserContent").is_visible(), path
+        page.wait_for_timeout(700)
+        widths = "e => [e.scrollWidth, e.clientWidth]"
+        content, window = page.get_by_test_id("stMain").evaluate(widths)
+        assert content <= window, path
+        assert page.title() == f"{title.inner_text()} · Prunescope"
 
 
 @pytest.mark.parametrize("width", [768, 900, 1400])
@@ -93,8 +95,8 @@ def test_a_lecture_is_presented_with_the_keyboard(visit):
     page.get_by_role("heading", name="Explore", level=1).wait_for()
 
 
-def test_the_tour_is_taken_and_its_answers_are_closed(visit):
-    page = visit(LENET)
+def test_the_tour_is_taken_and_its_answers_are_closed(revisit):
+    page = revisit(LENET)
     page.get_by_role("button", name="Guided tour").click()
     page.get_by_text("1 of 10: The dense network").wait_for()
     page.get_by_role("button", name="Next").click()
@@ -106,8 +108,8 @@ def test_the_tour_is_taken_and_its_answers_are_closed(visit):
     assert "tour=2" in page.url
 
 
-def test_the_link_is_shared_as_text_and_as_a_code(visit):
-    page = visit(f"{LENET}&sparsity=0.5")
+def test_the_link_is_shared_as_text_and_as_a_code(revisit):
+    page = revisit(f"{LENET}&sparsity=0.5")
     page.get_by_role("button", name="Share").click()
     code = page.get_by_role("dialog").get_by_test_id("stCode")
     code.wait_for()
@@ -150,8 +152,8 @@ def test_a_phone_shows_two_states_without_scrolling_sideways(visit):
     assert content <= window
 
 
-def test_back_leaves_every_page_with_one_press(visit):
-    page = visit(LENET)
+def test_back_leaves_every_page_with_one_press(revisit):
+    page = revisit(LENET)
     names = ["Curves", "Compare", "Sensitivity", "Explore", "Agreement", "Explore"]
     for name in names:
         page.get_by_role("link", name=name).first.click()

@@ -20,10 +20,18 @@ def draw(page, points) -> None:
     page.mouse.up()
 
 
-@pytest.mark.parametrize("width", [1400, 390])
-def test_a_drawn_digit_is_predicted_and_is_in_the_link(visit, width):
-    page = visit(f"inside?{LENET}&show=image", width=width)
+@pytest.mark.slow
+def test_a_drawn_digit_is_predicted_and_is_in_the_link(visit):
+    page = visit(f"inside?{LENET}&show=image", width=390)
     page.get_by_text("Your own", exact=True).click()
+    check_drawing(page)
+    page.set_viewport_size({"width": 1400, "height": 1000})
+    page.wait_for_timeout(500)
+    check_drawing(page)
+
+
+def check_drawing(page) -> None:
+    """Draw a one on the empty canvas, add a stroke, and take both away."""
     draw(page, [(0.5, 0.15), (0.5, 0.85)])
     page.wait_for_function("location.search.includes('drawn=')")
     settle(page)
@@ -38,8 +46,8 @@ def test_a_drawn_digit_is_predicted_and_is_in_the_link(visit, width):
     page.wait_for_function("!location.search.includes('drawn=')")
 
 
-def test_a_changed_image_is_followed_through_the_network(visit):
-    page = visit(f"inside?{LENET}")
+def test_a_changed_image_is_followed_through_the_network(revisit):
+    page = revisit(f"inside?{LENET}")
     first = page.locator("[role=listitem] button").first
     first.wait_for()
     number = first.get_attribute("aria-label").split(",")[0].removeprefix("Test image ")
@@ -50,8 +58,8 @@ def test_a_changed_image_is_followed_through_the_network(visit):
     assert page.get_by_role("heading", name="Feature maps of conv1").is_visible()
 
 
-def test_a_point_of_the_curve_is_shown_on_explore(visit):
-    page = visit("?network=lenet300&dataset=digits&scope=layer&sparsity=0.5")
+def test_a_point_of_the_curve_is_shown_on_explore(revisit):
+    page = revisit("?network=lenet300&dataset=digits&scope=layer&sparsity=0.5")
     page.get_by_text("Click one to go to it").wait_for(timeout=60_000)
     chart = page.locator(".st-key-curve .js-plotly-plot")
     chart.scroll_into_view_if_needed()

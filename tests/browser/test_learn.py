@@ -3,15 +3,19 @@
 import pytest
 
 from pages.learn.lesson_file import lessons
-from tests.browser.conftest import settle
+from tests.browser.conftest import follow, settle
 
 
-@pytest.mark.parametrize("name", lessons())
-def test_the_formulas_of_every_lesson_are_drawn(visit, name):
-    page = visit(f"learn?lesson={name}")
-    page.locator(".katex").first.wait_for()
-    assert page.locator(".katex-error").count() == 0
-    assert "$" not in page.get_by_test_id("stMarkdownContainer").first.inner_text()
+@pytest.mark.slow
+def test_the_formulas_of_every_lesson_are_drawn(revisit):
+    page = revisit("learn")
+    for number, name in enumerate(lessons(), 1):
+        follow(page, f"learn?lesson={name}")
+        page.get_by_role("heading", name=f"{number}. ", level=1).wait_for()
+        page.locator(".katex").first.wait_for()
+        assert page.locator(".katex-error").count() == 0, name
+        text = page.get_by_test_id("stMarkdownContainer").first.inner_text()
+        assert "$" not in text, name
 
 
 def answer(page, number: int, text: str) -> None:
@@ -43,8 +47,8 @@ def test_an_answer_is_revealed_and_remembered_by_the_browser(visit):
     assert progress.locator(".score").inner_text() == ""
 
 
-def test_the_list_opens_a_lesson(visit):
-    page = visit("learn")
+def test_the_list_opens_a_lesson(revisit):
+    page = revisit("learn")
     page.locator(".lesson", has_text="How to judge").click()
     page.wait_for_function("location.search.includes('lesson=judging')")
     settle(page)
@@ -76,12 +80,14 @@ CUT_OFF = """
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["gradients", "scopes", "judging"])
-def test_slides_fit_a_projector_and_no_figure_is_cut_off(visit, name):
-    page = visit(f"learn?lesson={name}&slide=1", width=WIDTH, height=HEIGHT)
+def test_slides_fit_a_projector_and_no_figure_is_cut_off(revisit, name):
+    page = revisit("learn")
+    page.set_viewport_size({"width": WIDTH, "height": HEIGHT})
     figures = 0
     for number in range(1, len(lessons()[name].slides) + 1):
-        page.goto(page.url.partition("?")[0] + f"?lesson={name}&slide={number}")
+        follow(page, f"learn?lesson={name}&slide={number}")
         page.get_by_text(f"Slide {number} of").wait_for()
         settle(page)
         assert page.get_by_test_id("stMain").evaluate("main => main.scrollHeight") <= HEIGHT

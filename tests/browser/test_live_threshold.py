@@ -6,7 +6,7 @@ import pytest
 
 from pruning.engine.prune import prune
 from pruning.recipe.recipe import Recipe
-from tests.browser.conftest import settle, sidebar_slider
+from tests.browser.conftest import SIZE, settle, sidebar_slider
 
 LENET5 = "?network=lenet5&dataset=digits&sparsity=0.5"
 MOVES = 120
@@ -35,12 +35,12 @@ def in_host(script: str) -> str:
 
 
 @pytest.fixture
-def visit_counted(visit, address, browser):
+def visit_counted(address, browser):
     """Call with a query: a page, and the list of the messages that it has sent."""
     contexts = []
 
     def go(query: str, **options):
-        context = browser.new_context(viewport={"width": 1400, "height": 1000}, **options)
+        context = browser.new_context(viewport=SIZE, **options)
         contexts.append(context)
         page, sent = context.new_page(), []
 
@@ -49,15 +49,28 @@ def visit_counted(visit, address, browser):
 
         page.on("websocket", listen)
         page.goto(f"{address}/{query}")
-        settle(page)
-        page.locator(".live .handle[role=slider]").wait_for()
-        page.locator("[data-testid=stMetricValue]").first.wait_for()
-        settle(page)
+        wait_for_threshold(page)
         return page, sent
 
     yield go
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def page(revisit):
+    """Explore with half of the weights, not of a new visitor."""
+    explore = revisit(LENET5)
+    wait_for_threshold(explore)
+    assert sparsity_of(summary(explore)) == 50
+    return explore
+
+
+def wait_for_threshold(page) -> None:
+    settle(page)
+    page.locator(".live .handle[role=slider]").wait_for()
+    page.locator("[data-testid=stMetricValue]").first.wait_for()
+    settle(page)
 
 
 def summary(page) -> str:
@@ -111,8 +124,7 @@ def as_bytes(payload: object) -> bytes:
     return payload if isinstance(payload, bytes) else str(payload).encode()
 
 
-def test_the_browser_agrees_with_python(visit_counted):
-    page, _ = visit_counted(LENET5)
+def test_the_browser_agrees_with_python(page):
     x, y = centre_of(page)
     page.mouse.move(x, y)
     page.mouse.down()
@@ -129,8 +141,7 @@ def test_the_browser_agrees_with_python(visit_counted):
     assert parameters == pytest.approx(pruned.masked.parameters, abs=0.001 * 61_470)
 
 
-def test_keys_move_the_threshold(visit_counted):
-    page, _ = visit_counted(LENET5)
+def test_keys_move_the_threshold(page):
     handle = page.locator(".live .handle[role=slider]")
     handle.focus()
     page.keyboard.press("PageUp")
@@ -178,8 +189,7 @@ def test_two_tabs_have_thresholds_of_their_own(visit_counted):
     assert sparsity_of(summary(second)) == 50
 
 
-def test_the_slider_of_the_sidebar_moves_the_threshold(visit_counted):
-    page, _ = visit_counted(LENET5)
+def test_the_slider_of_the_sidebar_moves_the_threshold(page):
     slider = sidebar_slider(page)
     slider.focus()
     for _ in range(10):
@@ -192,8 +202,7 @@ def test_the_slider_of_the_sidebar_moves_the_threshold(visit_counted):
     assert sparsity_of(summary(page)) == pytest.approx(expected, abs=0.06)
 
 
-def test_measured_accuracies_are_interpolated_while_dragging(visit_counted):
-    page, _ = visit_counted(LENET5)
+def test_measured_accuracies_are_interpolated_while_dragging(page):
     slider = sidebar_slider(page)
     for key in ("Home", "End", "PageDown"):
         slider.focus()
@@ -214,8 +223,7 @@ def test_measured_accuracies_are_interpolated_while_dragging(visit_counted):
 
 
 @pytest.mark.parametrize("width", [390, 900, 1400])
-def test_it_fits_every_width(visit_counted, width):
-    page, _ = visit_counted(LENET5)
+def test_it_fits_every_width(page, width):
     page.set_viewport_size({"width": width, "height": 900})
     page.wait_for_timeout(700)
     sizes = "node => [node.scrollWidth, node.clientWidth]"

@@ -14,6 +14,8 @@ from pruning.recipe.serialization import recipe_from_query
 
 WAIT_S = 60
 SCORING_TEXT = "This is done once"
+CANCEL_ACCURACY = "cancel accuracy"
+"""Key of the button beside the progress of a measurement."""
 
 
 def opened(**query: str) -> AppTest:
@@ -24,12 +26,19 @@ def opened(**query: str) -> AppTest:
 
 
 def settled(at: AppTest) -> AppTest:
-    """Wait for scores that are computed off the page."""
-    return run_until(at, lambda: at.exception or not _is_scoring(at))
+    """Wait for scores that are computed off the page, and on Explore for its first numbers.
+
+    A page does not wait for a measurement that is in the queue, behind work of earlier tests.
+    """
+    return run_until(at, lambda: at.exception or not (_is_scoring(at) or _is_in_the_queue(at)))
 
 
 def _is_scoring(at: AppTest) -> bool:
     return any(SCORING_TEXT in text.value for text in at.main.markdown)
+
+
+def _is_in_the_queue(at: AppTest) -> bool:
+    return not at.metric and any(button.key == CANCEL_ACCURACY for button in at.main.button)
 
 
 def run_until(at: AppTest, condition) -> AppTest:

@@ -85,10 +85,15 @@ def test_any_architecture_is_drawn_or_refused(text):
     assert_opened(opened_page("own").main.text_area[0].set_value(text).run())
 
 
+@pytest.fixture
+def own_image():
+    """Inside, where a picture can be uploaded."""
+    at = opened_page("inside", network="lenet300", dataset="digits", show="image")
+    return at.main.button_group(key="image_source").set_value("Your own").run()
+
+
 @few_examples
 @given(content=st.binary(max_size=200))
-def test_any_picture_is_read_or_refused(content):
-    at = opened_page("inside", network="lenet300", dataset="digits", show="image")
-    at.main.button_group(key="image_source").set_value("Your own").run()
+def test_any_picture_is_read_or_refused(own_image, content):
     file = ("digit.png", content, "image/png")
-    assert_opened(at.main.get("file_uploader")[0].set_value(file).run())
+    assert_opened(own_image.main.get("file_uploader")[0].set_value(file).run())

@@ -10,7 +10,7 @@ from tests.pages.common import numbers, opened, recipe_of, removed_share, run_un
 
 LENET = {"network": "lenet5", "dataset": "digits", "calibration": "64"}
 
-pytestmark = pytest.mark.usefixtures("no_downloads")
+pytestmark = pytest.mark.usefixtures("no_downloads", "no_curve")
 
 
 def box(at, key):

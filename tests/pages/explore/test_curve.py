@@ -48,7 +48,7 @@ def test_the_curve_begins_by_itself():
 
 
 def test_the_curve_of_a_recipe_with_recovery_is_computed_on_request():
-    at = opened(**LENET, sparsity="0.5", recovery="reconstruct")
+    at = opened(**LENET, sparsity="0.5", recovery="reconstruct", calibration="64")
     button(at, "Compute the curve").click().run()
     run_until(at, lambda: has_curve(at) and not work_buttons(at))
     assert not at.exception

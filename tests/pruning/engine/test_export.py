@@ -1,6 +1,7 @@
 import subprocess
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ one_step = Recipe.one_step
 FILTERS = one_step("lenet5-caffe", "digits", method="filter", scope="layer", value=0.7)
 PIXELS = one_step("lenet300", "digits", method="feature", criterion="random", value=0.5)
 IMAGES = 2_000
-"""Of the test images, which a program and the evaluation classify alike."""
+"""Of the test images, which a program of a large network classifies."""
 
 
 def test_masks_have_a_tensor_for_every_prunable_weight(tmp_path, recipe):
@@ -61,25 +62,32 @@ RUN = """
 import sys, numpy, torch
 module = torch.export.load(sys.argv[1]).module()
 data = numpy.load(sys.argv[2])
-images = int(sys.argv[3])
-x = torch.from_numpy(data["x_test"][:images])
+x = torch.from_numpy(data["x_test"])
 x = (x[:, None] if x.ndim == 3 else x.permute(0, 3, 1, 2)).float() / 255
-y = torch.from_numpy(data["y_test"][:images].astype("int64")).flatten()
+y = torch.from_numpy(data["y_test"].astype("int64")).flatten()
 with torch.no_grad():
     print(sum(int((module(a).argmax(1) == b).sum()) for a, b in zip(x.split(250), y.split(250))))
 """
 
 
-def run_program(program, data, images: int) -> int:
-    """Correct ones of the first images, counted by a program that has only PyTorch and NumPy."""
+def run_program(program, data) -> int:
+    """Correct images, counted by a program that has only PyTorch and NumPy."""
     completed = subprocess.run(
-        [sys.executable, "-c", RUN, str(program), str(data), str(images)],
+        [sys.executable, "-c", RUN, str(program), str(data)],
         capture_output=True,
         text=True,
         check=True,
         cwd=program.parent,
     )
     return int(completed.stdout)
+
+
+def first_images(dataset: str, path: Path) -> Path:
+    """Write the images that an evaluation of the first ones classifies, as in a data file."""
+    images = datasets.load(dataset, "test")
+    pixels = images.pixels[:IMAGES].permute(0, 2, 3, 1).numpy()
+    np.savez(path, x_test=pixels, y_test=images.labels[:IMAGES].numpy())
+    return path
 
 
 LAYERS = Recipe("lenet5", "digits", (Step(method="layer", value=0.4), Step()))
@@ -122,16 +130,17 @@ def test_a_program_gives_the_logits_of_the_masked_network(tmp_path, recipe, comp
 def test_a_compact_program_has_the_accuracy_of_the_evaluation(tmp_path, real, network, dataset):
     real(dataset)
     recipe = one_step(network, dataset, method="filter", scope="layer", value=0.7)
+    data = datasets.path_of(dataset)
     if network == "resnet20":
         across = recipe.with_last_step(grouping="across")
         matched = match_budget(across, Budget("macs", 0.5))
-        recipe = matched.recipe
+        recipe = replace(matched.recipe, max_test_images=IMAGES)
+        data = first_images(dataset, tmp_path / "images.npz")
         share = prune(recipe).effective.macs / 40_813_184
         assert matched.problem == "" and share == pytest.approx(0.5, abs=0.01)
     save_program(prune(recipe), tmp_path / "p.pt2", compact=True)
-    [evaluation] = evaluate([replace(recipe, max_test_images=IMAGES)])
-    assert evaluation.total == IMAGES
-    correct = run_program(tmp_path / "p.pt2", datasets.path_of(dataset), IMAGES)
+    [evaluation] = evaluate([recipe])
+    correct = run_program(tmp_path / "p.pt2", data)
     assert correct == evaluation.accuracy.correct
 
 

@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
+from torchvision.models.resnet import BasicBlock
 
 from pruning.models import onnx_import
 from pruning.models.architecture import LIMITS
@@ -61,19 +62,22 @@ def test_networks_of_pytorch_come_back():
     check(exported(SmallNetwork(), 1, 8, 8), 1, 8, 8)
 
 
-SMALLER = {
-    "mobilenet_v2": {"inverted_residual_setting": [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 2, 2)]},
-    "densenet121": {"block_config": (2, 2, 2)},
+OPTIONS = {
+    "ResNet": {"block": BasicBlock, "layers": [2, 2, 2, 2]},  # ResNet-18
+    "SqueezeNet": {"version": "1_1"},
+    "MobileNetV2": {
+        "inverted_residual_setting": [(1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 2, 2)],
+    },
+    "DenseNet": {"block_config": (2, 2, 2)},
 }
-"""The same operations in fewer blocks: most of the time is the export of each layer."""
+"""The last two have all operations in fewer blocks: most of the time is the export of layers."""
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "mobilenet_v2", "densenet121"])
+@pytest.mark.parametrize("name", OPTIONS)
 def test_networks_of_torchvision_come_back(name):
     torch.manual_seed(0)
-    options = SMALLER.get(name, {})
-    model = torchvision.models.get_model(name, weights=None, num_classes=10, **options)
+    model = getattr(torchvision.models, name)(num_classes=10, **OPTIONS[name])
     check(exported(model, 3, 64, 64), 3, 64, 64)
 
 

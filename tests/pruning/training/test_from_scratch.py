@@ -11,6 +11,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from pruning.cli.main import run
 from pruning.data import datasets
 from pruning.models import checkpoints
 from pruning.runtime.atomic_write import atomic_write
@@ -53,7 +54,7 @@ def test_an_interrupted_run_has_the_same_result_as_an_uninterrupted_one(network,
 
 
 @pytest.mark.slow
-def test_a_killed_training_is_resumed(tmp_path):
+def test_a_killed_training_is_resumed(tmp_path, capsys):
     command = [
         sys.executable,
         "-m",
@@ -78,7 +79,8 @@ def test_a_killed_training_is_resumed(tmp_path):
     with safe_open(partial, "pt") as file:
         done = int(file.metadata()["done"])
     assert 1 <= done < 40
-    card = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+    assert run(command[3:]) == 0
+    card = json.loads(capsys.readouterr().out)
     assert card["epochs"] == 40 and card["test_accuracy"] > 0.9
     assert {p.name for p in tmp_path.iterdir() if not p.name.startswith(".")} == {
         "lenet300-digits.json",

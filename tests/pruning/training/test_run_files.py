@@ -9,6 +9,7 @@ import filelock
 import pytest
 from safetensors import SafetensorError
 
+from pruning.cli.main import run
 from pruning.engine.run_checkpoint import CARD, WEIGHTS
 from pruning.runtime.errors import CheckpointError
 from pruning.training import run_files
@@ -136,16 +137,13 @@ def test_a_damaged_specification_is_listed_as_damaged(content, paused, tmp_path)
 
 
 @pytest.mark.slow
-def test_a_run_that_is_killed_at_any_moment_goes_on(tmp_path):
-    command = [sys.executable, "-m", "pruning", "retrain", "--network", "lenet300"]
-    command += ["--dataset", "digits", "--schedule", "iterative", "--target", "0.9"]
-    command += ["--epochs", "3", "--rounds", "4", "--device", "cpu", "--json"]
-    whole = json.loads(
-        subprocess.run(
-            [*command, "--out", str(tmp_path / "whole")], capture_output=True, check=True
-        ).stdout
-    )
-    interrupted = [*command, "--out", str(tmp_path / "killed")]
+def test_a_run_that_is_killed_at_any_moment_goes_on(tmp_path, capsys):
+    arguments = ["retrain", "--network", "lenet300", "--dataset", "digits"]
+    arguments += ["--schedule", "iterative", "--target", "0.9", "--epochs", "3", "--rounds", "4"]
+    arguments += ["--device", "cpu", "--json", "--out"]
+    assert run([*arguments, str(tmp_path / "whole")]) == 0
+    whole = json.loads(capsys.readouterr().out)
+    interrupted = [sys.executable, "-m", "pruning", *arguments, str(tmp_path / "killed")]
     for delay in (0.05, 0.3, 0.7):
         process = subprocess.Popen(interrupted, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
         state = tmp_path / "killed" / whole["name"] / STATE
@@ -155,7 +153,8 @@ def test_a_run_that_is_killed_at_any_moment_goes_on(tmp_path):
         time.sleep(delay)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
-    done = json.loads(subprocess.run(interrupted, capture_output=True, check=True).stdout)
+    assert run([*arguments, str(tmp_path / "killed")]) == 0
+    done = json.loads(capsys.readouterr().out)
     assert done["final"] == whole["final"]
     for one, other in zip(done["epochs"], whole["epochs"], strict=True):
         one.pop("seconds")
