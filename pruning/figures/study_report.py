@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from pruning.data.datasets import DATASETS
 from pruning.experiments.study.results import NamedCurve, Pair
-from pruning.experiments.study.study_file import CONTROL, Study
+from pruning.experiments.study.study_file import CONTROL, MIN_VALUES, Study
 from pruning.figures.curves import tradeoff_curves
 from pruning.figures.html_page import html_page
 from pruning.figures.parts import CURVE_COLOURS, horizontal_line
@@ -87,11 +87,27 @@ def study_report(
         ),
         "Study": f"<pre>{html.escape(text)}</pre>",
     }
+    short = _short_curves(curves)
+    if short:
+        sections["How to read it"] += (
+            f"<p>Blalock et al. 2020 recommend at least {MIN_VALUES} points a curve. Fewer have: "
+            f"{html.escape('; '.join(short))}.</p>"
+        )
     if unmet:
         items = "".join(f"<li>{html.escape(line)}</li>" for line in unmet)
         sections["Budgets that are not met"] = f"<ul>{items}</ul>"
     appendix = {"Results": _table(table), "Made with": _table(_origins())}
     return html_page(study.title, figures, sections, appendix)
+
+
+def _short_curves(curves: Mapping[Pair, Sequence[NamedCurve]]) -> list[str]:
+    """Names of the curves with too few points."""
+    names: dict[str, None] = {}
+    for named in curves.values():
+        for each in named:
+            if len(each.curve.points) < MIN_VALUES:
+                names[each.name] = None
+    return list(names)
 
 
 def _figures(

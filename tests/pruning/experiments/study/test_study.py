@@ -109,6 +109,7 @@ def test_means_and_intervals_are_over_the_seeds(study):
     assert page.count(f"dense {rows.loc[(DENSE, 0.0)].accuracy:.2%}") == 2
     assert "<h1>A &lt;small&gt; study</h1>" in page
     assert page.count("LeNet-300-100 on Digits: accuracy") == 2
+    assert "Fewer have: trained; random control, weight, fine-tune, epochs 1.</p>" in page
 
 
 @pytest.mark.slow
