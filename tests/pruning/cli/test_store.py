@@ -21,7 +21,9 @@ def filled_store(own_store, capsys):
     return own_store
 
 
-@pytest.mark.parametrize("own_store", ["file", "server"], indirect=True)
+@pytest.mark.parametrize(
+    "own_store", ["file", pytest.param("server", marks=pytest.mark.slow)], indirect=True
+)
 def test_list_export_and_clear(capsys, filled_store, tmp_path):
     newest, oldest = run_json(capsys, "store", "list")
     assert list(newest) == ROW_KEYS

@@ -30,7 +30,9 @@ one_step = Recipe.one_step
 RECIPE = one_step("lenet300", "digits", value=0.5)
 
 pytestmark = pytest.mark.usefixtures("empty_store")
-on_both = pytest.mark.parametrize("empty_store", ["file", "server"], indirect=True)
+on_both = pytest.mark.parametrize(
+    "empty_store", ["file", pytest.param("server", marks=pytest.mark.slow)], indirect=True
+)
 """The test runs with a file and with a server."""
 
 

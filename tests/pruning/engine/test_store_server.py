@@ -420,9 +420,9 @@ def test_an_export_that_fails_leaves_the_file_before(server, tmp_path):
 
 
 def test_waiting_too_long_for_a_lock_is_no_outage(server, address, monkeypatch, caplog):
-    put(result())
     monkeypatch.setattr(store_server, "SESSION", "SET lock_timeout = '100ms'")
     address(server.address)
+    put(result())
     sqlalchemy = store_server.sqlalchemy
     engine = sqlalchemy.create_engine(server.address)
     with engine.begin() as other:
