@@ -10,6 +10,7 @@ from pruning.runtime.process import configure_process
 configure_process()  # before torch is imported
 
 import tempfile
+from collections.abc import Iterator
 
 import pytest
 import torch
@@ -17,6 +18,7 @@ from hypothesis import settings
 
 from pruning.data import datasets
 from pruning.recipe.recipe import Recipe
+from pruning.runtime.defaults import CLUSTER_VARIABLE, DEVICE_VARIABLE
 
 torch.manual_seed(0)
 _STORE = tempfile.TemporaryDirectory(prefix="prunescope-tests-")
@@ -50,3 +52,14 @@ def real():
 def recipe() -> Recipe:
     """A quick one on built-in data."""
     return Recipe.one_step("lenet300", "digits", value=0.8)
+
+
+@pytest.fixture(autouse=True)
+def own_environment() -> Iterator[None]:
+    """Options of commands set these variables: not for the tests that follow."""
+    before = {name: os.environ.get(name) for name in (CLUSTER_VARIABLE, DEVICE_VARIABLE)}
+    yield
+    for name, value in before.items():
+        os.environ.pop(name, None)
+        if value is not None:
+            os.environ[name] = value
