@@ -155,6 +155,7 @@ def test_sparse_rows_are_the_masked_weights(trained, digits, tmp_path):
         assert np.array_equal(matrix.toarray(), weight.flatten(1).numpy())
 
 
+@pytest.mark.slow
 def test_a_report_is_one_page(trained, digits, tmp_path):
     pruned = pruning.prune(trained, digits, method="filter", sparsity=0.3, scope="layer")
     page = pruned.report(tmp_path / "report.html").read_text(encoding="utf-8")

@@ -90,10 +90,13 @@ def test_the_program_has_the_same_accuracy_on_real_data(
     [
         ("lenet300", ["--method", "feature", "--sparsity", "0.4"]),
         ("lenet5", ["--method", "layer", "--sparsity", "0.7"]),
-        ("resnet20", ["--method", "layer", "--sparsity", "0.3"]),
-        (
+        pytest.param(
+            "resnet20", ["--method", "layer", "--sparsity", "0.3"], marks=pytest.mark.slow
+        ),
+        pytest.param(
             "resnet20",
             ["--method", "filter", "--grouping", "across", "--scope", "layer", "--sparsity", "0.2"],
+            marks=pytest.mark.slow,
         ),
     ],
 )

@@ -129,6 +129,7 @@ def test_little_memory_makes_small_batches_and_the_same_counts(memory, monkeypat
     assert sum(sizes) == len(SHARES) and (max(sizes) == 1) == (memory == 1)
 
 
+@pytest.mark.slow
 def test_a_tally_is_continued_after_the_images_that_are_known():
     model, replacements = members("resnet20", "weight")
     unit = default_batch_size(model)
@@ -138,6 +139,7 @@ def test_a_tally_is_continued_after_the_images_that_are_known():
     assert_equal(measured, expected(model, replacements, skip))
 
 
+@pytest.mark.slow
 def test_members_that_are_done_get_no_more_tallies():
     model, replacements = members("resnet20", "weight")
     images = [0] * len(replacements)
@@ -207,6 +209,7 @@ class TestEvaluate:
             assert one.tally.hits == other.tally.hits
             assert one.sparsity == other.sparsity
 
+    @pytest.mark.slow
     def test_recovered_networks_are_swept_one_by_one(self, devices):
         recipes = [
             Recipe.one_step("lenet5", "digits", value=share, recovery=("reconstruct",))

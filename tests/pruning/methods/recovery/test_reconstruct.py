@@ -63,7 +63,9 @@ def test_the_logits_come_closer_to_the_dense_ones(network, step):
     assert mean_error(context, context.model) < 0.5 * before
 
 
-@pytest.mark.parametrize("network", ["lenet300", "lenet5", "resnet20"])
+@pytest.mark.parametrize(
+    "network", ["lenet300", "lenet5", pytest.param("resnet20", marks=pytest.mark.slow)]
+)
 def test_without_pruning_the_network_stays_the_same(network):
     context = context_of(Recipe.one_step(network, "digits", value=0.0))
     RECOVERIES["reconstruct"].function(context)
