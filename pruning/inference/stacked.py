@@ -47,15 +47,15 @@ class StackedNetworks:
         own: dict[str, torch.Tensor] = {}
         own |= dict(model.named_parameters(remove_duplicate=False))
         own |= dict(model.named_buffers(remove_duplicate=False))
-        replaced = [name for name in own if any(name in each for each in replacements)]
+        replaced = set().union(*replacements)
         self._stacked: dict[str, torch.Tensor] = {}
-        for name in replaced:
-            values = [each.get(name, own[name]).detach() for each in replacements]
-            self._stacked[name] = torch.stack(values).to(device)
         self._shared: dict[str, torch.Tensor] = {}
-        for name in own:
-            if name not in self._stacked:
-                self._shared[name] = own[name].detach().to(device)
+        for name, value in own.items():
+            if name in replaced:
+                values = [each.get(name, value).detach() for each in replacements]
+                self._stacked[name] = torch.stack(values).to(device)
+            else:
+                self._shared[name] = value.detach().to(device)
         self._masks = _stack_masks(replacements, device)
         # The modules alone: every parameter and buffer is given with each call.
         self._modules = _for_vmap(copy.deepcopy(model).to("meta"))

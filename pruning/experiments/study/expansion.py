@@ -74,7 +74,7 @@ class StudyPoint:
 
 
 def expand(study: Study, name: str = "study") -> list[StudyPoint]:
-    """List the points of a study, with a dense and a random control for each pair.
+    """List the points of a study, with the dense network and random controls for each pair.
 
     Parameters
     ----------
@@ -87,7 +87,7 @@ def expand(study: Study, name: str = "study") -> list[StudyPoint]:
     -------
     list of StudyPoint
         Pair by pair and entry by entry, each once. Points at a budget have the strength of any
-        recipe: see `match_budgets`. The runs of a benchmark have a dense control only.
+        recipe: see `match_budgets`. The runs of a benchmark have no random control.
 
     Raises
     ------
@@ -189,7 +189,9 @@ def _controls(study: Study) -> list[tuple[Entry, dict[str, Any]]]:
 
 
 def _describe_control(fields: dict[str, Any]) -> str:
-    parts = [fields["method"], *([fields["grouping"]] if fields.get("grouping") else [])]
+    parts = [fields["method"]]
+    if fields.get("grouping"):
+        parts.append(fields["grouping"])
     if "schedule" in fields:
         parts.append(SCHEDULES[fields["schedule"]].label.lower())
     parts += [RECOVERIES[name].label.lower() for name in fields.get("recovery", ())]

@@ -79,7 +79,7 @@ def estimate_time(
     Returns
     -------
     StudyTime
-        The sample is measured, and stored. Workers are taken to train as fast as this machine.
+        The sample is measured, and stored. Workers are assumed to train as fast as this machine.
     """
     unknown = [point for point in points if not _is_known(study, point)]
     runs = _runs_of(unknown)
